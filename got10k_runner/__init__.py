@@ -1,0 +1,1 @@
+"""Adapter to the GOT-10k benchmark."""

@@ -1,0 +1,31 @@
+"""SAMN: a segmentation-based visual object tracker, and runners for the field's benchmarks.
+
+The names below load on first use, so that scoring results needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from samn_tracker.errors import SamnError
+from samn_tracker.prediction import Prediction
+
+if TYPE_CHECKING:
+    from samn_tracker.config import TrackerConfig
+    from samn_tracker.tracker import Tracker, load_tracker
+
+__version__ = "0.1.0"
+__all__ = ["Prediction", "SamnError", "Tracker", "TrackerConfig", "__version__", "load_tracker"]
+
+_LAZY = {
+    "Tracker": "samn_tracker.tracker",
+    "TrackerConfig": "samn_tracker.config",
+    "load_tracker": "samn_tracker.tracker",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'samn_tracker' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,271 @@
+"""Frozen configuration of the tracker: every constant of the method in one place.
+
+Section numbers refer to the paper (Xie et al., ICCV Workshops 2021). Every field is read once and never written;
+what changes between frames lives in `samn_tracker.tracker.TrackState`.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from samn_tracker.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Widths and switches of the network; the only part that a weights file is tied to.
+
+    Attributes:
+        trunk: ResNet trunk up to stride 16.
+        memory_encoder: "image" is the paper's second trunk over image and masks; "feature" fuses the masks into the
+            query trunk's features of the same patch, one trunk pass a frame instead of two (light variant).
+        similarity: attention logits between query and memory keys: "dot" is eq. 4, "l2" the negative squared distance.
+        positional_encoding: how the location map enters the decoder (section 4.3, Table 8).
+    """
+
+    trunk: Literal["resnet18", "resnet50"] = "resnet50"
+    key_channels: int = 128
+    value_channels: int = 512
+    decoder_channels: int = 256
+    memory_encoder: Literal["image", "feature"] = "image"
+    similarity: Literal["dot", "l2"] = "dot"
+    positional_encoding: Literal["sum", "cat", "none"] = "sum"
+
+
+@dataclass(frozen=True)
+class SpatialConfig:
+    """Spatial memory network: an online discriminative correlation filter (section 3.3).
+
+    `localisation_pass` says which features the filter sees: "own" crops and encodes a patch of its own, as published;
+    "shared" uses the segmentation patch's features, which saves one encoder pass a frame.
+    """
+
+    enabled: bool = True
+    localisation_pass: Literal["own", "shared"] = "own"
+    patch_size: int = 256
+    search_factor: float = 4.5
+    projection_channels: int = 64
+    filter_size: int = 4
+    label_sigma_factor: float = 0.25
+    filter_regularisation: float = 0.1
+    projection_regularisation: float = 1e-4
+    activation_leak: float = 0.05
+    first_newton_steps: int = 6
+    first_cg_iterations: int = 10
+    update_cg_iterations: int = 5
+    update_interval: int = 10
+    capacity: int = 250
+    learning_rate: float = 0.0075
+    hard_negative_learning_rate: float = 0.02
+    hard_negative_threshold: float = 0.3
+    neighbourhood_scale: float = 2.2
+    displacement_scale: float = 0.7
+    trusted_peaks: int = 25
+    warmup_frames: int = 5
+    move_uncertainty: float = 3.0
+    scale_uncertainty: float = 3.5
+    output_uncertainty: float = 10.0
+
+
+@dataclass(frozen=True)
+class AppearanceConfig:
+    """Appearance memory bank (sections 3.2 and 4.3).
+
+    Attributes:
+        capacity: most frames held, the first and the last one counted; constant cost on a video of any length.
+        interval: every how many frames one is stored for good; 0 keeps the first frame only.
+        last_frame: the previous frame is always available as a temporary memory.
+        sample_filtering: a frame is memorised only when the spatial memory trusts it.
+    """
+
+    capacity: int = 16
+    interval: int = 5
+    last_frame: bool = True
+    sample_filtering: bool = True
+
+
+@dataclass(frozen=True)
+class DynamicConfig:
+    """Dynamic memory machine: weights of the memory frames (section 3.5, Fig. 8)."""
+
+    weighting: Literal["emd", "cosine", "linear", "none"] = "emd"
+    solver: Literal["auto", "exact", "entropic"] = "auto"
+    grid: int = 6
+    temperature: float = 1.0
+    entropic_epsilon: float = 0.02
+    entropic_iterations: int = 50
+
+
+@dataclass(frozen=True)
+class SegmentationConfig:
+    """Crop, thresholds and the way from mask to box (section 6 of the method notes)."""
+
+    patch_size: int = 384
+    search_factor: float = 4.0
+    threshold_box_start: float = 0.5
+    threshold_mask_start: float = 0.2
+    minimum_pixels: int = 50
+    box_outside_weight: float = 0.25
+    box_mask_kept: float = 0.9
+    box_area_range: tuple[float, float] = (0.1, 2.5)
+    scale_step_box_start: float = 0.05
+    scale_step_mask_start: float = 0.1
+    area_window: int = 25
+    area_jump: float = 2.0
+    scale_jump: float = 0.75
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """Where and how the networks run; never changes what is computed beyond rounding.
+
+    `precision` "auto" is bfloat16 where the hardware multiplies it natively, else float32. `threads` 0 leaves torch's
+    own choice of CPU threads.
+    """
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """Everything that decides what the tracker answers, for a given weights file."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    spatial: SpatialConfig = field(default_factory=SpatialConfig)
+    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
+    dynamic: DynamicConfig = field(default_factory=DynamicConfig)
+    segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> TrackerConfig:
+        """A copy with dotted keys replaced, for instance {"appearance.interval": "10"}; text values are converted.
+
+        Raises:
+            ConfigError: a key is unknown or a value does not fit its field; every fault is listed.
+        """
+        nested: dict[str, Any] = {}
+        for dotted, value in overrides.items():
+            section, _, key = dotted.partition(".")
+            if not key:
+                raise ConfigError(f"'{dotted}' is not a setting; write section.key, for instance appearance.interval")
+            nested.setdefault(section, {})[key] = value
+        return merge(self, nested)
+
+
+def merge(config: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+    """A copy of the (nested) frozen dataclass `config` with `values` replaced.
+
+    Raises:
+        ConfigError: lists every unknown key and every value that does not fit.
+    """
+    faults: list[str] = []
+    result = _merge(config, values, prefix, faults)
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return result
+
+
+def _merge(config: Any, values: Mapping[str, Any], prefix: str, faults: list[str]) -> Any:
+    hints = typing.get_type_hints(type(config))
+    known = [f.name for f in fields(config)]
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            faults.append(f"unknown setting '{prefix}{key}' (known: {', '.join(known)})")
+            continue
+        current = getattr(config, key)
+        if is_dataclass(current):
+            if isinstance(value, Mapping):
+                changes[key] = _merge(current, value, f"{prefix}{key}.", faults)
+            else:
+                faults.append(f"'{prefix}{key}' is a section, not a value; set its keys")
+            continue
+        try:
+            changes[key] = _convert(value, hints[key])
+        except (TypeError, ValueError) as error:
+            faults.append(f"'{prefix}{key}' = {value!r}: {error}")
+    return replace(config, **changes)
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """`value` as the annotated type `hint`; text is parsed, nothing else changes type except int to float."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"must be one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        items = value.split(",") if isinstance(value, str) else list(value)
+        hints = [arguments[0]] * len(items) if arguments[-1] is Ellipsis else list(arguments)
+        if len(items) != len(hints):
+            raise ValueError(f"needs {len(hints)} values")
+        return tuple(_convert(item, one) for item, one in zip(items, hints, strict=True))
+    if hint is bool:
+        text = str(value).lower()
+        if text not in ("true", "false", "1", "0"):
+            raise ValueError("must be true or false")
+        return text in ("true", "1")
+    if hint is int and (isinstance(value, (bool, float))):
+        raise ValueError("must be a whole number")
+    if hint in (int, float, str):
+        return hint(value)
+    raise TypeError(f"a field of type {hint} cannot be configured")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The (nested) dataclass as plain dictionaries and lists, ready for TOML or JSON."""
+    result: dict[str, Any] = {}
+    for item in fields(config):
+        value = getattr(config, item.name)
+        result[item.name] = (
+            to_dict(value) if is_dataclass(value) else list(value) if isinstance(value, tuple) else value
+        )
+    return result
+
+
+def load_toml(path: str | Path, default: Any = None) -> Any:
+    """The configuration in a TOML file, over `default` (a TrackerConfig if not given).
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or has unknown keys.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    return merge(TrackerConfig() if default is None else default, values)
+
+
+def save_toml(config: Any, path: str | Path) -> None:
+    """Write every field of `config` to a TOML file."""
+    Path(path).write_text(tomli_w.dumps(to_dict(config)), encoding="utf-8")
+
+
+SAMN_R50 = TrackerConfig()
+SAMN_LITE = TrackerConfig(
+    model=ModelConfig(
+        trunk="resnet18",
+        key_channels=64,
+        value_channels=128,
+        decoder_channels=64,
+        memory_encoder="feature",
+        similarity="l2",
+    ),
+    spatial=SpatialConfig(localisation_pass="shared", projection_channels=32),
+)
+VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

@@ -1,0 +1,1 @@
+"""The memories of SAMN, as algebra over tensors: appearance, spatial, dynamic."""

@@ -1,0 +1,1 @@
+"""Pure networks: no module here knows that a tracker exists."""

@@ -1,0 +1,48 @@
+"""Shared fixtures: one torch thread, and the research data where it is present."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_torch_thread() -> None:
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of research data; tests that need it skip where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the research data is not beside this checkout (../shared/data)")
+    return SHARED_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `data` or `gpu` skip, with a reason, where what they need is absent."""
+    no_data = pytest.mark.skip(reason="the research data is not beside this checkout (../shared/data)")
+    no_gpu = pytest.mark.skip(reason="no CUDA device")
+    for item in items:
+        if "data" in item.keywords and not SHARED_DATA.is_dir():
+            item.add_marker(no_data)
+        if "gpu" in item.keywords and not _has_cuda():
+            item.add_marker(no_gpu)
+
+
+def _has_cuda() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())
