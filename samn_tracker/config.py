@@ -33,6 +33,9 @@ class ModelConfig:
             query trunk's features of the same patch, one trunk pass a frame instead of two (light variant).
         similarity: attention logits between query and memory keys: "dot" is eq. 4, "l2" the negative squared distance.
         positional_encoding: how the location map enters the decoder (section 4.3, Table 8).
+        mask_channels: this many of the value channels are the memorised mask itself, pooled to 16 / sqrt(mask_channels)
+            patch pixels; 0 (the paper) or a square number that divides a 16 x 16 cell evenly.
+        batch_norm: False where BatchNorm is folded into the convolutions of the trunk.
     """
 
     trunk: Literal["resnet18", "resnet50"] = "resnet50"
@@ -42,6 +45,8 @@ class ModelConfig:
     memory_encoder: Literal["image", "feature"] = "image"
     similarity: Literal["dot", "l2"] = "dot"
     positional_encoding: Literal["sum", "cat", "none"] = "sum"
+    mask_channels: int = 0
+    batch_norm: bool = True
 
 
 @dataclass(frozen=True)
@@ -265,6 +270,8 @@ SAMN_LITE = TrackerConfig(
         decoder_channels=64,
         memory_encoder="feature",
         similarity="l2",
+        mask_channels=16,
+        batch_norm=False,
     ),
     spatial=SpatialConfig(localisation_pass="shared", projection_channels=32),
 )

@@ -1,0 +1,86 @@
+"""The network of one frame, and the algebra that turns its logits into probabilities.
+
+The four calls below are everything the tracker and the trainer use; between `encode_query` and `decode` lies the
+memory (`samn_tracker.memory`), which has no parameters.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from samn_tracker.config import ModelConfig
+from samn_tracker.model.decoder import Decoder
+from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures
+
+
+class Network(nn.Module):
+    """Encoders and decoder of section 3.2, for the widths of `config`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.query_encoder = QueryEncoder(config)
+        self.memory_encoder = MemoryEncoder(config)
+        self.decoder = Decoder(config)
+
+    def encode_query(self, patch: Tensor) -> QueryFeatures:
+        """Features, key and value of patches (B, 3, S, S), RGB in 0..1, S a multiple of 16."""
+        return self.query_encoder(patch)
+
+    def encode_memory(self, patch: Tensor, mask: Tensor, query: QueryFeatures | None = None) -> MemoryFeatures:
+        """Memory key and value of patches (B, 3, S, S) with their masks (B, 1, S, S) in 0..1.
+
+        `query` are the query features of the same patches; needed where `config.memory_encoder` is "feature".
+        """
+        return self.memory_encoder(patch, mask, query)
+
+    def decode(self, retrieved: Tensor, query: QueryFeatures, location: Tensor | None) -> Tensor:
+        """Logits (B, 2, S, S) from the value retrieved for each object and the query features (eq. 5).
+
+        `retrieved` is (B, value_channels, h, w); `query` may have batch 1 and is then shared by all objects;
+        `location` is a map from `location_map`.
+        """
+        objects = retrieved.shape[0]
+        query_value = query.value.expand(objects, -1, -1, -1)
+        read_out = torch.cat([retrieved, query_value], dim=1)
+        return self.decoder(read_out, query.f8, query.f4, location)
+
+
+def location_map(
+    config: ModelConfig, size: tuple[int, int], centre_cells: tuple[float, float], like: Tensor
+) -> Tensor | None:
+    """The spatial encoding of section 4.3 for a stride-16 map of `size` (h, w), around a centre (x, y) in cells.
+
+    "sum": (1, 1, h, w), Euclidean distance to the centre divided by the map's width. "cat": (1, 2, h, w), x and y
+    offsets divided by the map's width. "none": None. `like` gives data type and device.
+    """
+    if config.positional_encoding == "none":
+        return None
+    height, width = size
+    x = (torch.arange(width, device=like.device) + 0.5 - centre_cells[0]) / width
+    y = (torch.arange(height, device=like.device) + 0.5 - centre_cells[1]) / width
+    if config.positional_encoding == "cat":
+        offsets = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
+        return offsets[None].to(like.dtype)
+    return torch.sqrt(x[None, :] ** 2 + y[:, None] ** 2)[None, None].to(like.dtype)
+
+
+def target_probability(logits: Tensor) -> Tensor:
+    """(B, 1, S, S) probability of the target from logits (B, 2, S, S), in float32."""
+    return torch.softmax(logits.float(), dim=1)[:, 1:2]
+
+
+def aggregate(probability: Tensor) -> Tensor:
+    """Soft aggregation of objects that were segmented independently (Oh et al. 2019, section 3.4 there).
+
+    Args:
+        probability: (O, ...) each object's own probability.
+
+    Returns:
+        (O + 1, ...) probabilities that sum to 1 over the first axis: background, then the objects. The background's
+        own probability is the product of (1 - p); the odds p / (1 - p) of all are normalised.
+    """
+    background = torch.prod(1 - probability, dim=0, keepdim=True)
+    everything = torch.cat([background, probability]).clamp(1e-7, 1 - 1e-7)
+    return torch.softmax(torch.logit(everything), dim=0)

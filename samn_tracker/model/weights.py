@@ -1,0 +1,204 @@
+"""Weights on disk: our own safetensors files, and ImageNet trunks to start from.
+
+A file holds the parameters as float16 (or float32) and, in its header, the format, the model's name, its configuration
+and its provenance, so that it says by itself what it is. Loading is strict and lists every mismatch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from samn_tracker.config import ModelConfig, merge, to_dict
+from samn_tracker.errors import ConfigError, WeightsError
+from samn_tracker.model.encoders import ImageMemoryEncoder
+from samn_tracker.model.network import Network
+from samn_tracker.model.trunk import Trunk
+
+FORMAT = "samn-weights-1"
+_SHOWN_FAULTS = 20
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """The header of a weights file.
+
+    Attributes:
+        name: the variant's name, for instance "samn-lite".
+        model: the configuration that the parameters fit.
+        provenance: free facts: data, iterations, seconds, command, source.
+        sha256: of the whole file.
+    """
+
+    name: str
+    model: ModelConfig
+    provenance: dict[str, Any]
+    sha256: str
+
+
+def save_weights(
+    path: str | Path,
+    network: Network,
+    name: str,
+    provenance: Mapping[str, Any],
+    dtype: torch.dtype = torch.float16,
+) -> None:
+    """Write `network` to a safetensors file with `name`, its configuration and `provenance` in the header."""
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    state = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
+    header = {
+        "format": FORMAT,
+        "name": name,
+        "model": json.dumps(to_dict(network.config)),
+        "provenance": json.dumps(dict(provenance)),
+    }
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save_file(state, str(path), metadata=header)
+
+
+def read_info(path: str | Path) -> WeightsInfo:
+    """The header of a weights file.
+
+    Raises:
+        WeightsError: the file is missing, is not safetensors, or was not written by `save_weights`.
+    """
+    header, _ = _open(Path(path))
+    return _parse_header(Path(path), header)
+
+
+def load_weights(path: str | Path) -> tuple[Network, WeightsInfo]:
+    """The network in a weights file, in float32 and evaluation mode, with the file's header.
+
+    Raises:
+        WeightsError: as `read_info`, and if the parameters do not fit the configuration in the header or are not finite.
+    """
+    header, state = _open(Path(path))
+    info = _parse_header(Path(path), header)
+    network = Network(info.model)
+    load_state(network, state, str(path))
+    return network.eval(), info
+
+
+def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Copy `state` into `module`; every parameter must be there, fit and be finite, and nothing may be left over.
+
+    Raises:
+        WeightsError: lists what is missing, left over, of another shape, or not finite.
+    """
+    own = module.state_dict()
+    faults = [f"missing {key} {tuple(own[key].shape)}" for key in own if key not in state]
+    faults += [f"unknown {key} {tuple(state[key].shape)}" for key in state if key not in own]
+    for key in own.keys() & state.keys():
+        if own[key].shape != state[key].shape:
+            faults.append(f"{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}")
+        elif not torch.isfinite(state[key].float()).all():
+            faults.append(f"{key} holds values that are not finite")
+    if faults:
+        raise WeightsError(f"{source} does not fit this model; {_listed(sorted(faults))}")
+    module.load_state_dict({key: value.to(own[key].dtype) for key, value in state.items()})
+
+
+def initialise_trunks(network: Network, path: str | Path) -> None:
+    """Start all trunks of `network` from an ImageNet ResNet file: torchvision's layout, or BatchNorm folded to biases.
+
+    Layers beyond stride 16 in the file are ignored by name (`layer4`, `fc`).
+
+    Raises:
+        WeightsError: the file does not hold this trunk.
+    """
+    state = {k: v for k, v in read_tensors(path).items() if not k.startswith(("layer4.", "fc."))}
+    trunks = [network.query_encoder.trunk]
+    if isinstance(network.memory_encoder.body, ImageMemoryEncoder):
+        trunks.append(network.memory_encoder.body.trunk)
+    for trunk in trunks:
+        load_state(trunk, _with_counters(trunk, state), str(path))
+
+
+def _with_counters(trunk: Trunk, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's older files lack BatchNorm's batch counters, which nothing reads."""
+    counters = {k: v for k, v in trunk.state_dict().items() if k.endswith("num_batches_tracked")}
+    return {**counters, **state}
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or of a pickled PyTorch checkpoint (read with `weights_only`).
+
+    A checkpoint's own wrapping (`state_dict`, `model`, a `module.` prefix) is removed.
+
+    Raises:
+        WeightsError: the file is missing, cannot be read, or holds anything but tensors.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        return _open(path)[1]
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}")
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged or hostile pickle
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path} is not a checkpoint of plain tensors; it was refused: {reason}") from None
+    while isinstance(loaded, Mapping) and (inner := loaded.get("state_dict", loaded.get("model"))) is not None:
+        loaded = inner
+    if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
+        raise WeightsError(f"{path} holds no dictionary of tensors")
+    return {str(key).removeprefix("module."): value for key, value in loaded.items()}
+
+
+@lru_cache(maxsize=16)
+def _file_hash(path: Path, modified_ns: int, size: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(stream)
+
+
+def _digest(stream: Any) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def file_hash(path: str | Path) -> str:
+    """sha256 of a file, remembered while the file does not change."""
+    status = Path(path).stat()
+    return _file_hash(Path(path).resolve(), status.st_mtime_ns, status.st_size)
+
+
+def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}")
+    try:
+        with safe_open(str(path), framework="pt") as stream:
+            return dict(stream.metadata() or {}), {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file: {error}") from None
+
+
+def _parse_header(path: Path, header: Mapping[str, str]) -> WeightsInfo:
+    if header.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} is not a weights file of this project (format {header.get('format')!r}, expected {FORMAT!r}); "
+            "convert published checkpoints with `samn weights convert`"
+        )
+    try:
+        model = merge(ModelConfig(), json.loads(header["model"]))
+        provenance = json.loads(header["provenance"])
+    except (KeyError, json.JSONDecodeError, ConfigError, AttributeError) as error:
+        raise WeightsError(f"{path} has a damaged header: {error}") from None
+    return WeightsInfo(header.get("name", path.stem), model, provenance, file_hash(path))
+
+
+def _listed(faults: list[str]) -> str:
+    shown = "; ".join(faults[:_SHOWN_FAULTS])
+    rest = len(faults) - _SHOWN_FAULTS
+    return f"{len(faults)} faults: {shown}" + (f"; and {rest} more" if rest > 0 else "")
