@@ -80,7 +80,7 @@ def load_weights(path: str | Path) -> tuple[Network, WeightsInfo]:
     """The network in a weights file, in float32 and evaluation mode, with the file's header.
 
     Raises:
-        WeightsError: as `read_info`, and if the parameters do not fit the configuration in the header or are not finite.
+        WeightsError: as `read_info`, and if the parameters do not fit the header's configuration or are not finite.
     """
     header, state = _open(Path(path))
     info = _parse_header(Path(path), header)
@@ -157,14 +157,10 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 @lru_cache(maxsize=16)
 def _file_hash(path: Path, modified_ns: int, size: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(stream)
-
-
-def _digest(stream: Any) -> str:
     digest = hashlib.sha256()
-    while block := stream.read(1 << 20):
-        digest.update(block)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 
