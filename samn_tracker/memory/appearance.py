@@ -1,0 +1,243 @@
+"""Appearance memory bank: keys and values of past frames, and the policy of what is kept (sections 3.2 and 4.3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from samn_tracker.config import AppearanceConfig, DynamicConfig
+from samn_tracker.errors import ConfigError, TrackerStateError
+from samn_tracker.memory.dynamic import check_dynamic_config, frame_bias, frame_similarities, pool_key
+from samn_tracker.memory.reader import read_memory
+
+__all__ = ["AppearanceBank", "read_memory"]
+
+RELEVANCE_DECAY = 0.9
+"""Share of the old value in the running relevance of a stored frame; half is forgotten after about 7 queries."""
+
+
+class AppearanceBank:
+    """Keys and values of a fixed number of frames, in buffers allocated once per start.
+
+    Slot 0 holds each object's first frame and is never dropped. With `last_frame`, slot 1 holds the newest frame; when
+    the next one overwrites it, it is first copied to a stored slot if it was due for storing, so that no frame is held
+    twice. A frame is due when at least `interval` frames have passed since the last due one (some may be missing, where
+    the spatial memory did not trust them); interval 0 stores none. When all slots are taken, the stored frame of least
+    relevance goes, the oldest of equals: relevance is the exponential mean, over the reads since the frame came, of its
+    weight relative to a uniform one, averaged over objects.
+    """
+
+    _keys: Tensor  # (O, capacity, P, Ck)
+    _values: Tensor  # (O, capacity, P, Cv)
+    _pooled: Tensor  # (O, capacity, G, Ck) float32
+    _relevance: Tensor  # (capacity,) float32, NaN until the first read
+    _present: Tensor  # (O, N) bool: the frame holds something for the object
+    _ages: Tensor  # (O, N) in frames before the newest
+
+    def __init__(self, appearance: AppearanceConfig, dynamic: DynamicConfig, similarity: Literal["dot", "l2"]) -> None:
+        """An empty bank; `start` fills it.
+
+        Raises:
+            ConfigError: lists every value that does not make sense.
+        """
+        _check_appearance_config(appearance)
+        check_dynamic_config(dynamic)
+        self._config = appearance
+        self._dynamic = dynamic
+        self._similarity: Literal["dot", "l2"] = similarity
+        self._first_stored = 2 if appearance.last_frame else 1
+        self._capacity = appearance.capacity if appearance.interval > 0 else self._first_stored
+        self._slot_frames: list[int] = []
+        self._first_frames: list[int] = []
+        self._bias: Tensor | None = None
+
+    @torch.no_grad()
+    def start(self, key: Tensor, value: Tensor) -> None:
+        """Forget everything and hold frame 0: key (O, Ck, h, w) and value (O, Cv, h, w), from the given masks."""
+        self._allocate(key, value)
+        self._slot_frames = [0]
+        self._first_frames = [0] * len(key)
+        self._last_due = 0
+        self._last_is_due = False
+        self._bias = None
+        self._write(0, key, value)
+        self._refresh()
+
+    @torch.no_grad()
+    def memorise(self, key: Tensor, value: Tensor, frame_index: int) -> None:
+        """Offer a later frame, key (O, Ck, h, w) and value (O, Cv, h, w); the class says what becomes of it.
+
+        Raises:
+            TrackerStateError: before `start`, out of order, or with other shapes than at the start.
+        """
+        self._check_frame(key, value, len(self._first_frames))
+        self._check_order(frame_index, max(max(self._slot_frames) + 1, *self._first_frames))
+        due = 0 < self._config.interval <= frame_index - self._last_due
+        if due:
+            self._last_due = frame_index
+        if self._config.last_frame:
+            if self._last_is_due:
+                self._promote_last()
+            self._place(1, key, value, frame_index)
+            self._last_is_due = due
+        elif due:
+            self._place(self._free_slot(), key, value, frame_index)
+        self._refresh()
+
+    @torch.no_grad()
+    def add_objects(self, key: Tensor, value: Tensor, frame_index: int) -> None:
+        """Add objects whose first frame is `frame_index`: key (A, Ck, h, w) and value (A, Cv, h, w).
+
+        Their first frame goes to slot 0. Frames up to it are empty for them: they hold nothing and are never read. The
+        new objects follow the present ones, and the buffers grow by their share.
+
+        Raises:
+            TrackerStateError: before `start`, before the newest frame held, or with other shapes than at the start.
+        """
+        self._check_frame(key, value, len(key))
+        self._check_order(frame_index, max(self._slot_frames))
+        present = len(self._first_frames)
+        with torch.inference_mode(False):
+            self._keys, self._values, self._pooled = (
+                torch.cat([buffer, buffer.new_zeros(len(key), *buffer.shape[1:])])
+                for buffer in (self._keys, self._values, self._pooled)
+            )
+        self._first_frames += [frame_index] * len(key)
+        self._write(0, key, value, slice(present, None))
+        self._refresh()
+
+    @torch.no_grad()
+    def read(self, query_key: Tensor) -> Tensor:
+        """Retrieve (O, Cv, h, w) for a query key (O, Ck, h, w), or (1, Ck, h, w) shared by all objects.
+
+        Frames are weighted by the dynamic memory machine, and their relevance is brought up to date.
+
+        Raises:
+            TrackerStateError: before `start`.
+        """
+        self._check_started()
+        used = len(self)
+        pooled = pool_key(query_key, self._dynamic.grid)
+        similarities = frame_similarities(pooled, self._pooled[:, :used], self._dynamic, self._ages)
+        bias = frame_bias(similarities, self._dynamic.temperature, self._present)
+        self._update_relevance(bias.exp())
+        self._bias = bias
+        return read_memory(query_key, self._keys[:, :used], self._values[:, :used], bias, self._similarity)
+
+    def __len__(self) -> int:
+        """Frames held now."""
+        return len(self._slot_frames)
+
+    @property
+    def frame_indices(self) -> list[int]:
+        """Frame index of each used slot; slot 0 is frame 0 (objects added later have their own first frame there)."""
+        return list(self._slot_frames)
+
+    @property
+    def weights(self) -> Tensor:
+        """(O, N) weight of each frame at the last read, each row of sum 1; empty frames have 0.
+
+        Raises:
+            TrackerStateError: nothing was read since `start`.
+        """
+        if self._bias is None:
+            raise TrackerStateError("no frame has been weighted yet; call read first")
+        return torch.softmax(self._bias, dim=-1)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers; the same from `start` on unless objects are added."""
+        self._check_started()
+        return sum(b.numel() * b.element_size() for b in (self._keys, self._values, self._pooled, self._relevance))
+
+    def _allocate(self, key: Tensor, value: Tensor) -> None:
+        objects, key_channels, height, width = key.shape
+        cells = self._dynamic.grid**2
+        shape = (objects, self._capacity, height * width)
+        with torch.inference_mode(False):
+            self._keys = key.new_zeros(*shape, key_channels)
+            self._values = value.new_zeros(*shape, value.shape[1])
+            self._pooled = key.new_zeros(objects, self._capacity, cells, key_channels, dtype=torch.float32)
+            self._relevance = key.new_zeros(self._capacity, dtype=torch.float32)
+
+    def _write(self, slot: int, key: Tensor, value: Tensor, objects: slice = slice(None)) -> None:
+        """Copy a frame into a slot; nothing is known of its relevance yet."""
+        self._keys[objects, slot] = key.flatten(2).transpose(1, 2)
+        self._values[objects, slot] = value.flatten(2).transpose(1, 2)
+        self._pooled[objects, slot] = pool_key(key, self._dynamic.grid)
+        self._relevance[slot] = torch.nan
+
+    def _place(self, slot: int, key: Tensor, value: Tensor, frame_index: int) -> None:
+        self._write(slot, key, value)
+        self._slot_frames[slot : slot + 1] = [frame_index]
+
+    def _promote_last(self) -> None:
+        """Copy the last frame, with the relevance it has gained, into a stored slot."""
+        slot = self._free_slot()
+        for buffer in (self._keys, self._values, self._pooled):
+            buffer[:, slot] = buffer[:, 1]
+        self._relevance[slot] = self._relevance[1]
+        self._slot_frames[slot : slot + 1] = [self._slot_frames[1]]
+
+    def _free_slot(self) -> int:
+        """The next unused slot, or else that of the stored frame of least relevance; one never read counts as 1."""
+        if len(self) < self._capacity:
+            return len(self)
+        relevance = self._relevance.nan_to_num(nan=1.0).tolist()
+        return min(
+            range(self._first_stored, self._capacity), key=lambda slot: (relevance[slot], self._slot_frames[slot])
+        )
+
+    def _update_relevance(self, relative_weights: Tensor) -> None:
+        """Fold in the weights (O, N) of one read, relative to uniform ones."""
+        used = self._relevance[: len(self)]
+        current = relative_weights.sum(0) / self._present.sum(0)
+        used.copy_(torch.where(used.isnan(), current, current.lerp(used, RELEVANCE_DECAY)))
+
+    def _refresh(self) -> None:
+        """Derive which slots are present for which object, and the ages of their frames, both (O, N)."""
+        frames = torch.tensor(self._slot_frames)
+        first = torch.tensor(self._first_frames).unsqueeze(-1)
+        present = frames > first
+        present[:, 0] = True
+        indices = frames.expand_as(present).clone()
+        indices[:, :1] = first
+        self._present = present.to(self._keys.device)
+        self._ages = (indices.max() - indices).to(self._keys.device)
+
+    def _check_started(self) -> None:
+        if not self._slot_frames:
+            raise TrackerStateError("the memory is empty; call start with the first frame")
+
+    def _check_order(self, frame_index: int, earliest: int) -> None:
+        if frame_index < earliest:
+            raise TrackerStateError(
+                f"frame {frame_index} comes too late, the next can be {earliest}; give each frame once, in rising order"
+            )
+
+    def _check_frame(self, key: Tensor, value: Tensor, objects: int) -> None:
+        self._check_started()
+        _, _, positions, key_channels = self._keys.shape
+        faults = [
+            f"{name} is {tuple(tensor.flatten(2).shape)}, expected {(objects, channels, positions)}"
+            for name, tensor, channels in (("key", key, key_channels), ("value", value, self._values.shape[-1]))
+            if tensor.flatten(2).shape != (objects, channels, positions)
+        ]
+        if faults:
+            raise TrackerStateError(
+                f"(objects, channels, positions) of {' and of '.join(faults)}; call start for another target or size"
+            )
+
+
+def _check_appearance_config(config: AppearanceConfig) -> None:
+    """Raise ConfigError that lists every impossible value."""
+    faults = []
+    if config.interval < 0:
+        faults.append(f"appearance.interval is {config.interval}; give 0 (first frame only) or more")
+    needed = 1 + config.last_frame + (config.interval > 0)
+    if config.capacity < needed:
+        faults.append(f"appearance.capacity is {config.capacity}; these settings need at least {needed}")
+    if faults:
+        raise ConfigError("; ".join(faults))
