@@ -1,0 +1,61 @@
+"""Options of the TraX server.
+
+Each has three names; a later one wins: an environment variable (`env_*` in trackers.ini), an option of the command
+line, an init property (`arg_*` in trackers.ini).
+
+- `SAMN_TRACKER`, `--tracker`, `samn_tracker`: samn-lite, opencv-mil, package.module:factory, ...
+- `SAMN_DEVICE`, `--device`, `samn_device`: auto, cpu, cuda.
+- `SAMN_REPLY`, `--reply`, `samn_reply`: rectangle, polygon, mask, or init: the kind of the initial region.
+- `SAMN_SET`, `--set`, `samn_set`: tracker settings, for instance appearance.interval=10,dynamic.weighting=none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from samn_tracker.errors import ConfigError
+
+REGION_KINDS = ("rectangle", "polygon", "mask")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the server runs and how it answers."""
+
+    tracker: str = "samn-lite"
+    device: str = "auto"
+    reply: str = "init"
+    set: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reply not in (*REGION_KINDS, "init"):
+            raise ConfigError(f"reply '{self.reply}' is unknown; use one of {', '.join(REGION_KINDS)} or init")
+        parse_settings(self.set)
+
+    def updated(self, values: Mapping[str, str], prefix: str) -> Options:
+        """A copy with the entries of `values` whose names begin with `prefix` (`SAMN_`, `samn_`).
+
+        Raises:
+            ConfigError: a lower-case name with the prefix is not an option (other SAMN_ variables may mean other
+                things), or a value is impossible.
+        """
+        known = {prefix + (f.name.upper() if prefix.isupper() else f.name): f.name for f in fields(self)}
+        unknown = [name for name in values if name.startswith(prefix) and name not in known]
+        if unknown and not prefix.isupper():
+            raise ConfigError(f"unknown init properties {', '.join(unknown)}; known: {', '.join(known)}")
+        return replace(self, **{known[name]: value for name, value in values.items() if name in known})
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """Tracker settings from "appearance.interval=10,dynamic.weighting=none"; a value may hold commas.
+
+    Raises:
+        ConfigError: an entry has no "=".
+    """
+    entries = [entry for entry in re.split(r",(?=\s*[\w.]+\s*=)", text.strip()) if entry]
+    broken = [entry for entry in entries if "=" not in entry]
+    if broken:
+        raise ConfigError(f"settings {', '.join(map(repr, broken))} have no value; write section.key=value")
+    return {key.strip(): value.strip() for key, _, value in (entry.partition("=") for entry in entries)}
