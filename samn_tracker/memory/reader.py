@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-_LOGITS_AT_A_TIME = 1 << 20
-"""Attention logits computed in one go: few enough to stay in a core's cache, many enough to feed the matrix product."""
+_CPU_LOGITS_AT_A_TIME = 1 << 21
+"""Attention logits computed in one go on a CPU: few enough for its cache, enough to feed the matrix product; this also
+bounds the reader's transient memory."""
 
 
 def read_memory(
@@ -22,7 +23,8 @@ def read_memory(
     """Retrieve a value for every query position by attention over all stored positions (eq. 3 and 4).
 
     The logits are <q, k> / sqrt(Ck) for "dot" and (2 <q, k> - |k|^2) / sqrt(Ck) for "l2", which is the negative squared
-    distance up to a constant of the query. Differentiable in every tensor; computed in the dtype of the inputs.
+    distance up to a constant of the query. Differentiable in every tensor. Logits and softmax are at least float32, for
+    bfloat16 logits of sharp attention would be off by tens of per cent in weight; the values keep their dtype.
 
     Args:
         query_key: (O, Ck, h, w), or (1, Ck, h, w) shared by all objects.
@@ -32,35 +34,35 @@ def read_memory(
         similarity: which logits.
 
     Returns:
-        (O, Cv, h, w), laid out channels last.
+        (O, Cv, h, w) in the dtype of the values, laid out channels last.
     """
     objects, frames, positions, channels = keys.shape
     height, width = query_key.shape[-2:]
-    scale = (2.0 if similarity == "l2" else 1.0) / math.sqrt(channels)
-    query = (query_key * scale).flatten(2).transpose(1, 2).expand(objects, -1, -1)
+    precise = torch.promote_types(keys.dtype, torch.float32)
+    keys = keys.to(precise)
+    bias = _position_bias(keys, frame_bias, similarity)
     keys_t = keys.reshape(objects, frames * positions, channels).transpose(1, 2)
     flat_values = values.reshape(objects, frames * positions, -1)
-    bias = _position_bias(keys, frame_bias, similarity)
-    rows = max(1, _LOGITS_AT_A_TIME // (objects * frames * positions))
-    parts = [_attend(part, keys_t, flat_values, bias) for part in query.split(rows, dim=1)]
-    read = torch.cat(parts, dim=1)
+    scale = (2.0 if similarity == "l2" else 1.0) / math.sqrt(channels)
+    query = (query_key.to(precise) * scale).flatten(2).transpose(1, 2).expand(objects, -1, -1)
+    logits = objects * height * width * frames * positions
+    parts = math.ceil(logits / _CPU_LOGITS_AT_A_TIME) if query.device.type == "cpu" else 1
+    read = torch.cat([_attend(part, keys_t, flat_values, bias) for part in query.chunk(parts, dim=1)], dim=1)
     return read.view(objects, height, width, -1).permute(0, 3, 1, 2)
 
 
 def _attend(query: Tensor, keys_t: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention of queries (O, Q, Ck) over keys (O, Ck, N*P) and values (O, N*P, Cv): (O, Q, Cv)."""
     logits = query @ keys_t if bias is None else torch.baddbmm(bias, query, keys_t)
-    return torch.softmax(logits, dim=-1) @ values
+    return torch.softmax(logits, dim=-1).to(values.dtype) @ values
 
 
 def _position_bias(keys: Tensor, frame_bias: Tensor | None, similarity: str) -> Tensor | None:
-    """What is added to the logits of each stored position, (O, 1, N*P) in the dtype of the keys; None if nothing is."""
-    objects, _, _, channels = keys.shape
+    """What is added to the logits of each stored position, (O, 1, N*P); None where that is nothing."""
     bias = None
     if frame_bias is not None:
-        bias = frame_bias.unsqueeze(-1)
+        bias = frame_bias.to(keys.dtype).unsqueeze(-1).expand(keys.shape[:3])
     if similarity == "l2":
-        norms = keys.float().square().sum(-1) / -math.sqrt(channels)
+        norms = keys.square().sum(-1) / -math.sqrt(keys.shape[-1])
         bias = norms if bias is None else norms + bias
-    if bias is None:
-        return None
-    return bias.expand(keys.shape[:3]).to(keys.dtype).reshape(objects, 1, -1)
+    return None if bias is None else bias.reshape(len(keys), 1, -1)
