@@ -13,7 +13,8 @@ from samn_tracker.prediction import Prediction
 
 if TYPE_CHECKING:
     from samn_tracker.config import TrackerConfig
-    from samn_tracker.tracker import Tracker, load_tracker
+    from samn_tracker.loading import load_tracker
+    from samn_tracker.tracker import Tracker
 
 __version__ = "0.1.0"
 __all__ = ["Prediction", "SamnError", "Tracker", "TrackerConfig", "__version__", "load_tracker"]
@@ -21,7 +22,7 @@ __all__ = ["Prediction", "SamnError", "Tracker", "TrackerConfig", "__version__",
 _LAZY = {
     "Tracker": "samn_tracker.tracker",
     "TrackerConfig": "samn_tracker.config",
-    "load_tracker": "samn_tracker.tracker",
+    "load_tracker": "samn_tracker.loading",
 }
 
 

@@ -72,9 +72,11 @@ class SpatialConfig:
     update_cg_iterations: int = 5
     update_interval: int = 10
     capacity: int = 250
+    initial_samples_share: float = 0.25
     learning_rate: float = 0.0075
     hard_negative_learning_rate: float = 0.02
     hard_negative_threshold: float = 0.3
+    distractor_threshold: float = 100.0
     neighbourhood_scale: float = 2.2
     displacement_scale: float = 0.7
     trusted_peaks: int = 25
@@ -115,7 +117,13 @@ class DynamicConfig:
 
 @dataclass(frozen=True)
 class SegmentationConfig:
-    """Crop, thresholds and the way from mask to box (section 6 of the method notes)."""
+    """Crop, thresholds and the way from mask to box (section 6 of the method notes).
+
+    Attributes:
+        recrop_distance: with a shared localisation pass, the patch is cut and encoded again around the located centre
+            if that lies further than this many target sizes from the patch's middle.
+        follow: what the next search is centred on: the "mask"'s box, or the spatial memory's "peak" alone.
+    """
 
     patch_size: int = 384
     search_factor: float = 4.0
@@ -130,6 +138,11 @@ class SegmentationConfig:
     area_window: int = 25
     area_jump: float = 2.0
     scale_jump: float = 0.75
+    box_start_margin: float = 0.05
+    box_start_margin_pixels: float = 5.0
+    box_start_minimum_fill: float = 0.2
+    recrop_distance: float = 0.75
+    follow: Literal["mask", "peak"] = "mask"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+# Everything runs in .venv, made by `make install` with the versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := dev,vot,got10k,demo
+
+.PHONY: install demo test test-slow lint format clean
+
+install:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+
+demo:
+	$(BIN)/python -m vot_workspace demo
+
+test:
+	$(BIN)/python -m pytest
+
+test-slow:
+	$(BIN)/python -m pytest -m slow
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format:
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,52 @@
+"""The `samn` command: one word picks a program, which reads the rest of the line itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from samn_tracker import __version__
+from samn_tracker.errors import SamnError
+
+# command -> (module with a main(argv) -> exit code, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "got10k": ("got10k_runner.__main__", "GOT-10k: run, pack, lint, score, show"),
+    "trackingnet": ("trackingnet_runner.__main__", "TrackingNet: run, pack, lint, score, show"),
+    "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),
+    "vot": ("vot_workspace.__main__", "VOT: create, run, check, score, pack, export, doctor, demo"),
+    "train": ("samn_tracker.train.__main__", "train a model from a TOML file"),
+    "weights": ("samn_tracker.weights_cli", "list, info, verify, convert, export weights"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 something was wrong with the input or a result, 2 wrong command line."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if arguments else 2
+    if arguments[0] in ("-V", "--version"):
+        print(f"samn {__version__}")
+        return 0
+    if arguments[0] not in COMMANDS:
+        print(f"samn: unknown command {arguments[0]!r}\n\n{_usage()}", file=sys.stderr)
+        return 2
+    module = import_module(COMMANDS[arguments[0]][0])
+    try:
+        return int(module.main(arguments[1:]))
+    except SamnError as error:
+        print(f"samn {arguments[0]}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"samn {arguments[0]}: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _usage() -> str:
+    lines = [f"  {name:<12} {description}" for name, (_, description) in COMMANDS.items()]
+    return "usage: samn COMMAND ...\n\n" + "\n".join(lines) + "\n\n`samn COMMAND --help` explains a command."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

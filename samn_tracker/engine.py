@@ -1,0 +1,117 @@
+"""The network on a device: numpy patches in, features and probabilities out.
+
+One engine serves any number of trackers and sequences; it holds no state of a target.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samn_tracker.config import RuntimeConfig
+from samn_tracker.errors import ConfigError
+from samn_tracker.model.encoders import MemoryFeatures, QueryFeatures
+from samn_tracker.model.folding import fold_batch_norm
+from samn_tracker.model.network import Network, location_map, target_probability
+
+
+class Encoded(NamedTuple):
+    """Patches (B, 3, S, S) in 0..1 on the device, and what the query encoder says of them."""
+
+    patches: Tensor
+    query: QueryFeatures
+
+
+class Engine:
+    """The networks of `network`, BatchNorm folded, on `device` in the precision that `runtime` asks for.
+
+    Args:
+        network: in float32; it is not changed.
+        device: "auto" (CUDA when present, else CPU), "cpu", "cuda", "cuda:1", ...
+        runtime: precision and threads.
+
+    Raises:
+        ConfigError: the device does not exist here.
+    """
+
+    def __init__(self, network: Network, device: str = "auto", runtime: RuntimeConfig | None = None) -> None:
+        runtime = runtime or RuntimeConfig()
+        self.device = resolve_device(device)
+        self.dtype = _resolve_precision(runtime.precision, self.device)
+        if runtime.threads:
+            torch.set_num_threads(runtime.threads)
+        self.model_config = network.config
+        folded = fold_batch_norm(network.eval())
+        own = Network(folded.config).eval()
+        own.load_state_dict(folded.state_dict())
+        own = own.to(device=self.device, dtype=self.dtype)
+        self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def encode(self, patches: NDArray[np.uint8]) -> Encoded:
+        """Query features of patches (B, S, S, 3) uint8 RGB, S a multiple of 16."""
+        pixels = torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2)
+        tensor = pixels.to(torch.float32).div_(255).to(self.dtype)
+        return Encoded(tensor, self.network.encode_query(tensor))
+
+    @torch.inference_mode()
+    def memorise(self, encoded: Encoded, masks: NDArray[np.float32]) -> MemoryFeatures:
+        """Memory key and value of one encoded patch for each of the soft masks (O, S, S) in 0..1."""
+        objects = masks.shape[0]
+        tensor = torch.from_numpy(np.ascontiguousarray(masks)).to(self.device, self.dtype)[:, None]
+        query = QueryFeatures(*(part.expand(objects, -1, -1, -1) for part in encoded.query))
+        memory = self.network.encode_memory(encoded.patches.expand(objects, -1, -1, -1), tensor, query)
+        return MemoryFeatures(memory.key.expand(objects, -1, -1, -1), memory.value)
+
+    @torch.inference_mode()
+    def segment(
+        self, retrieved: Tensor, encoded: Encoded, centre_crop: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Probability (O, S, S) of each object from its retrieved value (O, Cv, S/16, S/16).
+
+        `centre_crop` (2,) is the point, xy in patch pixels, around which the location map is drawn; default the middle.
+        """
+        height, width = retrieved.shape[-2:]
+        centre = (width / 2, height / 2) if centre_crop is None else (centre_crop[0] / 16, centre_crop[1] / 16)
+        location = location_map(self.model_config, (height, width), centre, retrieved)
+        logits = self.network.decode(retrieved, encoded.query, location)
+        return target_probability(logits)[:, 0].cpu().numpy()
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name; "auto" is CUDA when present, else CPU.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:INDEX") from None
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device!r} was asked for, but torch sees no CUDA device; use --device cpu or auto")
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {device!r} does not exist; this machine has {torch.cuda.device_count()} CUDA devices"
+        )
+    return resolved
+
+
+def _resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware has native bfloat16 products; emulation would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

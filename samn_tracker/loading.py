@@ -1,0 +1,86 @@
+"""From a name or a path to a tracker with its weights; weights are read once per process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from samn_tracker.config import VARIANTS, RuntimeConfig, TrackerConfig
+from samn_tracker.engine import Engine, resolve_device
+from samn_tracker.errors import WeightsError
+from samn_tracker.model.weights import WeightsInfo, load_weights, read_info
+from samn_tracker.tracker import Tracker
+
+SHIPPED_WEIGHTS = Path(__file__).with_name("weights")
+
+
+@lru_cache(maxsize=4)
+def _engine(path: Path, sha256: str, device: str, runtime: RuntimeConfig) -> tuple[Engine, WeightsInfo]:
+    """Weights are loaded once per process for each file, device and runtime; engines hold no state of a target."""
+    network, info = load_weights(path)
+    return Engine(network, device, runtime), info
+
+
+def find_weights(name_or_path: str | Path) -> Path:
+    """The weights file of a shipped variant's name or of a path.
+
+    Raises:
+        WeightsError: no such file, with the names that exist.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise WeightsError(f"no weights file {path}")
+        return path
+    folders = [SHIPPED_WEIGHTS, *(Path(folder) for folder in [os.environ.get("SAMN_WEIGHTS_DIR")] if folder)]
+    for folder in folders:
+        if (file := folder / f"{name_or_path}.safetensors").is_file():
+            return file
+    names = sorted({file.stem for folder in folders for file in folder.glob("*.safetensors")})
+    raise WeightsError(
+        f"no weights for {str(name_or_path)!r}; shipped or in $SAMN_WEIGHTS_DIR: {', '.join(names) or 'none'}. Give a "
+        "path to a .safetensors file, or convert a published checkpoint with `samn weights convert`"
+    )
+
+
+def load_tracker(
+    name_or_path: str | Path = "samn-lite",
+    device: str = "auto",
+    overrides: Mapping[str, Any] | TrackerConfig | None = None,
+) -> Tracker:
+    """A tracker with trained weights.
+
+    Args:
+        name_or_path: "samn-lite" or another shipped variant, or the path of a .safetensors weights file.
+        device: "auto" (CUDA when present, else CPU), "cpu", "cuda", "cuda:1", ...
+        overrides: settings to change, for instance {"appearance.interval": 10}, or a whole TrackerConfig.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or of another model than the configuration.
+        ConfigError: an unknown setting or device.
+    """
+    path = find_weights(name_or_path)
+    info = read_info(path)
+    config = _configured(VARIANTS.get(info.name, TrackerConfig()), info, overrides)
+    engine, info = _engine(path.resolve(), info.sha256, str(resolve_device(device)), config.runtime)
+    return Tracker(engine, config, info)
+
+
+def _configured(
+    variant: TrackerConfig, info: WeightsInfo, overrides: Mapping[str, Any] | TrackerConfig | None
+) -> TrackerConfig:
+    config = replace(variant, model=info.model)
+    if isinstance(overrides, TrackerConfig):
+        config = overrides
+    elif overrides:
+        config = config.with_overrides(overrides)
+    if config.model != info.model:
+        raise WeightsError(
+            f"the weights are of a {info.name} model {info.model}, but the configuration asks for {config.model}; "
+            "leave the model section to the weights file"
+        )
+    return config

@@ -1,0 +1,68 @@
+"""The first mask of a target: as given, or made from a box (method notes, section 6; the procedure of D3S)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.config import SegmentationConfig, TrackerConfig
+from samn_tracker.engine import Encoded, Engine
+from samn_tracker.geometry import Window
+from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.regions import (
+    box_to_mask,
+    mask_to_box,
+    polygon_to_box_same_area,
+    polygon_to_mask,
+    target_kind,
+)
+
+
+def start_box(target: NDArray[Any]) -> NDArray[np.float64]:
+    """The box (4,) that gives a checked target its centre and size; of a polygon, the one of equal area."""
+    kind = target_kind(target)
+    if kind == "mask":
+        return mask_to_box(target)
+    return polygon_to_box_same_area(target) if kind == "polygon" else np.asarray(target, dtype=np.float64)
+
+
+def filled_mask(target: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """The target (box, polygon or mask) as an (H, W) mask of 0 and 1."""
+    kind = target_kind(target)
+    if kind == "mask":
+        return target
+    return polygon_to_mask(target, shape) if kind == "polygon" else box_to_mask(target, shape)
+
+
+def first_mask_crop(
+    engine: Engine,
+    config: TrackerConfig,
+    encoded: Encoded,
+    window: Window,
+    target: NDArray[Any],
+    shape: tuple[int, int],
+) -> NDArray[np.float32]:
+    """The mask (S, S) in 0..1 that becomes the first memory, in the patch of `window`.
+
+    A given mask is used as it is. A box or polygon is filled and memorised, the same patch is segmented with that
+    memory, and the result is kept inside the slightly dilated box; where that leaves too little of the box, the filled
+    box itself is used.
+    """
+    filled = window.crop(filled_mask(target, shape), nearest=target_kind(target) != "mask").astype(np.float32)
+    if target_kind(target) == "mask":
+        return filled
+    bank = AppearanceBank(config.appearance, config.dynamic, engine.model_config.similarity)
+    bank.start(*engine.memorise(encoded, filled[None]))
+    segmented = engine.segment(bank.read(encoded.query.key), encoded)[0] * _dilated(filled, config.segmentation)
+    kept = (segmented > config.segmentation.threshold_box_start).sum()
+    return segmented if kept >= config.segmentation.box_start_minimum_fill * filled.sum() else filled
+
+
+def _dilated(filled: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.float32]:
+    """The filled box grown on every side by a share of its smaller side, or a few pixels."""
+    sides = mask_to_box(filled.astype(np.uint8))[2:]
+    margin = round(max(config.box_start_margin_pixels, config.box_start_margin * sides.min()))
+    return cv2.dilate(filled, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))  # type: ignore[return-value]

@@ -1,0 +1,287 @@
+"""The story of one frame (section 3.1), and the state that changes between frames.
+
+image -> crop around the last position -> encode -> spatial memory: new centre, trust
+      -> crop around the centre -> encode -> read the appearance memory -> decode -> mask -> boxes
+      -> what each memory learns from the frame, if the spatial memory trusts it
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from samn_tracker.box_fit import fit_rotated_box
+from samn_tracker.config import TrackerConfig
+from samn_tracker.engine import Encoded, Engine
+from samn_tracker.errors import ImageError, TrackerStateError
+from samn_tracker.geometry import Window
+from samn_tracker.images import as_rgb
+from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.augmentation import first_frame_samples
+from samn_tracker.memory.spatial import Localisation, SpatialMemory
+from samn_tracker.model.weights import WeightsInfo
+from samn_tracker.prediction import Prediction
+from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, target_kind
+from samn_tracker.start import filled_mask, first_mask_crop, start_box
+
+_MINIMUM_SIDE = 2.0
+_ENCODE_BATCH = 9
+
+
+@dataclass
+class TrackState:
+    """Everything that changes between frames; made anew by `initialize`.
+
+    Attributes:
+        shape: (H, W) of every frame.
+        centre: (2,) x, y around which the next frame is searched, in image pixels.
+        size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
+        threshold: probability above which a pixel is target.
+        scale_step: largest relative change of the search area from one frame to the next.
+        bank, spatial: the two memories; `spatial` is None where it is switched off.
+        last: the last trusted answer.
+        areas: pixel counts, in image pixels, of the most recent trusted masks.
+        frame_index: 0 for the frame of `initialize`.
+        trace: what the latest frame looked like on the way; for debugging.
+    """
+
+    shape: tuple[int, int]
+    centre: NDArray[np.float64]
+    size: NDArray[np.float64]
+    threshold: float
+    scale_step: float
+    bank: AppearanceBank
+    spatial: SpatialMemory | None
+    last: Prediction
+    areas: deque[int]
+    frame_index: int = 0
+    trace: Trace | None = field(default=None, repr=False)
+
+
+class Search(NamedTuple):
+    """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there."""
+
+    window: Window
+    encoded: Encoded
+    localisation: Localisation
+    trusted: bool
+
+
+class View(NamedTuple):
+    """The patch that is segmented; `middle_crop` (2,) is the located centre in it, xy in patch pixels."""
+
+    window: Window
+    encoded: Encoded
+    middle_crop: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Intermediate results of one frame, for pictures and for finding out why it failed.
+
+    Attributes:
+        window: the segmentation patch's place in the image.
+        search: where the spatial memory looked and what it answered; None where it is switched off.
+        probability_crop: (S, S) float32 of the target in the patch.
+        frame_indices, frame_weights: the memory frames that were read, and their DMM weights.
+    """
+
+    window: Window
+    search: Search | None
+    probability_crop: NDArray[np.float32]
+    frame_indices: list[int]
+    frame_weights: NDArray[np.float32]
+
+
+class Tracker:
+    """SAMN on one target. `initialize` starts, `track` follows; see `Prediction` for what they answer."""
+
+    def __init__(self, engine: Engine, config: TrackerConfig, info: WeightsInfo | None = None) -> None:
+        self.engine = engine
+        self.config = config
+        self.info = info
+        self.state: TrackState | None = None
+
+    def initialize(self, image: NDArray[Any], target: Any) -> Prediction:
+        """Start on `target` in `image` and forget everything earlier.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; greyscale, alpha and 16-bit are converted.
+            target: box (4,) x, y, w, h, polygon (4, 2), or mask (H, W), in 0-based image pixels.
+
+        Raises:
+            ImageError: not an image.
+            RegionError: a region that is malformed, empty or outside the image.
+        """
+        self.state = None
+        image = as_rgb(image)
+        shape = (image.shape[0], image.shape[1])
+        target = as_target(target, shape)
+        box = start_box(target)
+        config = self.config.segmentation
+        from_mask = target_kind(target) == "mask"
+        state = TrackState(
+            shape=shape,
+            centre=np.clip(box[:2] + box[2:] / 2, 0, shape[::-1]),
+            size=np.maximum(box[2:], _MINIMUM_SIDE),
+            threshold=config.threshold_mask_start if from_mask else config.threshold_box_start,
+            scale_step=config.scale_step_mask_start if from_mask else config.scale_step_box_start,
+            bank=AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity),
+            spatial=SpatialMemory(self.config.spatial) if self.config.spatial.enabled else None,
+            last=_given(target, box, shape, self.config),
+            areas=deque(maxlen=config.area_window),
+        )
+        self._start_appearance(state, image, target)
+        self._start_spatial(state, image)
+        self.state = state
+        return state.last
+
+    def track(self, image: NDArray[Any]) -> Prediction:
+        """Find the target in the next frame.
+
+        Raises:
+            TrackerStateError: `initialize` was not called.
+            ImageError: not an image, or one of another size than the first.
+        """
+        state, image = self._checked(image)
+        state.frame_index += 1
+        search = self._search(state, image)
+        view = self._view(state, image, search)
+        retrieved = state.bank.read(view.encoded.query.key)
+        probability = self.engine.segment(retrieved, view.encoded, view.middle_crop)[0]
+        state.trace = Trace(view.window, search, probability, state.bank.frame_indices, _weights(state.bank))
+
+        uncertainty = search.localisation.uncertainty if search else 0.0
+        target_crop = largest_component((probability > state.threshold), self.config.segmentation.minimum_pixels)
+        mask = (view.window.paste(probability, state.shape) > state.threshold).astype(np.uint8)
+        target = largest_component(mask)
+        if uncertainty >= self.config.spatial.output_uncertainty or not target_crop.any() or not target.any():
+            state.last = replace(state.last, confidence=0.0, found=False)
+            return state.last
+        confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty)
+        polygon = fit_rotated_box(target, self.config.segmentation)
+        state.last = Prediction(mask_to_box(target), polygon, mask, confidence)
+        self._memorise(state, image, search, view, probability)
+        self._follow(state, state.last, uncertainty)
+        return state.last
+
+    # --- finding the target --------------------------------------------------------------------------------------
+
+    def _checked(self, image: NDArray[Any]) -> tuple[TrackState, NDArray[np.uint8]]:
+        if self.state is None:
+            raise TrackerStateError("track() was called before initialize(); call initialize(image, target) first")
+        image = as_rgb(image)
+        if image.shape[:2] != self.state.shape:
+            height, width = self.state.shape
+            raise ImageError(
+                f"frame {self.state.frame_index + 1} is {image.shape[1]}x{image.shape[0]}, expected {width}x{height}; "
+                "all frames of a sequence must have one size"
+            )
+        return self.state, image
+
+    def _search(self, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
+        """Ask the spatial memory where the target is, and move the search centre there if it is sure."""
+        if state.spatial is None:
+            return None
+        window = self._search_window(state.centre, state.size)
+        encoded = self.engine.encode(window.crop(image)[None])
+        localisation = state.spatial.localise(encoded.query.f16, state.size / window.scale)
+        trusted = localisation.uncertainty < self.config.spatial.move_uncertainty
+        if trusted:
+            state.centre = np.clip(window.to_image(localisation.centre_crop), 0, state.shape[::-1])
+        return Search(window, encoded, localisation, trusted)
+
+    def _view(self, state: TrackState, image: NDArray[np.uint8], search: Search | None) -> View:
+        """The patch to segment: the searched one where it serves, else one cut around the centre."""
+        if search is not None and self.config.spatial.localisation_pass == "shared":
+            middle = search.window.to_crop(state.centre)
+            distance = np.linalg.norm(middle - search.window.size / 2) * search.window.scale
+            if distance <= self.config.segmentation.recrop_distance * np.sqrt(state.size.prod()):
+                return View(search.window, search.encoded, middle)
+        window = self._segmentation_window(state.centre, state.size)
+        return View(window, self.engine.encode(window.crop(image)[None]), window.to_crop(state.centre))
+
+    def _search_window(self, centre: NDArray[np.float64], size: NDArray[np.float64]) -> Window:
+        if self.config.spatial.localisation_pass == "shared":
+            return self._segmentation_window(centre, size)
+        return _window(centre, size, self.config.spatial.search_factor, self.config.spatial.patch_size)
+
+    def _segmentation_window(self, centre: NDArray[np.float64], size: NDArray[np.float64]) -> Window:
+        config = self.config.segmentation
+        return _window(centre, size, config.search_factor, config.patch_size)
+
+    # --- learning from a frame -----------------------------------------------------------------------------------
+
+    def _start_appearance(self, state: TrackState, image: NDArray[np.uint8], target: NDArray[Any]) -> None:
+        window = self._segmentation_window(state.centre, state.size)
+        encoded = self.engine.encode(window.crop(image)[None])
+        first = first_mask_crop(self.engine, self.config, encoded, window, target, state.shape)
+        state.bank.start(*self.engine.memorise(encoded, first[None]))
+        state.areas.append(int(first.sum() * window.scale**2))
+
+    def _start_spatial(self, state: TrackState, image: NDArray[np.uint8]) -> None:
+        if state.spatial is None:
+            return
+        window = self._search_window(state.centre, state.size)
+        patches, centres_crop = first_frame_samples(image, window)
+        batches = [patches[i : i + _ENCODE_BATCH] for i in range(0, len(patches), _ENCODE_BATCH)]
+        features = torch.cat([self.engine.encode(batch).query.f16 for batch in batches])
+        state.spatial.start(features, centres_crop, state.size / window.scale)
+
+    def _memorise(
+        self,
+        state: TrackState,
+        image: NDArray[np.uint8],
+        search: Search | None,
+        view: View,
+        probability: NDArray[np.float32],
+    ) -> None:
+        """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does."""
+        trusted = search is None or search.trusted
+        if trusted or not self.config.appearance.sample_filtering:
+            state.bank.memorise(*self.engine.memorise(view.encoded, probability[None]), state.frame_index)
+        if search is not None and trusted:
+            assert state.spatial is not None
+            size_crop = state.size / search.window.scale
+            state.spatial.memorise(search.encoded.query.f16, search.localisation, size_crop)
+
+    def _follow(self, state: TrackState, answer: Prediction, uncertainty: float) -> None:
+        """Centre and size of the next search, from the new box; limited where the mask jumps or the peak is weak."""
+        config = self.config.segmentation
+        assert answer.mask is not None
+        if config.follow == "mask":
+            state.centre = answer.box[:2] + answer.box[2:] / 2
+        size = np.maximum(answer.box[2:], _MINIMUM_SIDE)
+        scale = float(np.sqrt(size.prod() / state.size.prod()))
+        pixels = int(answer.mask.sum())
+        usual = float(np.mean(state.areas)) if state.areas else float(pixels)
+        steady = 1 / config.area_jump < pixels / max(usual, 1.0) < config.area_jump
+        state.areas.append(pixels)
+        if uncertainty < self.config.spatial.scale_uncertainty and steady and abs(scale - 1) < config.scale_jump:
+            limited = float(np.clip(scale, 1 - state.scale_step, 1 + state.scale_step))
+            state.size = np.maximum(size * limited / scale, _MINIMUM_SIDE)
+
+
+def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: float, patch_size: int) -> Window:
+    """The square window whose side is `factor` times the target's mean side."""
+    return Window((float(centre[0]), float(centre[1])), float(factor * np.sqrt(size.prod())), patch_size)
+
+
+def _weights(bank: AppearanceBank) -> NDArray[np.float32]:
+    return bank.weights[0].float().cpu().numpy()
+
+
+def _given(target: NDArray[Any], box: NDArray[np.float64], shape: tuple[int, int], config: TrackerConfig) -> Prediction:
+    """The first frame's answer: the target as it was given, in all three forms."""
+    mask = filled_mask(target, shape)
+    kind = target_kind(target)
+    if kind == "polygon":
+        polygon = target if len(target) == 4 else fit_rotated_box(mask, config.segmentation)
+        return Prediction(mask_to_box(mask), polygon, mask)
+    polygon = box_to_polygon(box) if kind == "box" else fit_rotated_box(mask, config.segmentation)
+    return Prediction(box, polygon, mask)

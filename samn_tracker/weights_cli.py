@@ -1,0 +1,95 @@
+"""`samn weights`: what is in weights files, and conversion from and to the published layout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from samn_tracker.config import to_dict
+from samn_tracker.loading import SHIPPED_WEIGHTS, find_weights
+from samn_tracker.model.published import export_published, import_published
+from samn_tracker.model.weights import load_weights, read_info, save_weights
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `samn weights ...`; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    return int(arguments.run(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="samn weights", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("list", help="the shipped weights").set_defaults(run=_list)
+    for name, run, text in (
+        ("info", _info, "print a file's model, provenance and hash as JSON"),
+        ("verify", _verify, "load a file completely and check it against the shipped hash, if it is a shipped one"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("weights", help="a shipped name or a .safetensors file")
+        command.set_defaults(run=run)
+    convert = commands.add_parser("convert", help="published checkpoint (SAMN.tar, STM_weights.pth) to .safetensors")
+    convert.add_argument("checkpoint", type=Path)
+    convert.add_argument("output", type=Path)
+    convert.add_argument("--float32", action="store_true", help="keep full precision; default is float16")
+    convert.set_defaults(run=_convert)
+    export = commands.add_parser("export", help="samn-r50 weights to a checkpoint for the authors' code")
+    export.add_argument("weights", help="a .safetensors file")
+    export.add_argument("output", type=Path)
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    for path in sorted(SHIPPED_WEIGHTS.glob("*.safetensors")):
+        info = read_info(path)
+        print(f"{info.name}  {path.stat().st_size / 1e6:.1f} MB  sha256 {info.sha256}")
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    info = read_info(find_weights(arguments.weights))
+    fields = {"name": info.name, "sha256": info.sha256, "model": to_dict(info.model), "provenance": info.provenance}
+    print(json.dumps(fields, indent=2))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    path = find_weights(arguments.weights)
+    _, info = load_weights(path)
+    listed = shipped_hashes().get(path.name) if path.parent == SHIPPED_WEIGHTS else None
+    if listed is not None and listed != info.sha256:
+        print(f"{path.name} has sha256 {info.sha256}, but the package lists {listed}; reinstall it", file=sys.stderr)
+        return 1
+    print(f"{path.name}: complete, finite, fits its model; sha256 {info.sha256}")
+    return 0
+
+
+def shipped_hashes() -> dict[str, str]:
+    """File name -> sha256 of every shipped weights file, as listed in the package (`sha256sum` format)."""
+    lines = (SHIPPED_WEIGHTS / "SHA256SUMS").read_text(encoding="utf-8").split("\n")
+    return {name: digest for digest, name in (line.split() for line in lines if line)}
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    network = import_published(arguments.checkpoint)
+    dtype = torch.float32 if arguments.float32 else torch.float16
+    save_weights(arguments.output, network, "samn-r50", {"source": arguments.checkpoint.name}, dtype)
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    network, _ = load_weights(find_weights(arguments.weights))
+    export_published(network, arguments.output)
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
