@@ -126,6 +126,7 @@ class SegmentationConfig:
     """
 
     patch_size: int = 384
+    multi_patch_size: int = 480
     search_factor: float = 4.0
     threshold_box_start: float = 0.5
     threshold_mask_start: float = 0.2
