@@ -2,7 +2,8 @@
 
 Boxes are (4,) x, y, w, h; polygons (n, 2) corners in drawing order; masks (H, W) uint8 of 0 and 1. Coordinates are
 0-based float pixels: the pixel in column c, row r covers [c, c+1) x [r, r+1), so the box of that single pixel is
-(c, r, 1, 1). An image shape is (H, W) or (H, W, C). The rotated-box fit is in `samn_tracker.box_fit`.
+(c, r, 1, 1). An image shape is (H, W) or (H, W, C). The rotated-box fit is in `samn_tracker.box_fit`, the drawing
+of polygons in `samn_tracker.polygons`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from samn_tracker.errors import RegionError
+from samn_tracker.polygons import polygon_area, polygon_to_mask, valid_polygon, visible_part
 
 TargetKind = Literal["box", "polygon", "mask"]
 FloatArray = NDArray[np.float64]
@@ -61,7 +62,7 @@ def as_target(target: ArrayLike, image_shape: Sequence[int]) -> NDArray[Any]:
             raise RegionError(f"the box {values.tolist()} has no area; give x, y, width, height with sizes above 0")
         return _checked_overlap(values, box_to_polygon(values), image_shape)
     values = values.reshape(-1, 2)
-    if _valid_polygon(values).area <= 0:
+    if valid_polygon(values).area <= 0:
         raise RegionError(f"the polygon {values.tolist()} has no area; its corners must not lie on one line")
     return _checked_overlap(values, values, image_shape)
 
@@ -90,23 +91,13 @@ def _checked_mask(mask: NDArray[Any], image_shape: Sequence[int]) -> Mask:
 
 
 def _checked_overlap(target: FloatArray, polygon: FloatArray, image_shape: Sequence[int]) -> FloatArray:
-    if _visible_part(polygon, image_shape).area <= 0:
+    if visible_part(polygon, image_shape).area <= 0:
         height, width = image_shape[:2]
         raise RegionError(
             f"the target {target.ravel().tolist()} lies outside the image of {width} x {height} pixels; "
             "coordinates are 0-based pixels, x to the right, y down"
         )
     return target
-
-
-def _valid_polygon(polygon: FloatArray) -> shapely.Geometry:
-    """The polygon as a shapely geometry; crossing edges are split into valid parts."""
-    geometry = shapely.Polygon(polygon)
-    return geometry if geometry.is_valid else shapely.make_valid(geometry)
-
-
-def _visible_part(polygon: FloatArray, image_shape: Sequence[int]) -> shapely.Geometry:
-    return _valid_polygon(polygon).intersection(shapely.box(0, 0, image_shape[1], image_shape[0]))
 
 
 def box_to_polygon(box: FloatArray) -> FloatArray:
@@ -132,12 +123,6 @@ def polygon_to_box_same_area(polygon: FloatArray) -> FloatArray:
     return np.concatenate([polygon.mean(axis=0) - size / 2, size])
 
 
-def polygon_area(polygon: FloatArray) -> float:
-    """Area of the (n, 2) polygon by the shoelace formula, in square pixels."""
-    x, y = np.asarray(polygon, dtype=np.float64).T
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
-
-
 def clip_box(box: FloatArray, image_shape: Sequence[int]) -> FloatArray:
     """The part (4,) of the box inside the image; of size 0, on the border, if it lies outside."""
     limit = np.array([image_shape[1], image_shape[0]], dtype=np.float64)
@@ -149,51 +134,6 @@ def clip_box(box: FloatArray, image_shape: Sequence[int]) -> FloatArray:
 def box_to_mask(box: FloatArray, image_shape: Sequence[int]) -> Mask:
     """(H, W) mask of the box, by the rule of `polygon_to_mask`."""
     return polygon_to_mask(box_to_polygon(box), image_shape)
-
-
-def polygon_to_mask(polygon: FloatArray, image_shape: Sequence[int]) -> Mask:
-    """(H, W) mask of the pixels whose centre is inside the (n, 2) polygon (even-odd rule).
-
-    A centre exactly on a left or upper edge is inside, on a right or lower one outside: polygons that share an edge
-    share no pixel. A polygon that covers no pixel centre still marks the one pixel under the middle of its visible
-    part; one outside the image gives an empty mask.
-    """
-    polygon = np.asarray(polygon, dtype=np.float64)
-    mask = np.zeros(image_shape[:2], dtype=np.uint8)
-    size = (mask.shape[1], mask.shape[0])
-    left, top = (int(value) for value in np.clip(_first_centre(polygon.min(axis=0)), 0, size))
-    right, bottom = (int(value) for value in np.clip(_first_centre(polygon.max(axis=0)), 0, size))
-    flips = np.zeros((bottom - top, right - left + 1), dtype=np.uint8)
-    for start, end in zip(polygon - (left, top), np.roll(polygon, -1, axis=0) - (left, top), strict=True):
-        _flip_right_of_edge(flips, start, end)
-    mask[top:bottom, left:right] = np.bitwise_xor.accumulate(flips, axis=1)[:, :-1]
-    if not mask.any():
-        _mark_middle(mask, polygon)
-    return mask
-
-
-def _first_centre(coordinate: FloatArray) -> FloatArray:
-    """Index of the first pixel whose centre is at `coordinate` or beyond."""
-    return np.ceil(coordinate - 0.5)
-
-
-def _flip_right_of_edge(flips: Mask, start: FloatArray, end: FloatArray) -> None:
-    """In each row whose centre line the edge crosses, flip the first pixel centre right of the edge."""
-    (x0, y0), (x1, y1) = (start, end) if start[1] <= end[1] else (end, start)
-    first, last = np.clip(_first_centre(np.array([y0, y1])), 0, len(flips)).astype(int)
-    if first == last:
-        return
-    crossings = x0 + (np.arange(first, last) + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
-    columns = np.clip(_first_centre(crossings), 0, flips.shape[1] - 1).astype(int)
-    flips[np.arange(first, last), columns] ^= 1
-
-
-def _mark_middle(mask: Mask, polygon: FloatArray) -> None:
-    """Mark the pixel under the middle of the polygon's visible part, if there is one."""
-    visible = _visible_part(polygon, mask.shape)
-    if visible.area > 0:
-        middle = visible.centroid
-        mask[min(int(middle.y), mask.shape[0] - 1), min(int(middle.x), mask.shape[1] - 1)] = 1
 
 
 def mask_to_box(mask: Mask) -> FloatArray:
@@ -241,9 +181,9 @@ def box_iou(first: FloatArray, second: FloatArray) -> FloatArray:
 def polygon_iou(first: FloatArray, second: FloatArray, image_shape: Sequence[int] | None = None) -> float:
     """Intersection over union of two (n, 2) polygons, of their parts inside the image if its shape is given."""
     if image_shape is None:
-        one, two = _valid_polygon(first), _valid_polygon(second)
+        one, two = valid_polygon(first), valid_polygon(second)
     else:
-        one, two = _visible_part(first, image_shape), _visible_part(second, image_shape)
+        one, two = visible_part(first, image_shape), visible_part(second, image_shape)
     union = one.union(two).area
     return float(one.intersection(two).area / union) if union > 0 else 0.0
 
