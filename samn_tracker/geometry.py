@@ -38,13 +38,12 @@ class Window:
         """Map (..., 2) points from patch to image pixels."""
         return np.asarray(points_crop, dtype=np.float64) * self.scale + self.origin
 
-    def crop(self, image: NDArray[np.uint8], nearest: bool = False) -> NDArray[np.uint8]:
-        """The patch (size, size[, C]); outside the image the border pixels are repeated.
+    def crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The patch (size, size[, C]), linearly interpolated; outside the image the border pixels are repeated.
 
         Shrinking averages whole blocks of pixels first, so that large images do not alias and cost stays bounded.
-        `nearest` takes the nearest pixel instead of interpolating (masks, labels).
         """
-        factor = 1 if nearest else max(1, int(self.scale))
+        factor = max(1, int(self.scale))
         (left, top), region = self._visible_region(image, margin=2 * factor)
         step_x = step_y = 1.0
         if factor > 1:
@@ -58,14 +57,17 @@ class Window:
             (self.origin[0] - left) / step_x,
             (self.origin[1] - top) / step_y,
         )
-        interpolation = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         return cv2.warpAffine(  # type: ignore[return-value]
             region,
             matrix,
             (self.size, self.size),
-            flags=interpolation | cv2.WARP_INVERSE_MAP,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
+
+    def crop_mask(self, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The patch (size, size) of a 0/1 mask (H, W), as coverage in 0..1: edge pixels are fractions."""
+        return np.divide(self.crop(mask * np.uint8(255)), 255, dtype=np.float32)
 
     def paste(self, map_crop: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
         """The (size, size) float map laid back into a (H, W) image, linearly interpolated; 0 outside the window."""

@@ -143,7 +143,7 @@ def _labels(window: Window, probability: NDArray[np.float32], state: MultiState)
 
 
 def _crops(window: Window, labels: NDArray[np.uint8], ids: list[int]) -> NDArray[np.float32]:
-    return np.stack([window.crop((labels == one).astype(np.uint8) * 255) for one in ids]).astype(np.float32) / 255
+    return np.stack([window.crop_mask((labels == one).astype(np.uint8)) for one in ids])
 
 
 def _ids(labels: NDArray[np.uint8]) -> list[int]:

@@ -51,7 +51,7 @@ def first_mask_crop(
     memory, and the result is kept inside the slightly dilated box; where that leaves too little of the box, the filled
     box itself is used.
     """
-    filled = window.crop(filled_mask(target, shape) * 255).astype(np.float32) / 255
+    filled = window.crop_mask(filled_mask(target, shape))
     if target_kind(target) == "mask":
         return filled
     bank = AppearanceBank(config.appearance, config.dynamic, engine.model_config.similarity)
@@ -65,4 +65,4 @@ def _dilated(filled: NDArray[np.float32], config: SegmentationConfig) -> NDArray
     """The filled box grown on every side by a share of its smaller side, or a few pixels."""
     sides = mask_to_box((filled > 0.5).astype(np.uint8))[2:]
     margin = round(max(config.box_start_margin_pixels, config.box_start_margin * sides.min()))
-    return cv2.dilate(filled, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))  # type: ignore[return-value]
+    return np.asarray(cv2.dilate(filled, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)), dtype=np.float32)
