@@ -54,7 +54,10 @@ class SpatialConfig:
     """Spatial memory network: an online discriminative correlation filter (section 3.3).
 
     `localisation_pass` says which features the filter sees: "own" crops and encodes a patch of its own, as published;
-    "shared" uses the segmentation patch's features, which saves one encoder pass a frame.
+    "shared" uses the segmentation patch's features, which saves one encoder pass a frame. `initial_samples_share` is
+    the least part of the weight that the first frame's samples keep together; 0, as released, lets them fade out.
+    `distractor_threshold` is the relative height of a second peak from which `displacement_scale` decides between the
+    two; 100, as released, means never.
     """
 
     enabled: bool = True

@@ -1,0 +1,214 @@
+"""Spatial memory network: a correlation filter, learnt on line, that says where the target is and how sure that is.
+
+Section 3.3 of the paper; the filter and its training are those of ATOM (Danelljan et al., CVPR 2019).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from samn_tracker.config import SpatialConfig
+from samn_tracker.errors import TrackerStateError, WeightsError
+from samn_tracker.memory.spatial_peaks import STRIDE, find_peak
+from samn_tracker.memory.spatial_samples import SampleMemory
+from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, ScoreGrid, gauss_newton, gaussian_labels
+
+# The score of a target exactly as in the first frame, which the labels ask for: the first entry of the trusted peaks.
+LABEL_PEAK = 1.0
+# Narrowest label, in cells: a narrower one could fall between the scores and ask for nothing.
+LEAST_SIGMA = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Localisation:
+    """Where the target is in a patch.
+
+    Attributes:
+        centre_crop: (2,) float64 x, y in patch pixels; the patch centre where no score is positive.
+        peak: highest score of the target's peak, times the window; the label's is 1.
+        uncertainty: mean of the trusted peaks / this peak; 0 in the warm-up, infinite where no score is positive.
+        hard_negative: something else in the patch scores almost as high.
+        scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times a Hann window.
+    """
+
+    centre_crop: NDArray[np.float64]
+    peak: float
+    uncertainty: float
+    hard_negative: bool
+    scores: NDArray[np.float32]
+
+
+@dataclass
+class _State:
+    """All that changes, replaced as a whole by every start. `kernel` is what filter and projection stand for."""
+
+    shape: tuple[int, int, int]
+    grid: ScoreGrid
+    projection: Tensor
+    correlation_filter: Tensor
+    kernel: Tensor
+    samples: SampleMemory
+    peaks: deque[float]
+    frames: int
+    last_update: int
+
+
+class SpatialMemory:
+    """The spatial memory of one target.
+
+    Features are stride-16 maps (n, C, h, w) of square or oblong patches, of any float type, on any device; each sample
+    is scaled to a mean square of 1 (ATOM's normalisation of power 2). Everything is computed in float32, on the
+    features' device, without autograd; the same input gives the same output.
+    """
+
+    def __init__(self, config: SpatialConfig) -> None:
+        self._config = config
+        self._state: _State | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether `start` has been called."""
+        return self._state is not None
+
+    @torch.inference_mode()
+    def start(self, features: Tensor, centres_crop: ArrayLike, target_size_crop: ArrayLike) -> None:
+        """Learn filter and projection from the first frame; everything earlier is forgotten.
+
+        Args:
+            features: (n, C, h, w) of the first frame's samples (`augmentation.first_frame_samples`).
+            centres_crop: (n, 2) target centre x, y in each sample, in patch pixels.
+            target_size_crop: (2,) w, h in patch pixels.
+
+        Raises:
+            WeightsError: the features are not finite.
+            ConfigError: the sample memory is too small.
+        """
+        if not torch.isfinite(features).all():
+            raise WeightsError(
+                "the network's features are not finite; use other weights, or set runtime.precision to float32"
+            )
+        config = self._config
+        count, channels, height, width = features.shape
+        grid = ScoreGrid(height, width, config.filter_size)
+        samples = _normalised(features)
+        labels = self._labels(grid, centres_crop, target_size_crop, samples)
+        weights = samples.new_full((count,), 1 / count)
+        projection = principal_components(samples, config.projection_channels)
+        empty_filter = samples.new_zeros(len(projection), config.filter_size**2)
+        penalties = (config.filter_regularisation, config.projection_regularisation)
+        problem = JointProblem(samples, labels, weights, grid, config.activation_leak, penalties)
+        correlation_filter, projection = gauss_newton(
+            problem, (empty_filter, projection), config.first_newton_steps, config.first_cg_iterations
+        )
+        self._state = _State(
+            shape=(channels, height, width),
+            grid=grid,
+            projection=projection,
+            correlation_filter=correlation_filter,
+            kernel=correlation_filter.T @ projection,
+            samples=SampleMemory(projection @ samples, labels, config.capacity, config.initial_samples_share),
+            peaks=deque([LABEL_PEAK], maxlen=config.trusted_peaks),
+            frames=1,
+            last_update=1,
+        )
+
+    @torch.inference_mode()
+    def localise(self, features: Tensor, target_size_crop: ArrayLike) -> Localisation:
+        """Find the target in the (1, C, h, w) features of a patch; counts the frame, and changes nothing else.
+
+        Raises:
+            TrackerStateError: before `start`, or features of another shape.
+        """
+        state = self._checked(features)
+        state.frames += 1
+        scores = state.grid.fold(torch.matmul(state.kernel, _normalised(features)))[0]
+        size = np.asarray(target_size_crop, dtype=np.float64)
+        peak = find_peak(scores.cpu().numpy(), state.grid, size, self._config)
+        if not peak.height > 0:
+            uncertainty = float("inf")
+        elif state.frames <= self._config.warmup_frames:
+            uncertainty = 0.0
+        else:
+            uncertainty = float(np.mean(state.peaks)) / peak.height
+        return Localisation(peak.centre_crop, peak.height, uncertainty, peak.hard_negative, peak.scores)
+
+    @torch.inference_mode()
+    def memorise(
+        self,
+        features: Tensor,
+        localisation: Localisation,
+        target_size_crop: ArrayLike,
+        *,
+        centre_crop: ArrayLike | None = None,
+    ) -> None:
+        """Learn from a frame that is trusted.
+
+        Its peak joins the trusted peaks, its features the samples. The filter is updated where the last update is
+        `update_interval` frames ago, and at once where the frame has a hard negative.
+
+        Args:
+            features: (1, C, h, w), those that were localised.
+            localisation: what `localise` answered for them.
+            target_size_crop: (2,) w, h in patch pixels.
+            centre_crop: (2,) x, y of the target where it is known better than from the localisation.
+
+        Raises:
+            TrackerStateError: before `start`, or features of another shape.
+        """
+        config, state = self._config, self._checked(features)
+        centre = localisation.centre_crop if centre_crop is None else centre_crop
+        sample = state.projection @ _normalised(features)
+        label = self._labels(state.grid, np.reshape(centre, (1, 2)), target_size_crop, sample)
+        hard = localisation.hard_negative
+        state.peaks.append(localisation.peak)
+        state.samples.add(sample[0], label[0], config.hard_negative_learning_rate if hard else config.learning_rate)
+        if hard or state.frames - state.last_update >= config.update_interval:
+            self._update(state)
+
+    def _update(self, state: _State) -> None:
+        config, memory = self._config, state.samples
+        penalties = (config.filter_regularisation,)
+        problem = FilterProblem(
+            memory.samples, memory.labels, memory.weights_tensor(), state.grid, config.activation_leak, penalties
+        )
+        (state.correlation_filter,) = gauss_newton(problem, (state.correlation_filter,), 1, config.update_cg_iterations)
+        state.kernel = state.correlation_filter.T @ state.projection
+        state.last_update = state.frames
+
+    def _labels(self, grid: ScoreGrid, centres_crop: ArrayLike, size_crop: ArrayLike, like: Tensor) -> Tensor:
+        """Labels (n, H, W) beside `like`; sigma is a fraction of the target's mean side."""
+        side_cells = float(np.sqrt(np.prod(np.asarray(size_crop, dtype=np.float64)))) / STRIDE
+        sigma = max(side_cells * self._config.label_sigma_factor, LEAST_SIGMA)
+        centres_cells = np.asarray(centres_crop, dtype=np.float64) / STRIDE
+        return gaussian_labels(grid, torch.from_numpy(centres_cells).to(like), sigma)
+
+    def _checked(self, features: Tensor) -> _State:
+        if self._state is None:
+            raise TrackerStateError("the spatial memory has no target yet; call start first")
+        if features.shape != (1, *self._state.shape):
+            raise TrackerStateError(
+                f"the spatial memory was started with features of shape {self._state.shape} and was given "
+                f"{tuple(features.shape)}; pass one patch of the same size, (1, *{self._state.shape})"
+            )
+        return self._state
+
+
+def principal_components(samples: Tensor, count: int) -> Tensor:
+    """The `count` orthonormal directions (count, C) of largest variance of (n, C, L) samples; at most C of them."""
+    columns = samples.transpose(0, 1).flatten(1)
+    columns = columns - columns.mean(dim=1, keepdim=True)
+    _, vectors = torch.linalg.eigh(columns @ columns.T)
+    return vectors[:, -count:].flip(1).T.contiguous()
+
+
+def _normalised(features: Tensor) -> Tensor:
+    """(n, C, h, w) of any float type to (n, C, h*w) float32 with mean square 1 for each sample; all-zero stays zero."""
+    samples = features.float().flatten(2)
+    mean_square = samples.square().mean(dim=(1, 2), keepdim=True)
+    return samples * torch.rsqrt(mean_square.clamp(min=torch.finfo(torch.float32).tiny))

@@ -1,0 +1,115 @@
+"""From the filter's scores to a position: upsampling, window, peaks, signs of a distractor (section 3.3; ATOM)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.config import SpatialConfig
+from samn_tracker.memory.spatial_solver import ScoreGrid
+
+STRIDE = 16
+"""Patch pixels per feature cell."""
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """Where the scores place the target.
+
+    Attributes:
+        centre_crop: (2,) float64 x, y in patch pixels; the patch centre where no score is positive.
+        height: the highest score of the peak, times the window; the label's is 1.
+        hard_negative: something else in the patch, well off the target, scores almost as high.
+        scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times the window.
+    """
+
+    centre_crop: NDArray[np.float64]
+    height: float
+    hard_negative: bool
+    scores: NDArray[np.float32]
+
+
+def find_peak(
+    scores: NDArray[np.float32], grid: ScoreGrid, target_size_crop: NDArray[np.float64], config: SpatialConfig
+) -> Peak:
+    """The target among the (H, W) `scores` of a patch.
+
+    The highest windowed score wins. A second peak outside the neighbourhood of the first, at more than
+    `hard_negative_threshold` of its height, is a hard negative. From `distractor_threshold` on, distance decides
+    between the two: where one is near the patch centre and the other is not (`displacement_scale` of half the patch),
+    the near one is the target. The window chooses the peak, but does not pull its centre to the middle: that is the
+    highest score without window within a cell.
+    """
+    plain = upsample(scores, grid)
+    fine = plain * _hann(grid.height * STRIDE)[:, None] * _hann(grid.width * STRIDE)
+    middle = np.array([grid.width, grid.height]) * STRIDE / 2
+    first, height = _maximum(fine)
+    if not height > 0:
+        return Peak(middle, height, False, fine)
+    second, second_height = _maximum(_without_neighbourhood(fine, first, config.neighbourhood_scale * target_size_crop))
+    rival = second_height > config.hard_negative_threshold * height
+    if second_height > config.distractor_threshold * height:
+        limit = config.displacement_scale * np.sqrt(middle.prod())
+        first_far, second_far = (np.linalg.norm(peak - middle) > limit for peak in (first, second))
+        rival = bool(first_far != second_far)
+        if rival and first_far:
+            first, height = second, second_height
+    return Peak(_maximum_around(plain, first), height, rival, fine)
+
+
+def upsample(scores: NDArray[np.float32], grid: ScoreGrid) -> NDArray[np.float32]:
+    """The (H, W) scores at the centre of every patch pixel, (16 h, 16 w), by trigonometric interpolation."""
+    rows, columns = (
+        _interpolation(cells, count, grid.first)
+        for cells, count in zip((grid.height, grid.width), grid.shape, strict=True)
+    )
+    return (rows @ scores @ columns.T).astype(np.float32, copy=False)
+
+
+@lru_cache(maxsize=8)
+def _interpolation(cells: int, count: int, first: float) -> NDArray[np.float32]:
+    """(16 cells, count) matrix: the periodic band-limited function through `count` samples, read at pixel centres."""
+    position = (np.arange(cells * STRIDE) + 0.5) / STRIDE - first
+    distance = position[:, None] - np.arange(count)
+    frequency = np.arange(count // 2 + 1)
+    weight = np.where((frequency == 0) | (2 * frequency == count), 1.0, 2.0) / count
+    waves = np.cos(2 * np.pi / count * distance[..., None] * frequency)
+    return (waves @ weight).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _hann(length: int) -> NDArray[np.float32]:
+    """(length,) raised cosine at pixel centres: 1 in the middle, 0 at the border."""
+    return np.square(np.sin(np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+
+
+def _maximum(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+    """Centre x, y of the highest pixel (the first in reading order), and its score."""
+    row, column = np.unravel_index(int(np.argmax(scores)), scores.shape)
+    return np.array([column, row]) + 0.5, float(scores[row, column])
+
+
+def _maximum_around(scores: NDArray[np.float32], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre x, y of the highest pixel within one cell of `centre`."""
+    box = _box(centre, np.full(2, 2.0 * STRIDE))
+    found, _ = _maximum(scores[box])
+    return found + np.array([box[1].start, box[0].start])
+
+
+def _without_neighbourhood(
+    scores: NDArray[np.float32], centre: NDArray[np.float64], size: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """A copy with 0 in the box of `size` (w, h) around `centre` (x, y)."""
+    result = scores.copy()
+    result[_box(centre, size)] = 0
+    return result
+
+
+def _box(centre: NDArray[np.float64], size: NDArray[np.float64]) -> tuple[slice, slice]:
+    """Rows and columns of the box of `size` (w, h) around `centre` (x, y)."""
+    left, top = np.maximum(np.floor(centre - size / 2), 0).astype(int)
+    right, bottom = np.ceil(centre + size / 2).astype(int)
+    return slice(top, bottom), slice(left, right)

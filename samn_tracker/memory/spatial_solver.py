@@ -1,0 +1,210 @@
+"""Training of the correlation filter: Gauss-Newton steps, each solved by conjugate gradients, all derivatives analytic.
+
+The model (section 3.3 of the paper; the factorised filter of ATOM, Danelljan et al., CVPR 2019) scores a sample x as
+s = f * (P x), a projection P followed by a filter f. Both are linear and act as one kernel K = f^T P with k*k rows:
+s = fold(K x), where fold adds up the shifted rows. Every derivative goes through K, which has far fewer rows (16) than
+P has (64): no product with P touches the samples.
+
+The objective is  sum_n w_n |a(s_n) - y_n|^2 + lambda_f |f|^2 + lambda_P |P|^2  with the activation `a` of `activate`.
+
+Shapes: n samples, C channels, h x w cells, k x k filter, H x W scores (see `ScoreGrid`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Parameters = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class ScoreGrid:
+    """Where the scores of a k x k filter lie on a map of height x width cells.
+
+    Every placement is kept for which at least half of the filter is on the map, so the grid is symmetric: an even
+    filter scores the (height + 1) x (width + 1) cell corners, an odd one the height x width cell centres.
+    """
+
+    height: int
+    width: int
+    filter_size: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the score map."""
+        extra = 1 - self.filter_size % 2
+        return self.height + extra, self.width + extra
+
+    @property
+    def first(self) -> float:
+        """Position of the score with index 0, in cells from the border of the map; scores are one cell apart."""
+        return 0.5 * (self.filter_size % 2)
+
+    @property
+    def _padding(self) -> int:
+        return (self.filter_size - 1) // 2
+
+    def fold(self, rows: Tensor) -> Tensor:
+        """Add up the shifted answers (n, k*k, h*w) of the filter's rows to scores (n, H, W)."""
+        return F.fold(rows, self.shape, self.filter_size, padding=self._padding)[:, 0]
+
+    def unfold(self, scores: Tensor) -> Tensor:
+        """The transpose of `fold`: (n, H, W) to (n, k*k, h*w)."""
+        return F.unfold(scores[:, None], self.filter_size, padding=self._padding)
+
+
+def gaussian_labels(grid: ScoreGrid, centres_cells: Tensor, sigma_cells: float) -> Tensor:
+    """Labels (n, H, W): Gaussians of height 1 at the (n, 2) xy `centres_cells`, on their device."""
+    axes = []
+    for count, centre in zip(grid.shape, centres_cells.flip(1).T, strict=True):
+        position = grid.first + torch.arange(count, device=centre.device, dtype=centre.dtype)
+        axes.append(torch.exp(-0.5 * ((position - centre[:, None]) / sigma_cells) ** 2))
+    return (axes[0][:, :, None] * axes[1][:, None, :]).float()
+
+
+def activate(scores: Tensor, leak: float) -> Tensor:
+    """The scores as they are where positive, leak * (e^(score / leak) - 1) where negative.
+
+    Far below the target any negative score is as good as any other.
+    """
+    return torch.where(scores >= 0, scores, leak * torch.expm1(scores.clamp(max=0) / leak))
+
+
+def activation_slope(scores: Tensor, leak: float) -> Tensor:
+    """Derivative of `activate`: 1 where the score is not negative."""
+    return torch.exp(scores.clamp(max=0) / leak)
+
+
+@dataclass(frozen=True)
+class LeastSquares(ABC):
+    """The objective over samples (n, C, h*w), labels (n, H, W) and sample weights (n,), for some choice of parameters.
+
+    `penalties` are the regularisation weights, one for each parameter tensor.
+    """
+
+    samples: Tensor
+    labels: Tensor
+    weights: Tensor
+    grid: ScoreGrid
+    leak: float
+    penalties: tuple[float, ...]
+
+    @abstractmethod
+    def kernel(self, parameters: Parameters) -> Tensor:
+        """The kernel (k*k, C) that the parameters stand for."""
+
+    @abstractmethod
+    def kernel_step(self, parameters: Parameters, step: Parameters) -> Tensor:
+        """First-order change (k*k, C) of the kernel for a `step` of the parameters."""
+
+    @abstractmethod
+    def kernel_pull(self, parameters: Parameters, kernel_gradient: Tensor) -> Parameters:
+        """The transpose of `kernel_step`: a gradient (k*k, C) of the kernel, carried to the parameters."""
+
+    def scores(self, kernel: Tensor) -> Tensor:
+        """(n, H, W) scores of all samples."""
+        return self.grid.fold(torch.matmul(kernel, self.samples))
+
+    def loss(self, parameters: Parameters) -> Tensor:
+        """The objective, a scalar."""
+        residual = activate(self.scores(self.kernel(parameters)), self.leak) - self.labels
+        penalty = sum(weight * (tensor**2).sum() for weight, tensor in zip(self.penalties, parameters, strict=True))
+        return torch.einsum("n,nij->", self.weights, residual**2) + penalty
+
+    def linearise(self, parameters: Parameters) -> tuple[Parameters, Callable[[Parameters], Parameters]]:
+        """Half the gradient at `parameters`, and the product of a step with half the Gauss-Newton matrix there."""
+        scores = self.scores(self.kernel(parameters))
+        weighted_slope = self.weights[:, None, None] * activation_slope(scores, self.leak)
+        curvature = weighted_slope * activation_slope(scores, self.leak)
+        residual = activate(scores, self.leak) - self.labels
+
+        def product(step: Parameters) -> Parameters:
+            change = curvature * self.scores(self.kernel_step(parameters, step))
+            return self._pull(parameters, change, step)
+
+        return self._pull(parameters, weighted_slope * residual, parameters), product
+
+    def _pull(self, parameters: Parameters, score_gradient: Tensor, penalised: Parameters) -> Parameters:
+        rows = self.grid.unfold(score_gradient)
+        kernel_gradient = torch.bmm(rows, self.samples.transpose(1, 2)).sum(dim=0)
+        gradient = self.kernel_pull(parameters, kernel_gradient)
+        return tuple(g + weight * p for g, weight, p in zip(gradient, self.penalties, penalised, strict=True))
+
+
+class FilterProblem(LeastSquares):
+    """Parameters: the filter (D, k*k) over samples that are projected already (C = D)."""
+
+    def kernel(self, parameters: Parameters) -> Tensor:
+        return parameters[0].T
+
+    def kernel_step(self, parameters: Parameters, step: Parameters) -> Tensor:
+        return step[0].T
+
+    def kernel_pull(self, parameters: Parameters, kernel_gradient: Tensor) -> Parameters:
+        return (kernel_gradient.T,)
+
+
+class JointProblem(LeastSquares):
+    """Parameters: the filter (D, k*k) and the projection (D, C)."""
+
+    def kernel(self, parameters: Parameters) -> Tensor:
+        correlation_filter, projection = parameters
+        return correlation_filter.T @ projection
+
+    def kernel_step(self, parameters: Parameters, step: Parameters) -> Tensor:
+        return step[0].T @ parameters[1] + parameters[0].T @ step[1]
+
+    def kernel_pull(self, parameters: Parameters, kernel_gradient: Tensor) -> Parameters:
+        correlation_filter, projection = parameters
+        return projection @ kernel_gradient.T, correlation_filter @ kernel_gradient
+
+
+def gauss_newton(problem: LeastSquares, start: Parameters, steps: int, iterations: int) -> Parameters:
+    """`start` improved by `steps` Gauss-Newton steps of `iterations` conjugate-gradient iterations each."""
+    parameters = start
+    for _ in range(steps):
+        gradient, product = problem.linearise(parameters)
+        step = conjugate_gradient(product, tuple(-g for g in gradient), problem.penalties, iterations)
+        parameters = tuple(p + s for p, s in zip(parameters, step, strict=True))
+    return parameters
+
+
+def conjugate_gradient(
+    product: Callable[[Parameters], Parameters], right: Parameters, diagonal: tuple[float, ...], iterations: int
+) -> Parameters:
+    """Approximate solution x of product(x) = right, from zero, preconditioned by `diagonal` (one value a tensor).
+
+    Polak-Ribiere directions with restart, as ATOM. A vanished residual or direction leaves x as it is, never NaN, and
+    is decided on the device, so that nothing waits for it.
+    """
+    solution = tuple(torch.zeros_like(r) for r in right)
+    residual, previous_residual = right, solution
+    direction = solution
+    previous_energy = torch.zeros_like(right[0][0, 0])
+    for _ in range(iterations):
+        scaled = tuple(r / d for r, d in zip(residual, diagonal, strict=True))
+        energy = _inner(residual, scaled)
+        turn = _ratio(energy - _inner(previous_residual, scaled), previous_energy).clamp(min=0)
+        direction = tuple(s + turn * d for s, d in zip(scaled, direction, strict=True))
+        image = product(direction)
+        length = _ratio(energy, _inner(direction, image))
+        solution = tuple(x + length * d for x, d in zip(solution, direction, strict=True))
+        previous_residual, previous_energy = residual, energy
+        residual = tuple(r - length * i for r, i in zip(residual, image, strict=True))
+    return solution
+
+
+def _inner(left: Parameters, right: Parameters) -> Tensor:
+    return torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(left, right, strict=True)]).sum()
+
+
+def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """numerator / denominator, and 0 where the denominator is not a positive normal number."""
+    usable = denominator > torch.finfo(denominator.dtype).tiny
+    return torch.where(usable, numerator / torch.where(usable, denominator, 1), 0)

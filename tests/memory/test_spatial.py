@@ -1,0 +1,288 @@
+"""The spatial memory as a whole, on synthetic feature maps with a target at a known place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samn_tracker.config import SpatialConfig
+from samn_tracker.errors import ConfigError, TrackerStateError, WeightsError
+from samn_tracker.memory.spatial import Localisation, SpatialMemory, principal_components
+
+CELLS, CHANNELS, STRIDE = 16, 24, 16
+MIDDLE = np.full(2, CELLS * STRIDE / 2)
+SIZE = np.array([57.0, 57.0])
+CONFIG = SpatialConfig(projection_channels=8)
+START_CENTRES = MIDDLE + np.array([[0, 0], [32, 32], [-32, 32], [32, -32], [-32, -32], [90, 90], [-90, 90], [90, -90]])
+
+
+def features_of(*targets: tuple[float, float, float], clutter: float = 0.3, seed: int = 5) -> Tensor:
+    """(1, C, h, w): a fixed pattern of smooth blobs at each (x, y, strength) in patch pixels, on smooth clutter."""
+    random = np.random.default_rng(11)
+    offsets, signs = random.uniform(-1.5, 1.5, (CHANNELS, 2)), random.uniform(0.3, 1.0, CHANNELS)
+    columns, rows = np.meshgrid(np.arange(CELLS) + 0.5, np.arange(CELLS) + 0.5)
+    maps = np.zeros((CHANNELS, CELLS, CELLS))
+    for x, y, strength in targets:
+        for channel, ((dx, dy), sign) in enumerate(zip(offsets, signs, strict=True)):
+            distance = (columns - x / STRIDE - dx) ** 2 + (rows - y / STRIDE - dy) ** 2
+            maps[channel] += strength * sign * np.exp(-distance / 2)
+    background = np.random.default_rng(seed)
+    for _ in range(3):
+        phase, direction = (
+            background.uniform(0, 6, (CHANNELS, 1, 1)),
+            background.uniform(-0.6, 0.6, (2, CHANNELS, 1, 1)),
+        )
+        maps += clutter / 3 * np.sin(direction[0] * columns + direction[1] * rows + phase)
+    return torch.from_numpy(maps).float()[None]
+
+
+def start_features() -> Tensor:
+    return torch.cat([features_of((x, y, 1.0), seed=i) for i, (x, y) in enumerate(START_CENTRES)])
+
+
+def started(config: SpatialConfig = CONFIG) -> SpatialMemory:
+    memory = SpatialMemory(config)
+    memory.start(start_features(), START_CENTRES, SIZE)
+    return memory
+
+
+def same(first: Localisation, second: Localisation) -> bool:
+    return (
+        np.array_equal(first.scores, second.scores)
+        and np.array_equal(first.centre_crop, second.centre_crop)
+        and (first.peak, first.uncertainty, first.hard_negative)
+        == (second.peak, second.uncertainty, second.hard_negative)
+    )
+
+
+@pytest.mark.parametrize("filter_size", [4, 3])
+def test_a_known_shift_is_found_to_a_tenth_of_a_cell(filter_size: int) -> None:
+    memory = started(replace(CONFIG, filter_size=filter_size))
+    random = np.random.default_rng(2)
+    errors = []
+    for seed in range(20):
+        centre = MIDDLE + random.uniform(-70, 70, 2)
+        found = memory.localise(features_of((*centre, 1.0), seed=100 + seed), SIZE)
+        errors.append(np.abs(found.centre_crop - centre).max() / STRIDE)
+        assert found.peak > 0.3
+    assert max(errors) < 0.5
+    assert np.median(errors) < 0.1
+
+
+def test_score_of_the_first_frame_is_near_the_label_and_elsewhere_low() -> None:
+    found = started().localise(features_of((*MIDDLE, 1.0), seed=0), SIZE)
+    assert found.scores.shape == (256, 256)
+    assert found.scores.dtype == np.float32
+    assert found.peak == pytest.approx(1, abs=0.2)
+    away = np.abs(np.mgrid[:256, :256] + 0.5 - 128).max(axis=0) > 60
+    assert found.scores[away].max() < 0.3
+
+
+def test_two_targets_are_a_hard_negative() -> None:
+    memory = started()
+    assert not memory.localise(features_of((128, 128, 1.0)), SIZE).hard_negative
+    both = memory.localise(features_of((128, 128, 1.0), (200, 128, 1.0)), np.array([30.0, 30.0]))
+    assert both.hard_negative
+    np.testing.assert_allclose(both.centre_crop, MIDDLE, atol=4)
+
+
+def test_uncertainty_is_the_mean_of_the_trusted_peaks_over_this_peak() -> None:
+    memory = started(replace(CONFIG, warmup_frames=3, trusted_peaks=2, update_interval=1000))
+    features = features_of((120, 130, 1.0))
+    frames = [memory.localise(features, SIZE)]  # frame 2 of the sequence
+    assert frames[0].uncertainty == 0
+    assert memory.localise(features, SIZE).uncertainty == 0
+    frames.append(memory.localise(features, SIZE))
+    peak = frames[0].peak
+    assert frames[1].uncertainty == pytest.approx(1.0 / peak)  # nothing trusted yet: the label's height
+    memory.memorise(features, replace(frames[0], peak=0.6), SIZE)
+    assert memory.localise(features, SIZE).uncertainty == pytest.approx((1.0 + 0.6) / 2 / peak)
+    memory.memorise(features, replace(frames[0], peak=0.2), SIZE)  # two peaks are kept
+    assert memory.localise(features, SIZE).uncertainty == pytest.approx((0.6 + 0.2) / 2 / peak)
+
+
+def test_a_second_start_leaves_nothing_of_the_first() -> None:
+    reused, fresh = SpatialMemory(CONFIG), started()
+    reused.start(start_features().flip(1), START_CENTRES[::-1].copy(), SIZE * 0.5)
+    for seed in range(15):
+        features = features_of((100, 140, 1.0), seed=seed)
+        reused.memorise(features, reused.localise(features, SIZE), SIZE)
+    reused.start(start_features(), START_CENTRES, SIZE)
+    for seed in range(15):
+        features = features_of((128 + seed, 128, 1.0), seed=seed)
+        first, second = fresh.localise(features, SIZE), reused.localise(features, SIZE)
+        assert same(first, second)
+        fresh.memorise(features, first, SIZE)
+        reused.memorise(features, second, SIZE)
+
+
+def test_localise_changes_nothing_but_the_frame_count() -> None:
+    memory = started(replace(CONFIG, warmup_frames=0))
+    features = features_of((150, 100, 1.0))
+    first = memory.localise(features, SIZE)
+    memory.localise(features_of((60, 60, 1.0), (190, 190, 1.0)), SIZE)
+    assert same(first, memory.localise(features, SIZE))
+
+
+def scores_after(memory: SpatialMemory, probe: Tensor) -> NDArray[np.float32]:
+    return memory.localise(probe, SIZE).scores
+
+
+def test_the_filter_is_updated_every_interval_and_at_once_for_a_hard_negative() -> None:
+    memory = started(replace(CONFIG, update_interval=4))
+    probe = features_of((128, 128, 1.0))
+    before = scores_after(memory, probe)  # frame 2
+    answer = memory.localise(probe, SIZE)  # frame 3
+    memory.memorise(probe, answer, SIZE)
+    assert np.array_equal(scores_after(memory, probe), before)  # frame 4
+    answer = memory.localise(probe, SIZE)  # frame 5, four after the first
+    memory.memorise(probe, answer, SIZE)
+    scheduled = scores_after(memory, probe)
+    assert not np.array_equal(scheduled, before)
+    memory.memorise(probe, answer, SIZE)
+    assert np.array_equal(scores_after(memory, probe), scheduled)
+    memory.memorise(probe, replace(answer, hard_negative=True), SIZE)
+    assert not np.array_equal(scores_after(memory, probe), scheduled)
+
+
+def test_learning_a_distractor_lowers_it() -> None:
+    memory = started()
+    size = np.array([30.0, 30.0])
+    features = features_of((128, 128, 1.0), (200, 128, 0.8))
+    distractor = np.s_[108:148, 180:220]
+    before = memory.localise(features, size)
+    assert before.hard_negative
+    for _ in range(20):
+        memory.memorise(features, replace(memory.localise(features, size), hard_negative=True), SIZE)
+    after = memory.localise(features, size)
+    assert after.scores[distractor].max() / after.peak < 0.9 * before.scores[distractor].max() / before.peak
+    np.testing.assert_allclose(after.centre_crop, MIDDLE, atol=8)
+
+
+def test_a_better_known_centre_is_what_is_learnt() -> None:
+    features = features_of((128, 128, 1.0))
+    moved = MIDDLE + np.array([16.0, 0.0])
+    memory = started(replace(CONFIG, learning_rate=0.3, update_interval=1))
+    for _ in range(30):
+        memory.memorise(features, memory.localise(features, SIZE), SIZE, centre_crop=moved)
+    assert memory.localise(features, SIZE).centre_crop[0] > MIDDLE[0] + 6
+
+
+@pytest.mark.parametrize("fill", [0.0, 1.0, -3.0, 1e-30, 1e18])
+def test_constant_features_give_no_nan(fill: float) -> None:
+    memory = SpatialMemory(CONFIG)
+    constant = torch.full((8, CHANNELS, CELLS, CELLS), fill)
+    memory.start(constant, START_CENTRES, SIZE)
+    for _ in range(12):
+        found = memory.localise(constant[:1], SIZE)
+        memory.memorise(constant[:1], found, SIZE)
+        assert np.isfinite(found.scores).all()
+        assert np.isfinite(found.centre_crop).all()
+        assert np.isfinite(found.peak)
+        assert found.uncertainty >= 0
+
+
+@pytest.mark.parametrize("size", [(1.0, 1.0), (256.0, 1.0), (256.0, 256.0), (3000.0, 2000.0)])
+def test_tiny_and_huge_targets_give_no_nan(size: tuple[float, float]) -> None:
+    memory = SpatialMemory(CONFIG)
+    memory.start(start_features(), START_CENTRES, size)
+    for seed in range(12):
+        features = features_of((128, 128, 1.0), seed=seed)
+        found = memory.localise(features, size)
+        memory.memorise(features, found, size)
+        assert np.isfinite(found.scores).all()
+        assert found.peak > 0
+
+
+def test_a_tiny_target_is_still_found() -> None:
+    memory = SpatialMemory(CONFIG)
+    memory.start(start_features(), START_CENTRES, (1.0, 1.0))
+    found = memory.localise(features_of((150, 110, 1.0), seed=50), (1.0, 1.0))
+    np.testing.assert_allclose(found.centre_crop, [150, 110], atol=4)
+
+
+def test_nothing_found_is_infinitely_uncertain_even_in_the_warm_up() -> None:
+    found = started().localise(torch.zeros(1, CHANNELS, CELLS, CELLS), SIZE)
+    assert found.uncertainty == float("inf")
+    np.testing.assert_array_equal(found.centre_crop, MIDDLE)
+
+
+def test_half_precision_features_are_taken() -> None:
+    memory, reference = SpatialMemory(CONFIG), started()
+    memory.start(start_features().bfloat16(), START_CENTRES, SIZE)
+    features = features_of((140, 120, 1.0))
+    found, expected = memory.localise(features.bfloat16(), SIZE), reference.localise(features, SIZE)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=0.05)
+
+
+def test_the_scale_of_the_features_does_not_matter() -> None:
+    memory, reference = SpatialMemory(CONFIG), started()
+    memory.start(1000 * start_features(), START_CENTRES, SIZE)
+    features = features_of((140, 120, 1.0))
+    found, expected = memory.localise(0.01 * features, SIZE), reference.localise(features, SIZE)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-2)
+
+
+def test_projection_is_orthonormal_and_holds_the_variance() -> None:
+    random = torch.Generator().manual_seed(1)
+    hidden = torch.randn(4, 2, 100, generator=random)
+    mixing = torch.linalg.qr(torch.randn(6, 2, generator=random))[0]
+    samples = mixing @ hidden + 5  # a mean that must not count as variance
+    projection = principal_components(samples, 2)
+    torch.testing.assert_close(projection @ projection.T, torch.eye(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(projection.T @ projection, mixing @ mixing.T, atol=1e-4, rtol=0)
+    assert principal_components(samples, 64).shape == (6, 6)
+
+
+def test_no_autograd_at_run_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise AssertionError("autograd was used")
+
+    monkeypatch.setattr(torch.autograd, "grad", forbidden)
+    monkeypatch.setattr(torch.Tensor, "backward", forbidden)
+    memory = SpatialMemory(replace(CONFIG, update_interval=1))
+    features = start_features().requires_grad_()
+    memory.start(features, START_CENTRES, SIZE)
+    for _ in range(2):  # numpy() would refuse scores that still carry a graph
+        memory.memorise(features[:1], memory.localise(features[:1], SIZE), SIZE)
+
+
+@pytest.mark.gpu
+def test_the_gpu_gives_the_answers_of_the_cpu() -> None:
+    memory, reference = SpatialMemory(CONFIG), started()
+    memory.start(start_features().cuda(), START_CENTRES, SIZE)
+    for seed in range(15):
+        features = features_of((128 + 2 * seed, 128, 1.0), seed=seed)
+        found, expected = memory.localise(features.cuda(), SIZE), reference.localise(features, SIZE)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-2)
+        np.testing.assert_allclose(found.centre_crop, expected.centre_crop, atol=2)
+        memory.memorise(features.cuda(), found, SIZE)
+        reference.memorise(features, expected, SIZE)
+
+
+def test_use_before_start_and_features_of_another_shape_are_refused() -> None:
+    features = features_of((128, 128, 1.0))
+    with pytest.raises(TrackerStateError, match="call start first"):
+        SpatialMemory(CONFIG).localise(features, SIZE)
+    memory = started()
+    with pytest.raises(TrackerStateError, match=r"\(24, 16, 16\).*\(1, 24, 16, 15\)"):
+        memory.localise(features[..., :15], SIZE)
+    with pytest.raises(TrackerStateError, match=r"\(1, 12, 16, 16\)"):
+        memory.memorise(features[:, :12], memory.localise(features, SIZE), SIZE)
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    features = start_features()
+    features[3, 2, 1, 0] = torch.nan
+    with pytest.raises(WeightsError, match="not finite"):
+        SpatialMemory(CONFIG).start(features, START_CENTRES, SIZE)
+
+
+def test_a_capacity_below_the_first_frame_is_refused() -> None:
+    with pytest.raises(ConfigError, match="set at least 9"):
+        started(replace(CONFIG, capacity=8))

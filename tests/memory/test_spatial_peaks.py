@@ -1,0 +1,107 @@
+"""Upsampling and the choice of a peak, on score maps made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from samn_tracker.config import SpatialConfig
+from samn_tracker.memory.spatial_peaks import find_peak, upsample
+from samn_tracker.memory.spatial_solver import ScoreGrid, gaussian_labels
+
+CONFIG = SpatialConfig()
+GRID = ScoreGrid(16, 16, 4)
+TARGET = np.array([40.0, 40.0])
+
+
+def bumps(grid: ScoreGrid, *peaks: tuple[float, float, float], sigma: float = 0.9) -> NDArray[np.float32]:
+    """Scores with a Gaussian of some height at each (x, y) in patch pixels."""
+    maps = [h * gaussian_labels(grid, torch.tensor([[x / 16, y / 16]]), sigma)[0].numpy() for x, y, h in peaks]
+    return np.sum(maps, axis=0).astype(np.float32)
+
+
+@pytest.mark.parametrize("grid", [ScoreGrid(16, 16, 4), ScoreGrid(15, 12, 4), ScoreGrid(16, 24, 3), ScoreGrid(9, 9, 5)])
+def test_upsampling_puts_a_peak_where_it_is(grid: ScoreGrid) -> None:
+    x, y = grid.width * 8 + 13.5, grid.height * 8 - 22.5
+    fine = upsample(bumps(grid, (x, y, 1.0)), grid)
+    assert fine.shape == (grid.height * 16, grid.width * 16)
+    assert fine.dtype == np.float32
+    assert np.unravel_index(fine.argmax(), fine.shape) == (int(y), int(x))
+    rows, columns = np.mgrid[: fine.shape[0], : fine.shape[1]] + 0.5
+    expected = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (0.9 * 16) ** 2))
+    np.testing.assert_allclose(fine, expected, atol=0.02)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_upsampling_reproduces_the_waves_that_the_grid_can_hold(count: int) -> None:
+    grid = ScoreGrid(count - 1, count - 1, 4)
+    index, position = np.arange(count), (np.arange(16 * (count - 1)) + 0.5) / 16
+    wave = lambda t: 2 + np.cos(2 * np.pi * t / count) - 0.5 * np.sin(2 * np.pi * t / count)  # noqa: E731
+    scores = np.tile(wave(index), (count, 1)).astype(np.float32)
+    np.testing.assert_allclose(upsample(scores, grid), np.tile(wave(position), (16 * (count - 1), 1)), atol=1e-5)
+
+
+def test_a_lone_peak() -> None:
+    peak = find_peak(bumps(GRID, (140.5, 120.5, 0.8)), GRID, TARGET, CONFIG)
+    np.testing.assert_array_equal(peak.centre_crop, [140.5, 120.5])
+    assert peak.height == pytest.approx(0.8, abs=0.05)
+    assert peak.height == peak.scores.max()
+    assert not peak.hard_negative
+
+
+@pytest.mark.parametrize("x", [40.5, 70.5, 200.5])
+def test_the_window_does_not_pull_the_peak_to_the_middle(x: float) -> None:
+    peak = find_peak(bumps(GRID, (x, 130.5, 1.0)), GRID, TARGET, CONFIG)
+    np.testing.assert_allclose(peak.centre_crop, [x, 130.5], atol=0.5)
+    row, column = np.unravel_index(peak.scores.argmax(), peak.scores.shape)
+    assert abs(column + 0.5 - 128) < abs(x - 128) - 1
+    assert peak.height == peak.scores[row, column] < 0.95
+
+
+@pytest.mark.parametrize(("height", "expected"), [(0.6, True), (0.2, False)])
+def test_a_second_peak_is_a_hard_negative_from_three_tenths_of_the_first(height: float, expected: bool) -> None:
+    scores = bumps(GRID, (128.5, 128.5, 1.0), (178.5, 128.5, height))  # the window leaves 67% of the second
+    peak = find_peak(scores, GRID, TARGET, CONFIG)
+    assert peak.hard_negative is expected
+    np.testing.assert_allclose(peak.centre_crop, [128.5, 128.5], atol=2)
+
+
+def test_a_second_peak_in_the_neighbourhood_of_a_larger_target_is_the_target() -> None:
+    scores = bumps(GRID, (128.5, 128.5, 1.0), (178.5, 128.5, 0.6))
+    assert not find_peak(scores, GRID, np.array([80.0, 35.0]), CONFIG).hard_negative  # 2.2 * 80 / 2 = 88 to each side
+    assert find_peak(scores, GRID, np.array([35.0, 80.0]), CONFIG).hard_negative
+
+
+def test_among_near_equals_the_one_near_the_middle_is_the_target() -> None:
+    near, far = (108.5, 128.5), (228.5, 128.5)  # 0.7 * 128 = 89.6 pixels is the limit
+    scores = bumps(GRID, (*near, 0.5), (*far, 4.0))
+    strict = find_peak(scores, GRID, TARGET, CONFIG)
+    assert strict.centre_crop[0] > 200
+    assert strict.hard_negative
+    lenient = find_peak(scores, GRID, TARGET, replace(CONFIG, distractor_threshold=0.5))
+    np.testing.assert_allclose(lenient.centre_crop, near, atol=3)
+    assert lenient.height == pytest.approx(lenient.scores[128, 80:140].max())
+    assert lenient.hard_negative
+    both_near = find_peak(
+        bumps(GRID, (*near, 1.0), (178.5, 128.5, 1.0)), GRID, TARGET, replace(CONFIG, distractor_threshold=0.5)
+    )
+    assert not both_near.hard_negative  # no telling which one is the target
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
+def test_without_a_positive_score_the_target_stays_in_the_middle(value: float) -> None:
+    peak = find_peak(np.full(GRID.shape, value, dtype=np.float32), GRID, TARGET, CONFIG)
+    np.testing.assert_array_equal(peak.centre_crop, [128, 128])
+    assert not peak.height > 0
+    assert not peak.hard_negative
+
+
+@pytest.mark.parametrize("size", [(0.0, 0.0), (1.0, 1.0), (2000.0, 3.0), (5000.0, 5000.0)])
+def test_any_target_size_gives_an_answer(size: tuple[float, float]) -> None:
+    peak = find_peak(bumps(GRID, (10.5, 250.5, 1.0)), GRID, np.array(size), CONFIG)
+    assert np.isfinite(peak.centre_crop).all()
+    assert peak.height > 0
