@@ -48,22 +48,28 @@ class Network(nn.Module):
 
 
 def location_map(
-    config: ModelConfig, size: tuple[int, int], centre_cells: tuple[float, float], like: Tensor
+    config: ModelConfig, size: tuple[int, int], centre_cells: Tensor | tuple[float, float], like: Tensor
 ) -> Tensor | None:
-    """The spatial encoding of section 4.3 for a stride-16 map of `size` (h, w), around a centre (x, y) in cells.
+    """The spatial encoding of section 4.3 for stride-16 maps of `size` (h, w).
 
-    "sum": (1, 1, h, w), Euclidean distance to the centre divided by the map's width. "cat": (1, 2, h, w), x and y
-    offsets divided by the map's width. "none": None. `like` gives data type and device.
+    Args:
+        centre_cells: x, y in cells of the point that the map is drawn around: one for all, or (B, 2) one a sample.
+        like: gives data type and device.
+
+    Returns:
+        "sum": (B, 1, h, w), Euclidean distance to the centre divided by the map's width. "cat": (B, 2, h, w), x and y
+        offsets divided by the map's width. "none": None. B is 1 for a single centre.
     """
     if config.positional_encoding == "none":
         return None
     height, width = size
-    x = (torch.arange(width, device=like.device) + 0.5 - centre_cells[0]) / width
-    y = (torch.arange(height, device=like.device) + 0.5 - centre_cells[1]) / width
+    centre = torch.as_tensor(centre_cells, dtype=torch.float32, device=like.device).reshape(-1, 2, 1)
+    x = (torch.arange(width, device=like.device) + 0.5 - centre[:, 0]) / width
+    y = (torch.arange(height, device=like.device) + 0.5 - centre[:, 1]) / width
+    x, y = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
     if config.positional_encoding == "cat":
-        offsets = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
-        return offsets[None].to(like.dtype)
-    return torch.sqrt(x[None, :] ** 2 + y[:, None] ** 2)[None, None].to(like.dtype)
+        return torch.stack([x, y], dim=1).to(like.dtype)
+    return torch.sqrt(x**2 + y**2)[:, None].to(like.dtype)
 
 
 def target_probability(logits: Tensor) -> Tensor:
