@@ -14,8 +14,8 @@ from samn_tracker.config import DynamicConfig
 from samn_tracker.errors import ConfigError
 from samn_tracker.memory.transport import SMALLEST_EPSILON, entropic_cost, exact_cost, normalise_masses
 
-OLDEST_LINEAR_WEIGHT = 0.5
-"""With linear decay, the oldest frame's weight relative to the newest frame's."""
+OLDEST_LINEAR_WEIGHT = 0.9
+"""With linear decay, the oldest frame's weight relative to the newest frame's: flatter than emd, as in Fig. 8."""
 
 
 def check_dynamic_config(config: DynamicConfig) -> None:

@@ -6,6 +6,8 @@ CPU) and an entropic one (Sinkhorn, batched, on any device).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from ot.lp.emd_wrap import emd_c
@@ -13,9 +15,12 @@ from torch import Tensor
 
 from samn_tracker.errors import EnvironmentProblemError
 
-SMALLEST_EPSILON = 0.005
-"""Costs span at most 2, so the kernel stays above exp(-400) and float64 never runs out of range."""
+SMALLEST_EPSILON = 0.001
+"""Below it the scaling factors of one annealing stage could leave the range of float64."""
 
+_FIRST_EPSILON = 0.2
+_ANNEALING_STAGES = 5
+_SMALLEST_MASS = 1e-12
 _PIVOT_LIMIT = 100_000
 _OPTIMAL = 1
 
@@ -53,23 +58,44 @@ def exact_cost(cost: Tensor, supply: Tensor, demand: Tensor) -> Tensor:
 
 
 def entropic_cost(cost: Tensor, supply: Tensor, demand: Tensor, epsilon: float, iterations: int) -> Tensor:
-    """(B,) float64 mean cost of the entropy-regularised plan, by Sinkhorn iterations on a stabilised kernel.
+    """(B,) float64 mean transport cost, from entropy-regularised problems (Sinkhorn); no synchronisation with the host.
 
-    The least cost of each row and then of each column is subtracted before the exponential, which leaves the plan as it
-    is and keeps the kernel in range. Arguments as in `exact_cost`, and:
+    Epsilon falls in a few stages, and each starts from the potentials of the one before, so that the kernel stays in
+    range. The result is the middle between two bounds of the optimum: the cost of the last plan, repaired to carry
+    exactly the supplies and demands, and the dual value of the last potentials, repaired to be feasible.
 
-        epsilon: weight of the entropy, in units of cost; at least SMALLEST_EPSILON. Small values need more iterations.
-        iterations: how often rows and columns are scaled in turn.
+    Args as for `exact_cost`, and:
+
+        epsilon: final weight of the entropy, in units of cost; at least SMALLEST_EPSILON.
+        iterations: how often rows and columns are scaled in turn, over all stages.
     """
-    exact = cost.double()
-    reduced = exact - exact.amin(-1, keepdim=True)
-    reduced = reduced - reduced.amin(-2, keepdim=True)
-    kernel = torch.exp(-reduced / epsilon)
-    kernel_t = kernel.transpose(-1, -2).contiguous()
-    rows, columns = supply.unsqueeze(-1), demand.unsqueeze(-1)
-    column_scale = torch.ones_like(columns)
-    for _ in range(iterations):
-        row_scale = rows / (kernel @ column_scale)
-        column_scale = columns / (kernel_t @ row_scale)
-    plan = row_scale * kernel * column_scale.transpose(-1, -2)
-    return (plan * exact).sum((-1, -2)) / plan.sum((-1, -2))
+    cost = cost.double()
+    rows = supply.clamp(min=_SMALLEST_MASS).unsqueeze(-1)
+    columns = demand.clamp(min=_SMALLEST_MASS).unsqueeze(-2)
+    row_potential, column_potential = torch.zeros_like(rows), torch.zeros_like(columns)
+    for stage_epsilon in np.geomspace(max(epsilon, _FIRST_EPSILON), epsilon, _ANNEALING_STAGES).tolist():
+        kernel = torch.exp((row_potential + column_potential - cost) / stage_epsilon)
+        column_scale = torch.ones_like(columns)
+        for _ in range(math.ceil(iterations / _ANNEALING_STAGES)):
+            row_scale = rows / (kernel @ column_scale.mT)
+            column_scale = columns / (row_scale.mT @ kernel)
+        row_potential = row_potential + stage_epsilon * row_scale.log()
+        column_potential = column_potential + stage_epsilon * column_scale.log()
+    plan = _feasible_plan(row_scale * kernel * column_scale, rows, columns)
+    upper = (plan * cost).sum((-1, -2))
+    column_potential = (cost - row_potential).amin(-2, keepdim=True)
+    row_potential = (cost - column_potential).amin(-1, keepdim=True)
+    lower = (rows * row_potential).sum((-1, -2)) + (columns * column_potential).sum((-1, -2))
+    return (upper + lower) / 2
+
+
+def _feasible_plan(plan: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Plans (B, G, G) that carry exactly `rows` (B, G, 1) and `columns` (B, 1, G), given that none exceeds `columns`.
+
+    Rows that carry too much are scaled down; what is then missing is sent in proportion to what rows and columns lack.
+    """
+    plan = plan * (rows / plan.sum(-1, keepdim=True)).clamp(max=1)
+    rows_lack = (rows - plan.sum(-1, keepdim=True)).clamp(min=0)
+    columns_lack = (columns - plan.sum(-2, keepdim=True)).clamp(min=0)
+    total = rows_lack.sum(-2, keepdim=True).clamp(min=_SMALLEST_MASS)
+    return plan + rows_lack * columns_lack / total

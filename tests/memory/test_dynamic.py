@@ -1,0 +1,235 @@
+"""The dynamic memory machine: transport solvers against references, similarities, biases."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.optimize import linprog
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from samn_tracker.config import DynamicConfig
+from samn_tracker.errors import ConfigError, EnvironmentProblemError
+from samn_tracker.memory import transport
+from samn_tracker.memory.dynamic import (
+    OLDEST_LINEAR_WEIGHT,
+    check_dynamic_config,
+    frame_bias,
+    frame_similarities,
+    pool_key,
+)
+from samn_tracker.memory.transport import entropic_cost, exact_cost, normalise_masses
+
+EXACT = DynamicConfig(solver="exact")
+ENTROPIC = DynamicConfig(solver="entropic")
+
+
+def drifting_scene(frames: int, channels: int = 64, seed: int = 0) -> Tensor:
+    """Key maps (frames, channels, 24, 24) of an object that moves and changes before a background that drifts."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def noise(*size: int) -> Tensor:
+        return torch.randn(*size, generator=generator)
+
+    def smooth(cells: int) -> Tensor:
+        return F.interpolate(noise(1, channels, cells, cells), size=(24, 24), mode="bicubic")
+
+    background, appearance, offset = smooth(6), 1.5 * noise(1, channels, 1, 1), 0.5 * noise(1, channels, 1, 1)
+    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(24.0), indexing="ij")
+    maps = []
+    for _ in range(frames):
+        background = background + 0.25 * smooth(5)
+        appearance = appearance + 0.125 * noise(1, channels, 1, 1)
+        x, y = (12 + 2 * noise(2)).tolist()
+        blob = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 30)
+        maps.append(offset + background * (1 - blob) + appearance * blob + 0.3 * noise(1, channels, 24, 24))
+    return torch.cat(maps)
+
+
+def random_problems(count: int, cells: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Costs in [0, 2] and masses, a third of which are zero."""
+    generator = torch.Generator().manual_seed(seed)
+    cost = 2 * torch.rand(count, cells, cells, generator=generator, dtype=torch.float64)
+    masses = torch.rand(2, count, cells, generator=generator, dtype=torch.float64)
+    masses[torch.rand(masses.shape, generator=generator) < 1 / 3] = 0
+    supply, demand = normalise_masses(masses)
+    return cost, supply, demand
+
+
+def linear_programme(cost: np.ndarray, supply: np.ndarray, demand: np.ndarray) -> float:
+    """Least cost of the transportation problem, straight from its definition."""
+    sources, destinations = cost.shape
+    leaves = np.kron(np.eye(sources), np.ones(destinations))
+    arrives = np.kron(np.ones(sources), np.eye(destinations))
+    solution = linprog(cost.ravel(), A_eq=np.vstack([leaves, arrives]), b_eq=np.concatenate([supply, demand]))
+    assert solution.success
+    return solution.fun
+
+
+def test_exact_transport_equals_linear_programming_on_100_random_problems() -> None:
+    cost, supply, demand = random_problems(100, 36, seed=1)
+    expected = [linear_programme(*(t.numpy() for t in problem)) for problem in zip(cost, supply, demand, strict=True)]
+    np.testing.assert_allclose(exact_cost(cost, supply, demand).numpy(), expected, atol=1e-6)
+
+
+def test_simplex_that_stops_early_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_PIVOT_LIMIT", 1)
+    with pytest.raises(EnvironmentProblemError, match=r"without an optimum .* entropic"):
+        exact_cost(*random_problems(1, 36, seed=0))
+
+
+@pytest.mark.parametrize("epsilon", [0.001, 0.005, 0.02])
+def test_entropic_cost_stays_near_the_optimum_for_hard_problems(epsilon: float) -> None:
+    problems = random_problems(60, 36, seed=2)
+    gap = (entropic_cost(*problems, epsilon, 50) - exact_cost(*problems)).abs()
+    assert gap.max() < 0.1  # finite, too: NaN compares as False
+    assert gap.mean() < 0.02
+
+
+def test_entropic_cost_converges_to_the_optimum() -> None:
+    problems = random_problems(20, 36, seed=3)
+    exact = exact_cost(*problems)
+    gaps = [(entropic_cost(*problems, 0.005, iterations) - exact).abs().max() for iterations in (50, 5000)]
+    assert gaps[1] < gaps[0] / 3
+    assert gaps[1] < 0.002
+
+
+def assert_same_ranking(keys: Tensor) -> None:
+    """Entropic and exact similarities of the last map to the others rank alike, with nearly the same weights."""
+    pooled = pool_key(keys, 6)
+    ages = torch.arange(len(keys) - 2, -1, -1)
+    exact, entropic = (frame_similarities(pooled[-1:], pooled[None, :-1], c, ages)[0] for c in (EXACT, ENTROPIC))
+    assert spearmanr(exact, entropic).statistic >= 0.99
+    assert (exact.softmax(0) - entropic.softmax(0)).abs().sum() / 2 < 0.002
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_entropic_ranks_frames_as_exact_on_drifting_scenes(seed: int) -> None:
+    assert_same_ranking(drifting_scene(17, seed=seed))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("sequence", ["libby", "motocross-jump"])
+def test_entropic_ranks_frames_as_exact_on_keys_of_real_images(shared_data: Path, sequence: str) -> None:
+    from samn_tracker.model.trunk import Trunk
+    from samn_tracker.model.weights import load_state, read_tensors
+
+    weights = shared_data / "weights" / "resnet18_imagenet_conv4_bnfolded.safetensors"
+    trunk = Trunk("resnet18", batch_norm=False).eval()
+    load_state(trunk, read_tensors(weights), str(weights))
+    paths = sorted((shared_data / "sequences" / "davis16" / sequence / "img").iterdir())[:34:2]
+    images = [cv2.resize(cv2.imread(str(path)), (384, 384))[..., ::-1] / 255.0 for path in paths]
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    with torch.inference_mode():
+        features = trunk((batch - 0.45) / 0.225)[2]
+        project = torch.randn(64, features.shape[1], generator=torch.Generator().manual_seed(0))
+        assert_same_ranking(torch.einsum("kc,nchw->nkhw", project, features - features.mean((0, 2, 3), keepdim=True)))
+
+
+def test_emd_similarity_is_one_for_the_same_frame_even_if_its_cells_move() -> None:
+    pooled = pool_key(drifting_scene(1), 6)
+    moved = pooled[:, torch.randperm(36, generator=torch.Generator().manual_seed(0))]
+    memory = torch.stack([pooled, moved], dim=1)
+    emd = frame_similarities(pooled, memory, EXACT, torch.tensor([1, 0]))
+    torch.testing.assert_close(emd, torch.ones(1, 2), atol=1e-5, rtol=0)
+    cosine = frame_similarities(pooled, memory, DynamicConfig(weighting="cosine"), torch.tensor([1, 0]))
+    assert cosine[0, 0] > 0.9999
+    assert cosine[0, 1] < 0.9
+
+
+def test_emd_similarity_by_hand() -> None:
+    """Two cells: the query is x, x; the memory x, y, whose supply for y is 0, so all of it moves at no cost (eq. 9)."""
+    query = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    memory = torch.tensor([[[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]]])
+    found = frame_similarities(query, memory, EXACT, torch.tensor([0, 0]))
+    torch.testing.assert_close(found, torch.tensor([[1.0, (1 + math.sqrt(0.5)) / 2]]))
+
+
+@pytest.mark.parametrize("config", [EXACT, ENTROPIC])
+@pytest.mark.parametrize("fault", ["zero", "opposite", "nan", "infinite"])
+def test_degenerate_keys_give_uniform_masses_and_never_nan(config: DynamicConfig, fault: str) -> None:
+    query = pool_key(drifting_scene(1), 6)
+    memory = pool_key(drifting_scene(3, seed=1), 6)[None]
+    if fault == "zero":
+        query = torch.zeros_like(query)
+    elif fault == "opposite":
+        query = -memory[:, 0].abs()
+        memory = memory.abs()
+    else:
+        memory[:, 1, 0] = math.nan if fault == "nan" else math.inf
+    found = frame_similarities(query, memory, config, torch.arange(3))
+    assert torch.isfinite(found).all()
+    assert torch.isfinite(frame_bias(found, 1.0)).all()
+    if fault == "zero":
+        torch.testing.assert_close(found, torch.zeros(1, 3), atol=1e-6, rtol=0)
+
+
+def test_masses_that_cannot_be_normalised_are_uniform() -> None:
+    masses = torch.tensor([[0.0, 0, 0, 0], [math.nan, 1, 1, 1], [math.inf, 1, 1, 1], [1, 0, 3, 0]])
+    expected = torch.tensor([[0.25] * 4, [0.25] * 4, [0.25] * 4, [0.25, 0, 0.75, 0]], dtype=torch.float64)
+    torch.testing.assert_close(normalise_masses(masses), expected)
+
+
+def test_objects_are_independent_and_may_share_the_query() -> None:
+    pooled = pool_key(drifting_scene(7), 6)
+    memory = torch.stack([pooled[:3], pooled[3:6]])
+    ages = torch.tensor([2, 1, 0])
+    for config in (EXACT, ENTROPIC, DynamicConfig(weighting="cosine")):
+        together = frame_similarities(pooled[6:], memory, config, ages)
+        alone = torch.cat([frame_similarities(pooled[6:], memory[o : o + 1], config, ages) for o in (0, 1)])
+        torch.testing.assert_close(together, alone)
+
+
+def test_linear_weights_fall_linearly_with_age() -> None:
+    ages = torch.tensor([40, 0, 10])
+    pooled = torch.randn(1, 3, 4, 8)
+    bias = frame_bias(frame_similarities(pooled[:, 0], pooled, DynamicConfig(weighting="linear"), ages), 1.0)
+    weights = bias.exp() / bias.exp()[0, 1]
+    drop = 1 - OLDEST_LINEAR_WEIGHT
+    torch.testing.assert_close(weights, torch.tensor([[1 - drop, 1.0, 1 - drop / 4]]))
+
+
+def test_frames_that_drift_away_weigh_less_and_cosine_is_greedier_than_emd_than_linear() -> None:
+    pooled = pool_key(drifting_scene(13, seed=4), 6)
+    ages = torch.arange(11, -1, -1)
+    recent = {}
+    for weighting in ("linear", "emd", "cosine"):
+        similarities = frame_similarities(pooled[-1:], pooled[None, :-1], DynamicConfig(weighting=weighting), ages)
+        recent[weighting] = frame_bias(similarities, 1.0).softmax(-1)[0, -4:].sum().item()
+    assert 4 / 12 < recent["linear"] < recent["emd"] < recent["cosine"]
+
+
+def test_equal_similarities_give_exactly_no_bias() -> None:
+    pooled = torch.randn(2, 5, 36, 8)
+    none = frame_similarities(pooled[:1, 0], pooled, DynamicConfig(weighting="none"), torch.arange(5))
+    assert torch.equal(frame_bias(none, 0.3), torch.zeros(2, 5))
+    assert torch.equal(frame_bias(torch.full((2, 5), 0.7), 0.3), torch.zeros(2, 5))
+
+
+def test_bias_is_the_log_of_n_times_the_weight_with_temperature() -> None:
+    similarities = torch.tensor([[0.9, 0.5, 0.1]])
+    torch.testing.assert_close(frame_bias(similarities, 0.2), torch.log(3 * torch.softmax(similarities / 0.2, -1)))
+
+
+def test_absent_frames_take_no_part_in_the_bias() -> None:
+    similarities = torch.tensor([[0.9, 5.0, 0.1]])
+    bias = frame_bias(similarities, 1.0, torch.tensor([[True, False, True]]))
+    assert bias[0, 1] == -math.inf
+    torch.testing.assert_close(bias[:, [0, 2]], frame_bias(similarities[:, [0, 2]], 1.0))
+
+
+def test_pooling_averages_cells_in_row_order() -> None:
+    key = torch.arange(16.0).view(1, 1, 4, 4)
+    torch.testing.assert_close(pool_key(key.bfloat16(), 2), torch.tensor([[[2.5], [4.5], [10.5], [12.5]]]))
+
+
+def test_every_impossible_setting_is_listed() -> None:
+    config = DynamicConfig(grid=0, temperature=math.nan, entropic_epsilon=0.0, entropic_iterations=0)
+    with pytest.raises(ConfigError, match=r"grid is 0.*temperature is nan.*epsilon is 0\.0.*iterations is 0"):
+        check_dynamic_config(config)
