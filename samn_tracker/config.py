@@ -179,12 +179,17 @@ class TrackerConfig:
             ConfigError: a key is unknown or a value does not fit its field; every fault is listed.
         """
         nested: dict[str, Any] = {}
+        faults: list[str] = []
         for dotted, value in overrides.items():
             section, _, key = dotted.partition(".")
-            if not key:
-                raise ConfigError(f"'{dotted}' is not a setting; write section.key, for instance appearance.interval")
-            nested.setdefault(section, {})[key] = value
-        return merge(self, nested)
+            if key:
+                nested.setdefault(section, {})[key] = value
+            else:
+                faults.append(f"'{dotted}' is not a setting; write section.key, for instance appearance.interval")
+        result: TrackerConfig = _merge(self, nested, "", faults)
+        if faults:
+            raise ConfigError("; ".join(faults))
+        return result
 
 
 def merge(config: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
@@ -242,7 +247,11 @@ def _convert(value: Any, hint: Any) -> Any:
         return text in ("true", "1")
     if hint is int and (isinstance(value, (bool, float))):
         raise ValueError("must be a whole number")
-    if hint in (int, float, str):
+    if hint is float:
+        if isinstance(value, bool) or (number := float(value)) != number:
+            raise ValueError("must be a number")
+        return number
+    if hint is int or (hint is str and isinstance(value, str)):
         return hint(value)
     raise TypeError(f"a field of type {hint} cannot be configured")
 

@@ -70,7 +70,10 @@ class Window:
         return np.divide(self.crop(mask * np.uint8(255)), 255, dtype=np.float32)
 
     def paste(self, map_crop: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-        """The (size, size) float map laid back into a (H, W) image, linearly interpolated; 0 outside the window."""
+        """The (size, size) float map laid back into a (H, W) image, linearly interpolated; 0 outside the window.
+
+        A pixel belongs to the window when its centre does.
+        """
         result = np.zeros(shape, dtype=np.float32)
         left, top, right, bottom = self._visible_bounds(shape, margin=0)
         if right <= left or bottom <= top:
@@ -88,9 +91,9 @@ class Window:
         return result
 
     def _visible_bounds(self, shape: tuple[int, ...], margin: int) -> tuple[int, int, int, int]:
-        """left, top, right, bottom of the window's part inside an image, widened by `margin` pixels."""
-        low = np.floor(self.origin).astype(int) - margin
-        high = np.ceil(self.origin + self.side).astype(int) + margin
+        """left, top, right, bottom of the image pixels whose centre is in the window, widened by `margin` pixels."""
+        low = np.ceil(self.origin - 0.5).astype(int) - margin
+        high = np.ceil(self.origin + self.side - 0.5).astype(int) + margin
         left, top = np.clip(low, 0, (shape[1], shape[0]))
         right, bottom = np.clip(high, 0, (shape[1], shape[0]))
         return int(left), int(top), int(right), int(bottom)

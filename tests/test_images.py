@@ -1,0 +1,117 @@
+"""Images at the edge: every kind of file and array that users have, and a clear error for the rest."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from samn_tracker.errors import ImageError
+from samn_tracker.images import as_rgb, decode_image, read_image
+
+
+@pytest.fixture
+def picture() -> NDArray[np.uint8]:
+    """(60, 80, 3) RGB without sharp edges, so that JPEG keeps it."""
+    rows, columns = np.mgrid[:60, :80]
+    return np.stack([rows * 4, columns * 3, 255 - rows - columns], axis=-1).astype(np.uint8)
+
+
+def encoded(picture: NDArray[np.uint8], file_format: str, mode: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(picture).convert(mode).save(stream, file_format, quality=98)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "mode", "tolerance"),
+    [("PNG", "RGB", 0), ("PNG", "RGBA", 0), ("BMP", "RGB", 0), ("JPEG", "RGB", 6), ("JPEG", "CMYK", 8)],
+)
+def test_colour_files(picture: NDArray[np.uint8], file_format: str, mode: str, tolerance: int) -> None:
+    result = decode_image(encoded(picture, file_format, mode), "picture")
+    assert (result.shape, result.dtype) == ((60, 80, 3), np.uint8)
+    np.testing.assert_allclose(result.astype(int), picture, atol=tolerance)
+
+
+@pytest.mark.parametrize(("file_format", "mode"), [("PNG", "L"), ("PNG", "LA"), ("BMP", "L")])
+def test_greyscale_files(picture: NDArray[np.uint8], file_format: str, mode: str) -> None:
+    grey = np.asarray(Image.fromarray(picture).convert("L"))
+    result = decode_image(encoded(picture, file_format, mode), "picture")
+    np.testing.assert_array_equal(result, np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_a_palette_file(picture: NDArray[np.uint8]) -> None:
+    expected = np.asarray(Image.fromarray(picture).convert("P").convert("RGB"))
+    np.testing.assert_array_equal(decode_image(encoded(picture, "PNG", "P"), "picture"), expected)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4)])
+def test_16_bit_files_and_arrays_are_scaled_to_8_bit(shape: tuple[int, ...]) -> None:
+    image = np.full(shape, 0x80FF, dtype=np.uint16)
+    data = cv2.imencode(".png", image)[1].tobytes()
+    np.testing.assert_array_equal(decode_image(data, "picture"), np.full((5, 7, 3), 0x80))
+    np.testing.assert_array_equal(as_rgb(image), np.full((5, 7, 3), 0x80))
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "BMP"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.95])
+def test_a_truncated_file(picture: NDArray[np.uint8], file_format: str, share: float, tmp_path: Path) -> None:
+    data = encoded(picture, file_format, "RGB")
+    path = tmp_path / "frame.img"
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ImageError, match=r"frame\.img is not a readable image"):
+        read_image(path)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no image file"):
+        read_image(tmp_path / "00000001.jpg")
+    with pytest.raises(ImageError, match="no image file"):
+        read_image(tmp_path)
+
+
+def test_a_file_name_with_accents_and_spaces(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    path = tmp_path / "vidéo 日本" / "image 1.png"
+    path.parent.mkdir()
+    path.write_bytes(encoded(picture, "PNG", "RGB"))
+    np.testing.assert_array_equal(read_image(path), picture)
+
+
+def test_arrays_become_rgb(picture: NDArray[np.uint8]) -> None:
+    grey = picture[..., 0]
+    repeated = np.repeat(grey[..., None], 3, axis=2)
+    alpha = np.dstack([picture, np.full(grey.shape, 9, dtype=np.uint8)])
+    np.testing.assert_array_equal(as_rgb(picture), picture)
+    np.testing.assert_array_equal(as_rgb(grey), repeated)
+    np.testing.assert_array_equal(as_rgb(grey[..., None]), repeated)
+    np.testing.assert_array_equal(as_rgb(alpha), picture)
+
+
+def test_a_view_becomes_contiguous(picture: NDArray[np.uint8]) -> None:
+    result = as_rgb(picture[::-1, :, ::-1])
+    assert result.flags["C_CONTIGUOUS"]
+    np.testing.assert_array_equal(result, picture[::-1, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ([[1, 2], [3, 4]], "numpy array"),
+        (None, "numpy array"),
+        (np.zeros((4, 4, 3)), "uint8"),
+        (np.zeros((4, 4, 3), dtype=bool), "uint8"),
+        (np.zeros((0, 4, 3), dtype=np.uint8), "shape"),
+        (np.zeros(4, dtype=np.uint8), "shape"),
+        (np.zeros((1, 4, 4, 3), dtype=np.uint8), "shape"),
+        (np.zeros((3, 40, 50), dtype=np.uint8), "channels"),
+        (np.zeros((4, 4, 2), dtype=np.uint8), "channels"),
+    ],
+)
+def test_what_is_no_image_is_an_error(image: object, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        as_rgb(image)
