@@ -115,7 +115,10 @@ def _read_boxes(folder: Path) -> DevelopmentSequence:
 
 
 def _read_mask(path: Path) -> NDArray[np.uint8]:
-    return (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127).astype(np.uint8)
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise DatasetError(f"{path} is not a readable mask")
+    return (mask > 127).astype(np.uint8)
 
 
 def _box_or_nan(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
