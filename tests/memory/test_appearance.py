@@ -1,0 +1,379 @@
+"""The appearance memory: its reader against plain loops, and the policy of the bank."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from samn_tracker.config import AppearanceConfig, DynamicConfig
+from samn_tracker.errors import ConfigError, TrackerStateError
+from samn_tracker.memory import reader
+from samn_tracker.memory.appearance import AppearanceBank, read_memory
+from samn_tracker.memory.dynamic import frame_similarities, pool_key
+
+KEY, VALUE, SIDE = 8, 4, 6
+UNWEIGHTED = DynamicConfig(weighting="none", grid=2)
+COSINE = DynamicConfig(weighting="cosine", grid=2)
+Similarity = Literal["dot", "l2"]
+
+
+def noise(*size: int, seed: int = 0) -> Tensor:
+    return torch.randn(*size, generator=torch.Generator().manual_seed(seed))
+
+
+def loop_read(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor, similarity: Similarity) -> Tensor:
+    """Eq. 3 and 4 as they are written, one position at a time, in float64."""
+    objects, frames, positions, channels = keys.shape
+    _, _, height, width = query.shape
+    result = torch.zeros(objects, values.shape[-1], height, width, dtype=torch.float64)
+    for o in range(objects):
+        for y in range(height):
+            for x in range(width):
+                q = query[o % len(query), :, y, x].double()
+                exponentials = []
+                for n in range(frames):
+                    for p in range(positions):
+                        k = keys[o, n, p].double()
+                        score = float(q @ k) if similarity == "dot" else float(q @ q) - float((q - k) @ (q - k))
+                        exponentials.append(math.exp(score / math.sqrt(channels) + float(bias[o, n])))
+                for index, exponential in enumerate(exponentials):
+                    value = values[o, index // positions, index % positions].double()
+                    result[o, :, y, x] += exponential / sum(exponentials) * value
+    return result
+
+
+@pytest.mark.parametrize("similarity", ["dot", "l2"])
+@pytest.mark.parametrize("query_objects", [1, 2])
+@pytest.mark.parametrize("biased", [False, True])
+def test_reader_equals_the_equations_written_as_loops(similarity: Similarity, query_objects: int, biased: bool) -> None:
+    query, keys, values = noise(query_objects, 8, 3, 4), noise(2, 3, 12, 8, seed=1), noise(2, 3, 12, 5, seed=2)
+    bias = noise(2, 3, seed=3) if biased else torch.zeros(2, 3)
+    found = read_memory(query, keys, values, bias if biased else None, similarity)
+    assert found.shape == (2, 5, 3, 4)
+    expected = loop_read(query, keys, values, bias, similarity)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("similarity", ["dot", "l2"])
+def test_reading_in_blocks_changes_nothing(similarity: Similarity, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = noise(1, 8, 5, 5), noise(2, 3, 25, 8, seed=1), noise(2, 3, 25, 5, seed=2), noise(2, 3, seed=3)
+    whole = read_memory(*arguments, similarity)
+    monkeypatch.setattr(reader, "_CPU_LOGITS_AT_A_TIME", 500)
+    torch.testing.assert_close(read_memory(*arguments, similarity), whole)
+
+
+def test_equal_bias_changes_nothing() -> None:
+    query, keys, values = noise(1, 8, 3, 3), noise(1, 4, 9, 8, seed=1), noise(1, 4, 9, 5, seed=2)
+    biased = read_memory(query, keys, values, torch.full((1, 4), 2.5))
+    torch.testing.assert_close(biased, read_memory(query, keys, values))
+
+
+def test_a_frame_with_bias_minus_infinity_is_as_if_absent() -> None:
+    query, keys, values = noise(1, 8, 3, 3), noise(1, 3, 9, 8, seed=1), noise(1, 3, 9, 5, seed=2)
+    hidden = read_memory(query, keys, values, torch.tensor([[0.0, -math.inf, 0.0]]), "l2")
+    torch.testing.assert_close(hidden, read_memory(query, keys[:, [0, 2]], values[:, [0, 2]], similarity="l2"))
+
+
+@pytest.mark.parametrize("similarity", ["dot", "l2"])
+def test_gradients_reach_query_keys_values_and_bias(similarity: Similarity) -> None:
+    query, keys, values, bias = (
+        noise(*size, seed=seed).double().requires_grad_()
+        for seed, size in enumerate([(1, 4, 2, 2), (2, 2, 4, 4), (2, 2, 4, 3), (2, 2)])
+    )
+    assert torch.autograd.gradcheck(lambda q, k, v, b: read_memory(q, k, v, b, similarity), (query, keys, values, bias))
+
+
+@pytest.mark.parametrize("similarity", ["dot", "l2"])
+def test_bfloat16_read_is_as_exact_as_its_values(similarity: Similarity) -> None:
+    query, keys, values = 3 * noise(1, 64, 8, 8), 3 * noise(1, 4, 64, 64, seed=1), noise(1, 4, 64, 5, seed=2)
+    query, keys, values = query.bfloat16(), keys.bfloat16(), values.bfloat16()
+    found = read_memory(query, keys, values, similarity=similarity)
+    expected = read_memory(query.float(), keys.float(), values.float(), similarity=similarity)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, atol=0.02, rtol=0.01)
+
+
+def frame(index: int, objects: int = 1, channels: tuple[int, int] = (KEY, VALUE)) -> tuple[Tensor, Tensor]:
+    """Key and value of a frame; every value is the frame's index, so that reads tell what is held."""
+    key = noise(objects, channels[0], SIDE, SIDE, seed=index)
+    return key, torch.full((objects, channels[1], SIDE, SIDE), float(index))
+
+
+def make_bank(
+    capacity: int = 6, interval: int = 5, last_frame: bool = True, dynamic: DynamicConfig = UNWEIGHTED
+) -> AppearanceBank:
+    return AppearanceBank(AppearanceConfig(capacity=capacity, interval=interval, last_frame=last_frame), dynamic, "dot")
+
+
+def started(**settings: Any) -> AppearanceBank:
+    bank = make_bank(**settings)
+    bank.start(*frame(0))
+    return bank
+
+
+def run(bank: AppearanceBank, frames: range, objects: int = 1) -> None:
+    for index in frames:
+        bank.read(frame(index, objects)[0])
+        bank.memorise(*frame(index, objects), index)
+
+
+@pytest.mark.parametrize(
+    ("interval", "last_frame", "memorised", "expected"),
+    [
+        (5, True, range(1, 5), [0, 4]),
+        (5, True, range(1, 6), [0, 5]),
+        (5, True, range(1, 7), [0, 6, 5]),
+        (5, True, range(1, 13), [0, 12, 5, 10]),
+        (5, True, range(3, 14, 3), [0, 12, 6]),
+        (5, False, range(1, 13), [0, 5, 10]),
+        (5, False, range(1, 5), [0]),
+        (1, True, range(1, 5), [0, 4, 1, 2, 3]),
+        (1, False, range(1, 4), [0, 1, 2, 3]),
+        (0, True, range(1, 20), [0, 19]),
+        (0, False, range(1, 20), [0]),
+    ],
+)
+def test_what_is_held_after_some_frames(interval: int, last_frame: bool, memorised: range, expected: list[int]) -> None:
+    bank = started(interval=interval, last_frame=last_frame)
+    run(bank, memorised)
+    assert bank.frame_indices == expected
+    assert len(bank) == len(expected)
+
+
+@pytest.mark.parametrize("dynamic", [UNWEIGHTED, COSINE, DynamicConfig(grid=2), DynamicConfig(weighting="linear")])
+@pytest.mark.parametrize("last_frame", [True, False])
+@pytest.mark.parametrize("interval", [1, 2])
+def test_capacity_is_never_exceeded_the_first_stays_and_no_frame_is_held_twice(
+    dynamic: DynamicConfig, last_frame: bool, interval: int
+) -> None:
+    bank = started(capacity=5, interval=interval, last_frame=last_frame, dynamic=dynamic)
+    size = bank.nbytes
+    for index in range(1, 40):
+        run(bank, range(index, index + 1))
+        held = bank.frame_indices
+        assert len(held) <= 5
+        assert held[0] == 0
+        assert len(set(held)) == len(held)
+        assert not last_frame or held[1] == index
+        assert bank.nbytes == size
+    assert len(bank) == 5
+
+
+@pytest.mark.parametrize("last_frame", [True, False])
+def test_read_is_the_reader_over_the_frames_held(last_frame: bool) -> None:
+    bank = started(capacity=5, interval=2, last_frame=last_frame)
+    run(bank, range(1, 30))
+    query = noise(1, KEY, SIDE, SIDE, seed=99)
+    keys, values = (
+        torch.stack([t.flatten(2).transpose(1, 2) for t in column], dim=1)
+        for column in zip(*(frame(i) for i in bank.frame_indices), strict=True)
+    )
+    torch.testing.assert_close(bank.read(query), read_memory(query, keys, values))
+
+
+def test_weights_are_those_of_the_dynamic_memory_machine() -> None:
+    dynamic = DynamicConfig(grid=3, temperature=0.3)
+    bank = started(dynamic=dynamic)
+    run(bank, range(1, 12))
+    query = noise(1, KEY, SIDE, SIDE, seed=99)
+    pooled = torch.stack([pool_key(frame(i)[0], 3) for i in bank.frame_indices], dim=1)
+    expected = torch.softmax(frame_similarities(pool_key(query, 3), pooled, dynamic, torch.zeros(4)) / 0.3, -1)
+    read = bank.read(query)
+    torch.testing.assert_close(bank.weights, expected)
+    keys = torch.stack([frame(i)[0].flatten(2).transpose(1, 2) for i in bank.frame_indices], dim=1)
+    values = torch.stack([frame(i)[1].flatten(2).transpose(1, 2) for i in bank.frame_indices], dim=1)
+    torch.testing.assert_close(read, read_memory(query, keys, values, expected.log()))
+
+
+def test_linear_weighting_uses_the_ages_of_the_frames_held() -> None:
+    bank = started(dynamic=DynamicConfig(weighting="linear", grid=2))
+    run(bank, range(1, 11))
+    assert bank.frame_indices == [0, 10, 5]
+    bank.read(frame(11)[0])
+    oldest, newest, middle = bank.weights[0].tolist()
+    assert newest > middle > oldest
+    assert newest - middle == pytest.approx(middle - oldest, rel=1e-4)
+
+
+def test_the_least_relevant_stored_frame_goes() -> None:
+    bank = started(capacity=5, interval=1, dynamic=COSINE)
+    run(bank, range(1, 5))
+    assert bank.frame_indices == [0, 4, 1, 2, 3]
+    query = -pool_key(frame(2)[0], SIDE).transpose(1, 2).view(1, KEY, SIDE, SIDE)
+    for _ in range(20):
+        bank.read(query)
+    bank.memorise(*frame(5), 5)
+    assert bank.frame_indices == [0, 5, 1, 4, 3]
+
+
+def test_relevance_is_that_of_recent_queries() -> None:
+    bank = started(capacity=5, interval=1, dynamic=COSINE)
+    run(bank, range(1, 5))
+    for unlike, reads in ((2, 20), (3, 40)):
+        for _ in range(reads):
+            bank.read(-frame(unlike)[0])
+    bank.memorise(*frame(5), 5)
+    assert bank.frame_indices == [0, 5, 1, 2, 4]
+
+
+def test_equal_relevance_drops_the_oldest_stored_frame() -> None:
+    bank = started(capacity=4, interval=1, dynamic=UNWEIGHTED)
+    run(bank, range(1, 12))
+    assert sorted(bank.frame_indices) == [0, 9, 10, 11]
+
+
+def test_the_bank_works_without_any_read_between_frames() -> None:
+    bank = started(capacity=4, interval=1, dynamic=COSINE)
+    for index in range(1, 9):
+        bank.memorise(*frame(index), index)
+    assert sorted(bank.frame_indices) == [0, 6, 7, 8]
+
+
+def test_objects_that_appear_later_see_only_their_own_frames() -> None:
+    bank = started(capacity=6, interval=2)
+    run(bank, range(1, 5))
+    key, value = frame(104, objects=2)
+    bank.add_objects(key, value, 4)
+    read = bank.read(frame(50)[0])
+    assert read.shape == (3, VALUE, SIDE, SIDE)
+    torch.testing.assert_close(read[1:], value)
+    assert bank.weights[1:, 0].tolist() == [1.0, 1.0]
+    torch.testing.assert_close(bank.weights[0], torch.full((3,), 1 / 3))
+    run(bank, range(5, 9), objects=3)
+    assert bank.frame_indices == [0, 8, 2, 4, 6]
+    bank.read(frame(50)[0])
+    third = 1 / 3
+    torch.testing.assert_close(bank.weights[1], torch.tensor([third, third, 0, 0, third]))
+
+
+def test_an_object_added_later_reads_as_if_it_had_started_alone() -> None:
+    together, alone = started(interval=2, dynamic=COSINE), make_bank(interval=2, dynamic=COSINE)
+    run(together, range(1, 5))
+    together.add_objects(*frame(103), 4)
+    alone.start(*frame(103))
+    for index in range(5, 8):
+        together.memorise(*frame(index, objects=2), index)
+        alone.memorise(frame(index, objects=2)[0][1:], frame(index)[1], index - 4)
+    query = noise(1, KEY, SIDE, SIDE, seed=99)
+    torch.testing.assert_close(together.read(query)[1:], alone.read(query))
+
+
+def test_the_frame_at_which_an_object_is_added_is_not_held_twice_for_it() -> None:
+    bank = started(interval=2)
+    bank.add_objects(*frame(107), 3)
+    bank.memorise(*frame(3, objects=2), 3)
+    bank.read(frame(50)[0])
+    torch.testing.assert_close(bank.weights, torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
+
+
+def test_a_second_start_leaves_nothing_of_the_first() -> None:
+    used, fresh = started(capacity=5, interval=2, dynamic=COSINE), make_bank(5, 2, dynamic=COSINE)
+    run(used, range(1, 20))
+    used.add_objects(*frame(30), 20)
+    answers = []
+    for bank in (used, fresh):
+        bank.start(*frame(40))
+        reads = []
+        for index in range(1, 25):
+            reads.append(bank.read(frame(50 + index)[0]))
+            bank.memorise(*frame(50 + index), index)
+        answers.append((torch.stack(reads), bank.frame_indices, bank.weights, bank.nbytes))
+    assert torch.equal(answers[0][0], answers[1][0])
+    assert answers[0][1] == answers[1][1]
+    assert torch.equal(answers[0][2], answers[1][2])
+    assert answers[0][3] == answers[1][3]
+
+
+def test_a_second_start_may_have_another_shape_and_dtype() -> None:
+    bank = started()
+    run(bank, range(1, 8))
+    bank.start(noise(2, 16, 4, 4).bfloat16(), torch.full((2, 3, 4, 4), 7.0).bfloat16())
+    read = bank.read(noise(1, 16, 4, 4, seed=1).bfloat16())
+    assert read.dtype == torch.bfloat16
+    assert torch.equal(read, torch.full((2, 3, 4, 4), 7.0).bfloat16())
+
+
+def test_memory_is_allocated_at_the_start_and_never_after() -> None:
+    def buffers(bank: AppearanceBank) -> dict[str, tuple[int, int]]:
+        """Address and bytes of whatever the bank holds, the few numbers per slot excepted."""
+        tensors = {name: tensor for name, tensor in vars(bank).items() if isinstance(tensor, Tensor)}
+        return {name: (t.data_ptr(), t.untyped_storage().nbytes()) for name, t in tensors.items() if t.numel() > 10}
+
+    bank = started(capacity=5, interval=1, dynamic=COSINE)
+    at_start = buffers(bank)
+    positions, cells = SIDE**2, COSINE.grid**2
+    assert sum(size for _, size in at_start.values()) == 5 * 4 * (positions * (KEY + VALUE) + cells * KEY)
+    run(bank, range(1, 60))
+    assert buffers(bank) == at_start
+
+
+def test_without_stored_frames_only_two_slots_are_allocated() -> None:
+    assert started(capacity=16, interval=0).nbytes < started(capacity=16, interval=5).nbytes / 7
+
+
+def test_modes_of_autograd_may_change_between_calls() -> None:
+    bank = make_bank(interval=1)
+    with torch.inference_mode():
+        bank.start(*frame(0))
+        bank.memorise(*frame(1), 1)
+    bank.memorise(frame(2)[0].requires_grad_(), frame(2)[1].requires_grad_(), 2)
+    with torch.inference_mode():
+        bank.memorise(*frame(3), 3)
+        bank.add_objects(*frame(9), 3)
+    bank.memorise(*frame(4, objects=2), 4)
+    assert not bank.read(frame(5)[0]).requires_grad
+
+
+def test_calls_out_of_order_say_what_to_do() -> None:
+    bank = make_bank()
+    for call in (
+        lambda: bank.read(frame(0)[0]),
+        lambda: bank.memorise(*frame(1), 1),
+        lambda: bank.add_objects(*frame(1), 1),
+        lambda: bank.nbytes,
+    ):
+        with pytest.raises(TrackerStateError, match="call start"):
+            call()
+    bank.start(*frame(0))
+    with pytest.raises(TrackerStateError, match="call read first"):
+        _ = bank.weights
+    bank.memorise(*frame(1), 1)
+    with pytest.raises(TrackerStateError, match="frame 1 comes too late, the next can be 2"):
+        bank.memorise(*frame(1), 1)
+    with pytest.raises(TrackerStateError, match="frame 0 comes too late, the next can be 1"):
+        bank.add_objects(*frame(2), 0)
+    bank.add_objects(*frame(2), 4)
+    with pytest.raises(TrackerStateError, match="frame 3 comes too late, the next can be 4"):
+        bank.memorise(*frame(3, objects=2), 3)
+
+
+def test_shapes_that_do_not_fit_are_all_named() -> None:
+    bank = started()
+    with pytest.raises(TrackerStateError, match=r"key is \(2, 8, 36\), expected \(1, 8, 36\).*value is \(2, 4, 36\)"):
+        bank.memorise(*frame(1, objects=2), 1)
+    with pytest.raises(TrackerStateError, match=r"of value is \(1, 5, 36\), expected \(1, 4, 36\)"):
+        bank.add_objects(*frame(1, channels=(KEY, 5)), 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (AppearanceConfig(capacity=2), "capacity is 2; these settings need at least 3"),
+        (AppearanceConfig(capacity=1, last_frame=False), "capacity is 1; these settings need at least 2"),
+        (AppearanceConfig(capacity=0, interval=-1), r"interval is -1.*capacity is 0"),
+    ],
+)
+def test_impossible_settings_are_errors(settings: AppearanceConfig, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        AppearanceBank(settings, DynamicConfig(), "dot")
+
+
+def test_the_smallest_banks_work() -> None:
+    bank = make_bank(capacity=1, interval=0, last_frame=False)
+    bank.start(*frame(3))
+    run(bank, range(1, 5))
+    torch.testing.assert_close(bank.read(frame(9)[0]), frame(3)[1])
