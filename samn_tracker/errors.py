@@ -40,3 +40,7 @@ class ResultError(SamnError):
 
 class EnvironmentProblemError(SamnError):
     """An installed package or program is missing, or is a version that does not work."""
+
+
+class TrainingError(SamnError):
+    """A training run cannot go on: its loss is not finite, or its checkpoint belongs to another configuration."""

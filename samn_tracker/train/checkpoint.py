@@ -1,0 +1,108 @@
+"""The whole state of a run in one file, written so that a kill at any moment leaves a whole one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from samn_tracker.config import to_dict
+from samn_tracker.errors import TrainingError
+from samn_tracker.model.network import Network
+from samn_tracker.train.config import TrainConfig
+from samn_tracker.train.optimiser import MovingAverage
+
+FILE = "checkpoint.pt"
+
+
+@dataclass
+class Progress:
+    """How far a run has come; `seconds` counts training only, over all its restarts."""
+
+    iteration: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+
+
+def save_checkpoint(
+    folder: Path,
+    config: TrainConfig,
+    network: Network,
+    average: MovingAverage,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+) -> None:
+    """Write everything that the next iteration depends on: parameters, average, optimiser, random state, position.
+
+    Samples need no state: they are functions of the seed and the iteration.
+    """
+    state = {
+        "config": fingerprint(config),
+        "network": network.state_dict(),
+        "average": average.state,
+        "optimiser": optimiser.state_dict(),
+        "random": torch.get_rng_state(),
+        "progress": vars(progress),
+    }
+    temporary = folder / f"{FILE}.{os.getpid()}.tmp"
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / FILE)
+
+
+def load_checkpoint(
+    folder: Path,
+    config: TrainConfig,
+    network: Network,
+    average: MovingAverage,
+    optimiser: torch.optim.Optimizer,
+) -> Progress:
+    """Restore a run; a fresh one if the folder holds no checkpoint.
+
+    Raises:
+        TrainingError: the checkpoint is of another configuration, or damaged; every changed setting is named.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return Progress()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise TrainingError(f"{path} cannot be read ({error}); remove it to start the run anew") from None
+    _check_same(path, state["config"], fingerprint(config))
+    network.load_state_dict(state["network"])
+    average.state = state["average"]
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random"])
+    return Progress(**state["progress"])
+
+
+def fingerprint(config: TrainConfig) -> dict[str, str]:
+    """Every setting that changes what is learnt, by dotted name; not where files lie or how often something is logged."""
+    ignored = {"threads", "workers", "log_every", "checkpoint_every", "validate_every", "pack", "data_root", "path"}
+    flat: dict[str, str] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, one in value.items():
+                if key not in ignored:
+                    walk(f"{prefix}.{key}" if prefix else key, one)
+        else:
+            flat[prefix] = repr(value)
+
+    walk("", {**to_dict(config), "sets": {one.name: to_dict(one) for one in config.sets}, "start": {}})
+    return flat
+
+
+def _check_same(path: Path, saved: dict[str, str], current: dict[str, str]) -> None:
+    keys = sorted(saved.keys() | current.keys())
+    changed = [f"{key}: {saved.get(key)} -> {current.get(key)}" for key in keys if saved.get(key) != current.get(key)]
+    if changed:
+        raise TrainingError(
+            f"{path} belongs to another configuration ({'; '.join(changed)}); restore it or choose another run folder"
+        )

@@ -1,0 +1,79 @@
+"""The forward pass of training: the tracker's own modules over the three frames of a sample (section 4.1, stage 2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from samn_tracker.config import DynamicConfig
+from samn_tracker.memory.dynamic import frame_bias, frame_similarities, pool_key
+from samn_tracker.memory.reader import read_memory
+from samn_tracker.model.encoders import MemoryFeatures, QueryFeatures
+from samn_tracker.model.network import Network, location_map, target_probability
+
+BOX_MARGIN = 5
+"""Patch pixels by which a starting box is dilated before it limits the first prediction (section 6)."""
+
+
+class Batch(NamedTuple):
+    """Samples as tensors: frames (B, 3, 3, S, S) RGB in 0..1 (sample, time, colour), masks (B, 3, S, S) of 0 and 1,
+    first (B, 1, S, S) the given mask, box_start (B,) bool, whether it is a filled box."""
+
+    frames: Tensor
+    masks: Tensor
+    first: Tensor
+    box_start: Tensor
+
+
+def segment(network: Network, batch: Batch, dynamic: DynamicConfig | None = None) -> list[Tensor]:
+    """Logits (B, 2, S, S) of the second and of the third frame.
+
+    The first frame and its given mask are memorised; the second frame is predicted, and memorised with its prediction;
+    the third is predicted from both. Where the start is a box, the second frame is the first one again, and its
+    prediction, limited to the dilated box, replaces the box in memory.
+
+    Args:
+        dynamic: weight the two memory frames as the tracker does; None weights them equally.
+    """
+    frames = batch.frames.transpose(0, 1)
+    queries = _split(network.encode_query(frames.flatten(0, 1)), len(frames))
+    first = network.encode_memory(frames[0], batch.first, queries[0])
+    second_logits = recall(network, queries[1], [first], dynamic)
+    predicted = target_probability(second_logits)
+    box = batch.box_start[:, None, None, None]
+    allowed = functional.max_pool2d(batch.first, 2 * BOX_MARGIN + 1, 1, BOX_MARGIN)
+    predicted = torch.where(box, predicted * allowed, predicted)
+    second = network.encode_memory(frames[1], predicted, queries[1])
+    first = MemoryFeatures(torch.where(box, second.key, first.key), torch.where(box, second.value, first.value))
+    return [second_logits, recall(network, queries[2], [first, second], dynamic)]
+
+
+def recall(
+    network: Network, query: QueryFeatures, memories: list[MemoryFeatures], dynamic: DynamicConfig | None
+) -> Tensor:
+    """Logits (B, 2, S, S) for query features, from memory frames in order of time."""
+    keys = torch.stack([memory.key.flatten(2).transpose(1, 2) for memory in memories], dim=1)
+    values = torch.stack([memory.value.flatten(2).transpose(1, 2) for memory in memories], dim=1)
+    bias = None if dynamic is None else _frame_bias(query.key, memories, dynamic)
+    with torch.autocast(query.key.device.type, enabled=False):
+        retrieved = read_memory(query.key.float(), keys.float(), values.float(), bias, network.config.similarity)
+    height, width = query.key.shape[-2:]
+    location = location_map(network.config, (height, width), (width / 2, height / 2), query.value)
+    return network.decode(retrieved.to(query.value.dtype), query, location)
+
+
+@torch.no_grad()
+def _frame_bias(query_key: Tensor, memories: list[MemoryFeatures], dynamic: DynamicConfig) -> Tensor:
+    pooled = torch.stack([pool_key(memory.key.float(), dynamic.grid) for memory in memories], dim=1)
+    ages = torch.arange(len(memories) - 1, -1, -1, device=query_key.device).expand(len(query_key), -1)
+    similarities = frame_similarities(pool_key(query_key.float(), dynamic.grid), pooled, dynamic, ages)
+    return frame_bias(similarities, dynamic.temperature)
+
+
+def _split(features: QueryFeatures, parts: int) -> list[QueryFeatures]:
+    """Features of frames stacked along the batch, as one set of features a frame."""
+    chunks = [feature.chunk(parts) for feature in features]
+    return [QueryFeatures(*(chunk[number] for chunk in chunks)) for number in range(parts)]

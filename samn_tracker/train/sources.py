@@ -1,0 +1,140 @@
+"""Where training images come from: labelled stills and clips behind one small interface, and the packed file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.errors import DatasetError
+from samn_tracker.images import decode_image
+
+FORMAT = "samn-pack-1"
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image (H, W, 3) uint8 RGB with its object map (H, W) uint16: 0 is background, every other value an object."""
+
+    image: NDArray[np.uint8]
+    labels: NDArray[np.uint16]
+
+
+class Source(Protocol):
+    """A data set: stills, or the frames of clips.
+
+    `clips` lists the indices of each clip's frames in order of time; it is empty for stills.
+    """
+
+    name: str
+    clips: Sequence[Sequence[int]]
+
+    def __len__(self) -> int:
+        """Number of labelled images."""
+
+    def read(self, index: int) -> LabelledImage:
+        """The labelled image at `index`.
+
+        Raises:
+            DatasetError: the file is missing, broken or does not fit its image; the message names it.
+        """
+
+
+class PackedSource:
+    """One data set of a packed file, held compressed in memory and decoded on each read."""
+
+    def __init__(
+        self,
+        name: str,
+        blobs: Sequence[NDArray[np.uint8]],
+        entries: Sequence[tuple[int, int]],
+        clips: Sequence[Sequence[int]],
+    ) -> None:
+        self.name = name
+        self.clips = clips
+        self._blobs = blobs
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def read(self, index: int) -> LabelledImage:
+        """The labelled image at `index`."""
+        image, labels = self._entries[index]
+        return LabelledImage(
+            decode_image(self._blobs[image].tobytes(), f"{self.name}[{index}]"),
+            cv2.imdecode(self._blobs[labels], cv2.IMREAD_UNCHANGED).astype(np.uint16),
+        )
+
+
+def read_pack(path: str | Path) -> dict[str, PackedSource]:
+    """The data sets of a packed file, by name.
+
+    Raises:
+        DatasetError: the file is missing or is not a pack.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DatasetError(f"no packed data file {path}; make it with `samn train pack CONFIG OUT`")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            data, offsets, index = file["data"], file["offsets"], json.loads(file["index"].tobytes())
+    except (ValueError, KeyError, OSError) as error:
+        raise DatasetError(f"{path} is not a packed data file ({error}); make it again") from None
+    if index["format"] != FORMAT:
+        raise DatasetError(f"{path} has format {index['format']}, this version reads {FORMAT}; make it again")
+    blobs = [data[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+    return {
+        one["name"]: PackedSource(one["name"], blobs, [(a, b) for a, b in one["entries"]], one["clips"])
+        for one in index["sets"]
+    }
+
+
+def write_pack(sources: Sequence[Source], path: str | Path, longest_side: dict[str, int], quality: int = 88) -> None:
+    """Shrink every image to at most `longest_side[source.name]` pixels, compress, and write one file.
+
+    Images become JPEG of `quality`, object maps PNG; equal images (two maps of one photograph) are stored once.
+    """
+    blobs: dict[bytes, int] = {}
+    index = []
+    for source in sources:
+        entries = []
+        for number in range(len(source)):
+            item = shrink(source.read(number), longest_side[source.name])
+            image = cv2.imencode(".jpg", item.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+            labels = cv2.imencode(".png", compact(item.labels), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+            entries.append([blobs.setdefault(blob, len(blobs)) for blob in (image, labels)])
+        index.append({"name": source.name, "entries": entries, "clips": [list(clip) for clip in source.clips]})
+    offsets = np.cumsum([0, *(len(blob) for blob in blobs)])
+    text = json.dumps({"format": FORMAT, "sets": index}).encode()
+    with Path(path).open("wb") as file:
+        np.savez(
+            file,
+            data=np.frombuffer(b"".join(blobs), dtype=np.uint8),
+            offsets=offsets,
+            index=np.frombuffer(text, dtype=np.uint8),
+        )
+
+
+def shrink(item: LabelledImage, longest: int) -> LabelledImage:
+    """`item` at most `longest` pixels on its longer side; labels keep their values."""
+    height, width = item.labels.shape
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return item
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return LabelledImage(
+        cv2.resize(item.image, size, interpolation=cv2.INTER_AREA),  # type: ignore[arg-type]
+        cv2.resize(item.labels, size, interpolation=cv2.INTER_NEAREST_EXACT),  # type: ignore[arg-type]
+    )
+
+
+def compact(labels: NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """Labels as uint8 where their values allow it (half the file)."""
+    return labels.astype(np.uint8) if labels.max(initial=0) < 256 else labels
