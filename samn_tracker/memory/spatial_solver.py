@@ -180,24 +180,31 @@ def conjugate_gradient(
 ) -> Parameters:
     """Approximate solution x of product(x) = right, from zero, preconditioned by `diagonal` (one value a tensor).
 
-    Polak-Ribiere directions with restart, as ATOM. A vanished residual or direction leaves x as it is, never NaN, and
-    is decided on the device, so that nothing waits for it.
+    Each residual is made orthogonal to all earlier ones again: in float32 that property is lost within a few
+    iterations, and progress with it. A vanished residual or direction leaves x as it is, never NaN, and is decided on
+    the device, so that nothing waits for it.
     """
-    solution = tuple(torch.zeros_like(r) for r in right)
-    residual, previous_residual = right, solution
-    direction = solution
-    previous_energy = torch.zeros_like(right[0][0, 0])
+    solution = direction = tuple(torch.zeros_like(r) for r in right)
+    residual = right
+    earlier: list[tuple[Parameters, Parameters, Tensor]] = []
     for _ in range(iterations):
+        for past, past_scaled, past_energy in earlier:
+            overlap = _ratio(_inner(residual, past_scaled), past_energy)
+            residual = _plus(residual, -overlap, past)
         scaled = tuple(r / d for r, d in zip(residual, diagonal, strict=True))
         energy = _inner(residual, scaled)
-        turn = _ratio(energy - _inner(previous_residual, scaled), previous_energy).clamp(min=0)
-        direction = tuple(s + turn * d for s, d in zip(scaled, direction, strict=True))
+        turn = _ratio(energy, earlier[-1][-1]) if earlier else torch.zeros_like(energy)
+        direction = _plus(scaled, turn, direction)
         image = product(direction)
         length = _ratio(energy, _inner(direction, image))
-        solution = tuple(x + length * d for x, d in zip(solution, direction, strict=True))
-        previous_residual, previous_energy = residual, energy
-        residual = tuple(r - length * i for r, i in zip(residual, image, strict=True))
+        solution = _plus(solution, length, direction)
+        earlier.append((residual, scaled, energy))
+        residual = _plus(residual, -length, image)
     return solution
+
+
+def _plus(left: Parameters, factor: Tensor, right: Parameters) -> Parameters:
+    return tuple(a + factor * b for a, b in zip(left, right, strict=True))
 
 
 def _inner(left: Parameters, right: Parameters) -> Tensor:

@@ -150,6 +150,16 @@ def test_the_filter_is_updated_every_interval_and_at_once_for_a_hard_negative() 
     assert not np.array_equal(scores_after(memory, probe), scheduled)
 
 
+def test_a_hard_negative_counts_more_than_another_sample() -> None:
+    features, probe = features_of((128, 128, 1.0), (200, 128, 0.8)), features_of((128, 128, 1.0))
+    scores = []
+    for rate in (CONFIG.learning_rate, CONFIG.hard_negative_learning_rate):
+        memory = started(replace(CONFIG, hard_negative_learning_rate=rate))
+        memory.memorise(features, replace(memory.localise(features, SIZE), hard_negative=True), SIZE)
+        scores.append(scores_after(memory, probe))
+    assert not np.array_equal(*scores)
+
+
 def test_learning_a_distractor_lowers_it() -> None:
     memory = started()
     size = np.array([30.0, 30.0])
@@ -199,11 +209,13 @@ def test_tiny_and_huge_targets_give_no_nan(size: tuple[float, float]) -> None:
         assert found.peak > 0
 
 
-def test_a_tiny_target_is_still_found() -> None:
+def test_a_tiny_target_between_the_scores_is_still_found() -> None:
     memory = SpatialMemory(CONFIG)
-    memory.start(start_features(), START_CENTRES, (1.0, 1.0))
-    found = memory.localise(features_of((150, 110, 1.0), seed=50), (1.0, 1.0))
+    centres = START_CENTRES + STRIDE / 2
+    memory.start(torch.cat([features_of((x, y, 1.0)) for x, y in centres]), centres, (1.0, 1.0))
+    found = memory.localise(features_of((150, 110, 1.0)), (1.0, 1.0))
     np.testing.assert_allclose(found.centre_crop, [150, 110], atol=4)
+    assert found.peak > 0.2
 
 
 def test_nothing_found_is_infinitely_uncertain_even_in_the_warm_up() -> None:

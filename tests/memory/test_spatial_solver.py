@@ -187,3 +187,20 @@ def test_conjugate_gradient_goes_on_after_the_solution_without_nan() -> None:
     torch.testing.assert_close(solution, torch.tensor([[1.0, 2.0]]))
     (nothing,) = conjugate_gradient(lambda x: (2 * x[0],), (torch.zeros(1, 2),), (0.1,), 20)
     assert torch.equal(nothing, torch.zeros(1, 2))
+
+
+def test_single_precision_gives_the_answer_of_double_precision() -> None:
+    # Features with a common mean, as after ReLU: plain conjugate gradients in float32 lose iterations here.
+    random = torch.Generator().manual_seed(3)
+    grid = ScoreGrid(12, 12, 4)
+    maps = torch.randn(9, 32, 12, 12, generator=random).relu() + 0.5
+    centres = 6 + torch.randn(9, 2, generator=random)
+    projection = torch.linalg.qr(torch.randn(32, 16, generator=random))[0].T
+    losses = []
+    for kind in (torch.float32, torch.float64):
+        labels = gaussian_labels(grid, centres, 0.9).to(kind)
+        weights = torch.full((9,), 1 / 9, dtype=kind)
+        problem = JointProblem(maps.flatten(2).to(kind), labels, weights, grid, LEAK, (0.1, 1e-4))
+        start = torch.zeros(16, 16, dtype=kind), projection.to(kind)
+        losses.append(problem.loss(gauss_newton(problem, start, 6, 10)).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
