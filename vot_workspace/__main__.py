@@ -1,0 +1,39 @@
+"""`python -m vot_workspace COMMAND` (also `samn vot COMMAND`)."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from samn_tracker.errors import SamnError
+
+COMMANDS = {
+    "create": "a ready workspace from a folder of sequences",
+    "run": "evaluate a tracker with the VOT toolkit, check, and run what is missing or damaged again",
+    "check": "is every result there and sound?",
+    "score": "accuracy, robustness and EAO as the VOT toolkit and as pysot compute them",
+    "pack": "check, then `vot pack`",
+    "export": "results from one format to another",
+    "doctor": "find what is wrong with the installation",
+    "demo": "generated sequences, both kinds of rules, tables and pictures",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 something is wrong with input, results or installation, 2 usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] not in COMMANDS:
+        wanted = bool(arguments) and arguments[0] in ("-h", "--help")
+        lines = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
+        usage = f"usage: python -m vot_workspace COMMAND ...\n\n{lines}\n\nCOMMAND --help explains a command."
+        print(usage, file=sys.stdout if wanted else sys.stderr)
+        return 0 if wanted else 2
+    try:
+        return int(import_module(f"vot_workspace.{arguments[0]}").main(arguments[1:]))
+    except SamnError as error:
+        print(f"vot_workspace {arguments[0]}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""One run at a time in a workspace, and no mixing of results: the lock and the manifest beside a tracker's results."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from samn_tracker.benchmark.trackers import describe_tracker
+from samn_tracker.errors import ResultError
+from samn_tracker.trax_options import Options, parse_settings
+from vot_workspace.trajectory import write_atomically
+from vot_workspace.workspace import Workspace
+
+NAME = "manifest.json"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[int]:
+    """Hold the workspace's lock; yields its descriptor, which child processes inherit so that they hold it too.
+
+    Raises:
+        ResultError: another run holds it.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 100).decode().strip()
+            raise ResultError(
+                f"{folder} is in use by another run (process {holder}, or a toolkit or tracker that it left behind); "
+                "wait for it or end it"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
+    """Everything that decides a tracker's results in a workspace, ready for JSON.
+
+    For a tracker behind our TraX server that is its weights, code, settings and packages; for another one its entry in
+    trackers.ini. Then the experiments, and the ground truth of every sequence.
+    """
+    entry = workspace.tracker(tracker)
+    if "samn_tracker.trax_server" in entry.get("command", ""):
+        variables = {name[4:].upper(): value for name, value in entry.items() if name.startswith("env_")}
+        options = Options().updated(variables, prefix="SAMN_")
+        identity = describe_tracker(options.tracker, options.device, parse_settings(options.set))
+        identity["reply"] = options.reply
+    else:
+        identity = {name: value for name, value in entry.items() if name not in ("label", "timeout")}
+    description = {
+        "tracker": identity,
+        "experiments": [asdict(experiment) for experiment in workspace.experiments],
+        "sequences": {name: _hash(workspace.sequence_folder / name) for name in workspace.names},
+    }
+    return json.loads(json.dumps(description))
+
+
+def _hash(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in (folder / "groundtruth.txt", folder / "anchor.value"):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) -> None:
+    """Write the manifest beside new results, or make sure that what is there was made the same way.
+
+    Raises:
+        ResultError: results of another configuration, or without a manifest (unless `adopt`).
+    """
+    path = results / NAME
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if differences := _differences(found, description):
+            raise ResultError(
+                f"{results} was made by another configuration ({'; '.join(differences)}); keep it under another "
+                "tracker name, or give --restart to delete it"
+            )
+        return
+    if not adopt and (any(results.rglob("*.bin")) or any(results.rglob("*.txt"))):
+        raise ResultError(
+            f"{results} does not say how it was made (no {NAME}); give --adopt to go on with it, or --restart to "
+            "delete it"
+        )
+    write_atomically(path, (json.dumps(description, indent=1) + "\n").encode())
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    """The leaves that differ, as `a.b: was 1, is 2`."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = [*found, *(key for key in wanted if key not in found)]
+        return [
+            text for key in keys for text in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+        ]
+    return [] if found == wanted else [f"{name}: was {found}, is {wanted}"]

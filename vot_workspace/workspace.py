@@ -1,0 +1,176 @@
+"""What a workspace holds: its stack of experiments, its sequences, and the trajectories that a tracker owes it."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml  # type: ignore[import-untyped]
+
+from samn_tracker.errors import ConfigError, DatasetError, EnvironmentProblemError
+from vot_workspace.layouts import SourceSequence, read_folder
+from vot_workspace.trajectory import MaskPart, Region
+
+KINDS = ("supervised", "unsupervised", "multistart")
+DETERMINISTIC_RUNS = 3  # the toolkit stops repeating a tracker that answered three times the same
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment of a stack. `interval` are the sequence lengths that EAO averages over, None without EAO."""
+
+    name: str
+    kind: str
+    repetitions: int
+    realtime: bool
+    skip: int
+    interval: tuple[int, int] | None
+    early_stop: bool = True
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One trajectory that a complete result has: its files begin with `stem`, and it has `length` regions."""
+
+    experiment: Experiment
+    sequence: str
+    stem: str
+    length: int
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace on disk; everything is read when asked for."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        if not (self.folder / "config.yaml").is_file():
+            raise ConfigError(f"{self.folder} is not a workspace: no config.yaml; make one with vot_workspace create")
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        return _read_yaml(self.folder / "config.yaml")
+
+    @cached_property
+    def experiments(self) -> list[Experiment]:
+        """The stack's experiments, in order."""
+        stack = _read_yaml(_find_stack(str(self.config.get("stack")), self.folder))
+        return [_experiment(name, values) for name, values in stack["experiments"].items()]
+
+    @property
+    def sequence_folder(self) -> Path:
+        return self.folder / self.config.get("sequences", "sequences")
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the sequences, in the order of list.txt.
+
+        Raises:
+            DatasetError: there is no list.txt.
+        """
+        listing = self.sequence_folder / "list.txt"
+        if not listing.is_file():
+            raise DatasetError(
+                f"no {listing}: put the data there (vot_workspace create, or `vot evaluate` downloads it when online)"
+            )
+        return listing.read_text(encoding="utf-8").split()
+
+    @cached_property
+    def sequences(self) -> dict[str, SourceSequence]:
+        """The sequences by name."""
+        return {name: read_folder(self.sequence_folder / name) for name in self.names}
+
+    @cached_property
+    def trackers(self) -> dict[str, dict[str, str]]:
+        """The entries of trackers.ini by name."""
+        registry = configparser.ConfigParser()
+        registry.read(self.folder / "trackers.ini", encoding="utf-8")
+        return {name: dict(registry[name]) for name in registry.sections()}
+
+    def tracker(self, name: str) -> dict[str, str]:
+        """The entry of one tracker.
+
+        Raises:
+            ConfigError: there is none; the known names are listed.
+        """
+        if name not in self.trackers:
+            known = ", ".join(self.trackers) or "none"
+            raise ConfigError(f"no tracker '{name}' in {self.folder / 'trackers.ini'}; known: {known}")
+        return self.trackers[name]
+
+    def results(self, tracker: str) -> Path:
+        return self.folder / "results" / tracker
+
+    def expected(self) -> Iterator[Expected]:
+        """Every trajectory of a complete result; repetitions that a deterministic tracker is spared are included."""
+        for experiment in self.experiments:
+            for name, sequence in self.sequences.items():
+                if experiment.kind == "multistart":
+                    yield from _expected_anchors(experiment, name, sequence)
+                else:
+                    for run in range(1, experiment.repetitions + 1):
+                        yield Expected(experiment, name, f"{name}_{run:03d}", len(sequence))
+
+
+def _expected_anchors(experiment: Experiment, name: str, sequence: SourceSequence) -> Iterator[Expected]:
+    if not any(sequence.anchors):
+        raise DatasetError(f"{name} has no anchors (anchor.value), which {experiment.name} needs; create the workspace")
+    for frame, direction in enumerate(sequence.anchors):
+        if direction:
+            length = len(sequence) - frame if direction > 0 else frame + 1
+            yield Expected(experiment, name, f"{name}_{frame:08d}", length)
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read ({error})") from None
+
+
+def _find_stack(name: str, folder: Path) -> Path:
+    """A stack of the workspace, or one that comes with the toolkit (which is located, not imported)."""
+    if (folder / name).is_file():
+        return folder / name
+    toolkit = importlib.util.find_spec("vot")
+    if toolkit is None or toolkit.origin is None:
+        raise EnvironmentProblemError("the VOT toolkit is not installed; pip install samn-tracker[vot]")
+    path = Path(toolkit.origin).parent / "stack" / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"no stack '{name}' in {folder} or in the toolkit")
+    return path
+
+
+def _experiment(name: str, values: Mapping[str, Any]) -> Experiment:
+    if values["type"] not in KINDS:
+        raise ConfigError(f"experiment '{name}' is of the kind '{values['type']}'; known are {', '.join(KINDS)}")
+    scores = [analysis for analysis in values.get("analyses", []) if analysis["type"].endswith("_eao_score")]
+    return Experiment(
+        name,
+        values["type"],
+        int(values.get("repetitions", 1)),
+        bool(values.get("realtime")),
+        int(values.get("skip_initialize", 1)),
+        (int(scores[0]["low"]), int(scores[0]["high"])) if scores else None,
+        bool(values.get("early_stop", True)),
+    )
+
+
+def same_answers(first: Sequence[Region], second: Sequence[Region]) -> bool:
+    """Whether two runs answered the same, to the whole pixels that the toolkit compares."""
+    return len(first) == len(second) and all(map(_same_region, first, second))
+
+
+def _same_region(first: Region, second: Region) -> bool:
+    if isinstance(first, MaskPart) and isinstance(second, MaskPart):
+        return first.offset == second.offset and np.array_equal(first.mask, second.mask)
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return np.array_equal(np.round(first), np.round(second))
+    return isinstance(first, int) and isinstance(second, int)
