@@ -59,10 +59,14 @@ class Workspace:
         return _read_yaml(self.folder / "config.yaml")
 
     @cached_property
+    def stack(self) -> Mapping[str, Any]:
+        """The stack as its file says."""
+        return read_stack(str(self.config.get("stack")), self.folder)
+
+    @cached_property
     def experiments(self) -> list[Experiment]:
         """The stack's experiments, in order."""
-        stack = _read_yaml(_find_stack(str(self.config.get("stack")), self.folder))
-        return [_experiment(name, values) for name, values in stack["experiments"].items()]
+        return [_experiment(name, values) for name, values in self.stack["experiments"].items()]
 
     @property
     def sequence_folder(self) -> Path:
@@ -133,6 +137,16 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read ({error})") from None
+
+
+def read_stack(name: str, folder: Path) -> Mapping[str, Any]:
+    """A stack file of `folder`, or of the toolkit, by name.
+
+    Raises:
+        ConfigError: there is none.
+        EnvironmentProblemError: the toolkit is not installed.
+    """
+    return _read_yaml(_find_stack(name, folder))
 
 
 def _find_stack(name: str, folder: Path) -> Path:

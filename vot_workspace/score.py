@@ -1,0 +1,147 @@
+"""Scores as the VOT toolkit and as pysot compute them, side by side.
+
+They differ by design. Accuracy: the toolkit weights sequences by their length, pysot pools all frames. Robustness:
+the toolkit's is the mean number of failures a sequence (weighted by length), pysot's the failures per 100 frames that
+papers print. EAO: pysot averages lengths low-1 to high-1 instead of low to high, clips regions at width-1 and height-1,
+and counts a failure in the last 5 frames as tracked to the end; up to 0.006 between the two. Multistart experiments
+(2020) have the toolkit's figures only: there robustness is the tracked share of the frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from samn_tracker.errors import ConfigError, ResultError
+from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.score_plots import write_plots
+from vot_workspace.score_pysot import Score, score
+from vot_workspace.score_toolkit import analyse
+from vot_workspace.trajectory import Region, read_trajectory
+from vot_workspace.workspace import Workspace, read_stack
+
+
+def read_truth(truth: Path) -> tuple[list[SourceSequence], Mapping[str, Any]]:
+    """Sequences and stack of a workspace, or of pysot's VOT20xx.json with the stack of its year.
+
+    Raises:
+        ConfigError: the file's name has no known year.
+    """
+    if truth.suffix != ".json":
+        workspace = Workspace(truth)
+        return list(workspace.sequences.values()), workspace.stack
+    stacks = {"VOT2016": "vot2016/rgb", "VOT2018": "vot2018/shortterm", "VOT2019": "vot2019/shortterm"}
+    if truth.stem not in stacks:
+        raise ConfigError(
+            f"{truth.name} is not of a known year; name it {', '.join(f'{name}.json' for name in stacks)}"
+        )
+    return read_dataset(truth), read_stack(stacks[truth.stem], truth.parent)
+
+
+def read_runs(results: Path, experiment: str, names: Sequence[str]) -> dict[str, list[list[Region]]]:
+    """The repetitions of each sequence in a tracker's folder of the toolkit's or pysot's layout.
+
+    Raises:
+        ResultError: a file is damaged, or nothing is there.
+    """
+    runs = {}
+    for name in names:
+        folder = results / experiment / name
+        stems = sorted({path.stem for path in folder.glob(f"{name}_[0-9]*") if path.suffix in (".bin", ".txt")})
+        files = [next(p for s in (".bin", ".txt") if (p := folder / f"{stem}{s}").is_file()) for stem in stems]
+        runs[name] = [read_trajectory(path) for path in files]
+    if not any(runs.values()):
+        raise ResultError(f"no results in {results / experiment}; give a tracker's folder, which holds {experiment}/")
+    return runs
+
+
+def pysot_scores(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path) -> dict[str, Score]:
+    """pysot's figures for every supervised experiment that has results and an EAO interval."""
+    scores = {}
+    for name, experiment in stack["experiments"].items():
+        interval = [one for one in experiment.get("analyses", []) if one["type"] == "supervised_eao_score"]
+        if interval and (results / name).is_dir():
+            runs = read_runs(results, name, [item.name for item in sequences])
+            scores[name] = score(sequences, runs, (interval[0]["low"], interval[0]["high"]))
+    return scores
+
+
+def as_json(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) -> dict[str, Any]:
+    """Both computations as plain values: those of `baseline` on top, every experiment below; null for NaN."""
+    ours = {
+        name: {"accuracy": one.accuracy, "robustness": one.robustness, "lost": one.lost, "eao": one.eao}
+        for name, one in pysot.items()
+    }
+    theirs = {name: {key: value for key, value in one.items() if key != "curve"} for name, one in toolkit.items()}
+    return {
+        "toolkit": _clean({**theirs.get("baseline", {}), "experiments": theirs}),
+        "pysot": _clean({**ours.get("baseline", {}), "experiments": ours}),
+    }
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _clean(one) for key, one in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) -> str:
+    """One line for each experiment and computation."""
+    lines = [f"{'experiment':<14}{'computed by':<13}{'A':>8}{'R':>9}{'lost':>8}{'EAO':>9}"]
+    for name in [*toolkit, *(name for name in pysot if name not in toolkit)]:
+        if figures := toolkit.get(name):
+            row = [figures.get(key) for key in ("accuracy", "robustness", "lost", "eao")]
+            lines.append(_row(name, "vot toolkit", row))
+        if name in pysot:
+            one = pysot[name]
+            lines.append(_row(name, "pysot", [one.accuracy, one.robustness, one.lost, one.eao]))
+    return "\n".join(lines)
+
+
+def _row(name: str, by: str, values: Sequence[float | None]) -> str:
+    cells = ["-" if value is None else f"{value:.3f}" for value in values]
+    return f"{name:<14}{by:<13}{cells[0]:>8}{cells[1]:>9}{cells[2]:>8}{cells[3]:>9}"
+
+
+def details(scored: Score) -> str:
+    """pysot's accuracy and failures of each sequence, then of each attribute."""
+    parts = []
+    for title, rows in (("sequence", scored.sequences), ("attribute", scored.attributes)):
+        lines = [f"{title:<24}{'frames':>8}{'A':>8}{'lost':>8}"]
+        lines += [f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.lost:>8.2f}" for name, one in rows.items()]
+        parts.append("\n".join(lines) if rows else "")
+    return "\n\n".join(part for part in parts if part)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of `python -m vot_workspace score`."""
+    parser = argparse.ArgumentParser(
+        prog="vot_workspace score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--truth", type=Path, required=True, help="a workspace, or pysot's VOT20xx.json")
+    parser.add_argument("--results", type=Path, required=True, help="a tracker's folder, of the toolkit or of pysot")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--details", action="store_true", help="also each sequence and attribute (pysot's computation)")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write the EAO curves and the AR plot there")
+    parser.add_argument("--no-toolkit", action="store_true", help="leave `vot analysis` out (it takes a minute)")
+    given = parser.parse_args(argv)
+    sequences, stack = read_truth(given.truth)
+    pysot = pysot_scores(sequences, stack, given.results)
+    toolkit = {} if given.no_toolkit else analyse(sequences, stack, given.results)
+    if not toolkit and not pysot:
+        raise ResultError(f"nothing to score in {given.results}; it should hold {' or '.join(stack['experiments'])}")
+    if given.plots:
+        for path in write_plots(given.plots, given.results.name, toolkit, pysot):
+            print(path, file=sys.stderr)
+    if given.json:
+        print(json.dumps(as_json(toolkit, pysot), indent=1))
+        return 0
+    print(table(toolkit, pysot))
+    if given.details and "baseline" in pysot:
+        print("\n" + details(pysot["baseline"]))
+    return 0

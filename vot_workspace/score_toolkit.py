@@ -1,0 +1,85 @@
+"""The VOT toolkit's own analysis: a workspace around the results, `vot analysis`, and its figures read back."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from samn_tracker.errors import ResultError
+from vot_workspace import toolkit
+from vot_workspace.layouts import SourceSequence
+from vot_workspace.trajectory import write_trajectory
+
+NAME = "scored"
+FIGURES = {
+    "AverageAccuracyRobustness": ("accuracy", "robustness"),
+    "EAOScore": ("eao",),
+    "EAOCurve": ("curve",),
+    "AverageAccuracy": ("accuracy",),
+}
+
+
+def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path) -> dict[str, dict[str, Any]]:
+    """For each experiment of `stack` that has results: accuracy, robustness, EAO and its curve, as the toolkit says.
+
+    The toolkit runs in a temporary workspace without images, on links to `results` (a tracker's folder with
+    `<experiment>/<sequence>/<sequence>_*.bin` or `.txt`). What it cannot compute is left out.
+
+    Raises:
+        ResultError: the toolkit made no analysis.
+    """
+    present = {name: values for name, values in stack["experiments"].items() if (results / name).is_dir()}
+    with tempfile.TemporaryDirectory(prefix="vot-analysis-") as temporary:
+        folder = Path(temporary)
+        _write_workspace(folder, sequences, {"title": "scoring", "experiments": present}, results)
+        toolkit.run("analysis", folder, "tracker", "--format", "json", "--name", NAME)
+        report = folder / "analysis" / f"{NAME}.json"
+        if not report.is_file():
+            raise ResultError(
+                f"`vot analysis` made no result for {results}; what it printed says why (vot_workspace check lists "
+                "missing results)"
+            )
+        return read_analysis(report)
+
+
+def _write_workspace(
+    folder: Path, sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path
+) -> None:
+    (folder / "results").mkdir()
+    (folder / "results" / "tracker").symlink_to(results.resolve())
+    (folder / "trackers.ini").write_text("[tracker]\nprotocol = trax\ncommand = false\n")
+    (folder / "stack.yaml").write_text(yaml.safe_dump(dict(stack)))
+    (folder / "config.yaml").write_text("stack: stack.yaml\nregistry:\n  - ./trackers.ini\n")
+    for item in sequences:
+        write_without_images(folder / "sequences" / item.name, item)
+    (folder / "sequences" / "list.txt").write_text("".join(f"{item.name}\n" for item in sequences))
+
+
+def write_without_images(folder: Path, sequence: SourceSequence) -> None:
+    """What the analysis reads of a sequence: its length, image size, ground truth and anchors."""
+    width, height = sequence.size
+    write_trajectory(folder / "groundtruth.txt", sequence.groundtruth)
+    if sequence.anchors:
+        (folder / "anchor.value").write_text("".join(f"{value:g}\n" for value in sequence.anchors))
+    (folder / "sequence").write_text(
+        f"name={sequence.name}\nfps={sequence.fps}\nformat=default\nchannels.color=color/%08d.jpg\n"
+        f"length={len(sequence)}\nwidth={width}\nheight={height}\n"
+    )
+
+
+def read_analysis(path: Path) -> dict[str, dict[str, Any]]:
+    """The figures in a JSON file of `vot analysis`, for the first tracker in it."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    figures: dict[str, dict[str, Any]] = {}
+    for experiment, content in report["results"].items():
+        figures[experiment] = {}
+        for analysis, result in zip(content["parameters"]["analyses"], content["results"], strict=True):
+            names = FIGURES.get(analysis["type"].rpartition(".")[2], ())
+            values = result[0] if result and result[0] is not None else []
+            figures[experiment].update(zip(names, values, strict=False))
+    return figures
