@@ -65,7 +65,7 @@ class Scene:
             cover = sprite.cover(frame, self.offset(frame), self.size)
             if cover is not None:
                 part = image[cover.rows, cover.columns]
-                part += cover.alpha[..., None] * (cover.colour - part)
+                part += cover.alpha[..., None] * (sprite.colour(cover) - part)
         generator = np.random.default_rng([self.seed, frame])
         noise = generator.integers(0, _NOISE + 1, (2, height, width, 1), dtype=np.uint8).sum(axis=0, dtype=np.int16)
         lit = image * self._brightness(frame)[:, None] + (noise - _NOISE)

@@ -47,19 +47,30 @@ class Motion:
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """What a sprite covers of a frame: a rectangle of rows and columns, and in it (h, w) arrays.
+    """A rectangle of a frame's rows and columns around a sprite, and in it arrays (h, w) over the pixel centres.
 
     Attributes:
-        inside: bool, whether the pixel's centre is inside the outline; the exact mask.
-        alpha: float32, 0..1, smooth over one pixel at the outline.
-        colour: (h, w, 3) float32 RGB.
+        units: (h, w, 2) float64 position in half sizes of the object.
+        ratio: float64, 0 in the object's centre, 1 on its outline.
+        distance: float64 pixels from the object's centre.
     """
 
     rows: slice
     columns: slice
-    inside: NDArray[np.bool_]
-    alpha: NDArray[np.float32]
-    colour: NDArray[np.float32]
+    units: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    distance: NDArray[np.float64]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """(h, w) whether the pixel's centre is inside the outline; the exact mask."""
+        return np.asarray(self.ratio < 1)
+
+    @property
+    def alpha(self) -> NDArray[np.float32]:
+        """(h, w) opacity 0..1, which falls over one pixel at the outline."""
+        depth = self.distance / np.maximum(self.ratio, 0.1) - self.distance  # to the outline, along the ray
+        return np.where(self.ratio < 0.5, 1.0, np.clip(depth + 0.5, 0, 1)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +115,20 @@ class Sprite:
         if left >= right or top >= bottom:
             return None
         grid = np.stack(np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5), axis=-1)
-        centre = np.array([self.motion.x.at(frame), self.motion.y.at(frame)])
         units = self._to_units(grid + offset, frame)
-        ratio = self._ratio(units, frame)
-        distance = np.linalg.norm(grid + offset - centre, axis=-1)
-        depth = distance / np.maximum(ratio, 0.1) - distance  # pixels to the outline along the ray from the centre
-        alpha = np.where(ratio < 0.5, 1.0, np.clip(depth + 0.5, 0, 1)).astype(np.float32)
-        shade = (1.1 - 0.35 * np.clip(ratio, 0, 1) ** 3).astype(np.float32)
-        colour = self._texture_at(units) * shade[..., None]
-        return Coverage(slice(top, bottom), slice(left, right), ratio < 1, alpha, colour)
+        distance = np.linalg.norm(grid + offset - self._centre(frame), axis=-1)
+        return Coverage(slice(top, bottom), slice(left, right), units, self._ratio(units, frame), distance)
+
+    def colour(self, coverage: Coverage) -> NDArray[np.float32]:
+        """(h, w, 3) RGB of the texture, darker towards the outline."""
+        size = np.array(self.texture.shape[1::-1])
+        pixels = ((coverage.units / _TEXTURE_REACH + 1) / 2 * size - 0.5).astype(np.float32)
+        sampled = cv2.remap(self.texture, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        shade = 1.1 - 0.35 * np.clip(coverage.ratio, 0, 1) ** 3
+        return sampled * shade.astype(np.float32)[..., None]  # type: ignore[no-any-return]
+
+    def _centre(self, frame: int) -> NDArray[np.float64]:
+        return np.array([self.motion.x.at(frame), self.motion.y.at(frame)])
 
     def _axes(self, frame: int) -> NDArray[np.float64]:
         """(2, 2) whose columns are the object's half axes in scene pixels."""
@@ -123,11 +139,11 @@ class Sprite:
         return turn * np.array([self.half_size[0] * scale * stretch, self.half_size[1] * scale / stretch])
 
     def _to_scene(self, units: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
-        return units @ self._axes(frame).T + (self.motion.x.at(frame), self.motion.y.at(frame))
+        return units @ self._axes(frame).T + self._centre(frame)
 
     def _to_units(self, points: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
         inverse = np.linalg.inv(self._axes(frame))
-        return (points - (self.motion.x.at(frame), self.motion.y.at(frame))) @ inverse.T
+        return (points - self._centre(frame)) @ inverse.T
 
     def _outline_units(self, frame: int) -> NDArray[np.float64]:
         angles = np.linspace(0, 2 * math.pi, _OUTLINE_POINTS, endpoint=False)
@@ -136,17 +152,12 @@ class Sprite:
 
     def _ratio(self, units: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
         """How far out (..., 2) points are: 0 in the centre, 1 on the outline."""
-        angles = np.arctan2(units[..., 1], units[..., 0])
-        swell = self.motion.swell.at(frame)
-        radius = np.ones_like(angles)
-        for count, amplitude, phase in self.bulges:
-            radius += swell * amplitude * np.cos(count * angles + phase)
+        radius = self._radius(np.arctan2(units[..., 1], units[..., 0]), frame) if self.bulges else 1.0
         powers = np.abs(units) ** self.exponent
         return powers.sum(axis=-1) ** (1 / self.exponent) / radius
 
-    def _texture_at(self, units: NDArray[np.float64]) -> NDArray[np.float32]:
-        size = np.array(self.texture.shape[1::-1])
-        pixels = ((units / _TEXTURE_REACH + 1) / 2 * size - 0.5).astype(np.float32)
-        return cv2.remap(  # type: ignore[return-value]
-            self.texture, pixels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        ).astype(np.float32)
+    def _radius(self, angles: NDArray[np.float64], frame: int) -> NDArray[np.float64]:
+        radius = np.ones_like(angles)
+        for count, amplitude, phase in self.bulges:
+            radius += self.motion.swell.at(frame) * amplitude * np.cos(count * angles + phase)
+        return radius
