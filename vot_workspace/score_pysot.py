@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +137,7 @@ def _fragments(run: _Run) -> list[tuple[FloatArray, float, bool]]:
     """
     values = np.nan_to_num(run.eao_overlaps)
     starts = [0, *(frame + SKIPPED for frame in run.failures if frame + SKIPPED <= len(values))]
-    ended = [(values[start : end + 1], end + 1 - start) for start, end in zip(starts, starts[1:], strict=False)]
+    ended = [(values[start : end + 1], end + 1 - start) for start, end in pairwise(starts)]
     last = values[starts[-1] :]
     return [(part, len(part) / length, True) for part, length in ended] + ([(last, 1.0, False)] if len(last) else [])
 

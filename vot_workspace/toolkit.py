@@ -11,6 +11,8 @@ from pathlib import Path
 
 from samn_tracker.errors import EnvironmentProblemError
 
+STANDARD_ERROR = 2  # the descriptor: sys.stderr may be something else, in notebooks for instance
+
 
 def start(
     command: str,
@@ -33,7 +35,7 @@ def start(
     return subprocess.Popen(
         line,
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno(),
+        stdout=STANDARD_ERROR,
         env={**os.environ, **cache_off, **(environment or {})},
         pass_fds=inherited,
     )
