@@ -125,7 +125,8 @@ class SegmentationConfig:
     Attributes:
         recrop_distance: with a shared localisation pass, the patch is cut and encoded again around the located centre
             if that lies further than this many target sizes from the patch's middle.
-        follow: what the next search is centred on: the "mask"'s box, or the spatial memory's "peak" alone.
+        follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
+            "mask"'s box, or the spatial memory's own "peak".
     """
 
     patch_size: int = 384

@@ -29,6 +29,7 @@ from samn_tracker.prediction import Prediction
 from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, target_kind
 from samn_tracker.start import filled_mask, first_mask_crop, start_box
 
+Box = NDArray[np.float64]
 _MINIMUM_SIDE = 2.0
 _ENCODE_BATCH = 9
 
@@ -166,7 +167,7 @@ class Tracker:
         confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty)
         polygon = fit_rotated_box(target, self.config.segmentation)
         state.last = Prediction(mask_to_box(target), polygon, mask, confidence)
-        self._memorise(state, image, search, view, probability)
+        self._memorise(state, search, view, probability, state.last.box)
         self._follow(state, state.last, uncertainty)
         return state.last
 
@@ -234,12 +235,7 @@ class Tracker:
         state.spatial.start(features, centres_crop, state.size / window.scale)
 
     def _memorise(
-        self,
-        state: TrackState,
-        image: NDArray[np.uint8],
-        search: Search | None,
-        view: View,
-        probability: NDArray[np.float32],
+        self, state: TrackState, search: Search | None, view: View, probability: NDArray[np.float32], box: Box
     ) -> None:
         """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does."""
         trusted = search is None or search.trusted
@@ -247,8 +243,9 @@ class Tracker:
             state.bank.memorise(*self.engine.memorise(view.encoded, probability[None]), state.frame_index)
         if search is not None and trusted:
             assert state.spatial is not None
+            centre = search.window.to_crop(box[:2] + box[2:] / 2) if self.config.segmentation.follow == "mask" else None
             size_crop = state.size / search.window.scale
-            state.spatial.memorise(search.encoded.query.f16, search.localisation, size_crop)
+            state.spatial.memorise(search.encoded.query.f16, search.localisation, size_crop, centre_crop=centre)
 
     def _follow(self, state: TrackState, answer: Prediction, uncertainty: float) -> None:
         """Centre and size of the next search, from the new box; limited where the mask jumps or the peak is weak."""
