@@ -52,9 +52,7 @@ def create(
     faults = [fault for item in converted for fault in _faults(item, masks)]
     if faults:
         raise DatasetError("; ".join(faults))
-    for item in converted:
-        write_sequence(workspace / "sequences" / item.name, item)
-    write_atomically(workspace / "sequences" / "list.txt", "".join(f"{item.name}\n" for item in converted).encode())
+    write_sequences(workspace / "sequences", converted)
     (workspace / "results").mkdir(exist_ok=True)
     if (HERE / rules / "stack.yaml").is_file():
         shutil.copy(HERE / rules / "stack.yaml", workspace / "stack.yaml")
@@ -138,6 +136,13 @@ def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
             "one in every frame: cut the sequence, or use vot2020"
         ]
     return []
+
+
+def write_sequences(folder: Path, sequences: Sequence[SourceSequence]) -> None:
+    """The sequences and their list.txt, in the toolkit's layout."""
+    for item in sequences:
+        write_sequence(folder / item.name, item)
+    write_atomically(folder / "list.txt", "".join(f"{item.name}\n" for item in sequences).encode())
 
 
 def write_sequence(folder: Path, sequence: SourceSequence) -> None:

@@ -14,6 +14,7 @@ from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
 from vot_workspace.layouts import SourceSequence
 from vot_workspace.trajectory import write_trajectory
+from vot_workspace.workspace import Workspace
 
 NAME = "scored"
 FIGURES = {
@@ -45,6 +46,20 @@ def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], resul
                 "missing results)"
             )
         return read_analysis(report)
+
+
+def analyse_workspace(workspace: Workspace, tracker: str) -> dict[str, dict[str, Any]]:
+    """The same figures from `vot analysis` in the workspace itself, which keeps the report in its folder analysis/.
+
+    Raises:
+        ResultError: the toolkit made no analysis.
+    """
+    report = workspace.folder / "analysis" / f"{tracker}.json"
+    report.unlink(missing_ok=True)
+    toolkit.run("analysis", workspace.folder, tracker, "--format", "json", "--name", tracker)
+    if not report.is_file():
+        raise ResultError(f"`vot analysis` made no {report}; what it printed says why")
+    return read_analysis(report)
 
 
 def _write_workspace(
