@@ -1,31 +1,87 @@
-"""`samn train CONFIG`: train a network; also `export` a run's weights."""
+"""`samn train`: train a network, look at its samples, pack its data, export its weights.
+
+samn train CONFIG --run FOLDER      train; resumes if the folder holds a checkpoint
+samn train pack CONFIG OUT.npz      shrink and pack all data sets into one file
+samn train preview CONFIG OUT.png   draw some training samples
+samn train export FOLDER OUT.safetensors
+"""
 
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
 from samn_tracker.errors import SamnError
-from samn_tracker.train.config import load_config
-from samn_tracker.train.loop import train
+from samn_tracker.train.config import TrainConfig, load_config
+from samn_tracker.train.data import make_samples, pack
+from samn_tracker.train.distributed import joined
+from samn_tracker.train.export import export
+from samn_tracker.train.loop import Trainer
+from samn_tracker.train.preview import preview
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; 0 on success, 1 on an error of ours, 2 on a wrong command line."""
-    parser = argparse.ArgumentParser(prog="samn train", description=__doc__)
-    parser.add_argument("config", help="TOML file of the run")
-    parser.add_argument("--run", type=Path, required=True, help="folder of checkpoints and logs; resumed if it exists")
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
-    arguments = parser.parse_args(argv)
-    print(f"command: samn train {shlex.join(sys.argv[1:] if argv is None else argv)}", file=sys.stderr)
+    words = list(sys.argv[1:] if argv is None else argv)
+    commands = {"pack": _pack, "preview": _preview, "export": _export}
     try:
-        train(load_config(arguments.config, arguments.overrides), arguments.run)
+        if words and words[0] in commands:
+            commands[words[0]](words[1:])
+        else:
+            _train(words)
     except SamnError as error:
         print(f"samn train: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _train(words: list[str]) -> None:
+    parser = _parser("samn train", __doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of checkpoints and logs")
+    arguments = parser.parse_args(words)
+    config = _configured(arguments)
+    with joined() as processes:
+        Trainer(config, arguments.run, processes, words).train()
+
+
+def _pack(words: list[str]) -> None:
+    parser = _parser("samn train pack", "Shrink every image to its data set's longest_side and pack all into one file.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--quality", type=int, default=88, help="JPEG quality, 1 to 100")
+    arguments = parser.parse_args(words)
+    print(pack(_configured(arguments), arguments.out, arguments.quality))
+
+
+def _preview(words: list[str]) -> None:
+    parser = _parser("samn train preview", "Draw training samples: three frames, outlined truth, and the given mask.")
+    parser.add_argument("out", type=Path, help="PNG file")
+    parser.add_argument("--count", type=int, default=16)
+    arguments = parser.parse_args(words)
+    config = _configured(arguments)
+    preview(make_samples(config), arguments.out, arguments.count, config.run.size)
+
+
+def _export(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="samn train export", description="Write a run's averaged weights.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args(words)
+    provenance = export(arguments.run, arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB, {provenance['iterations']} iterations")
+
+
+def _parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", help="TOML file of the run")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    return parser
+
+
+def _configured(arguments: argparse.Namespace) -> TrainConfig:
+    return load_config(arguments.config, arguments.overrides)
 
 
 if __name__ == "__main__":

@@ -83,8 +83,8 @@ def load_checkpoint(
 
 
 def fingerprint(config: TrainConfig) -> dict[str, str]:
-    """Every setting that changes what is learnt, by dotted name; not where files lie or how often something is logged."""
-    ignored = {"threads", "workers", "log_every", "checkpoint_every", "validate_every", "pack", "data_root", "path"}
+    """Every setting that changes what is learnt, by dotted name; not where files lie or how often it logs."""
+    ignored = {"threads", "workers", "log_every", "checkpoint_every", "tensorboard", "pack", "data_root", "path"}
     flat: dict[str, str] = {}
 
     def walk(prefix: str, value: Any) -> None:
@@ -95,7 +95,8 @@ def fingerprint(config: TrainConfig) -> dict[str, str]:
         else:
             flat[prefix] = repr(value)
 
-    walk("", {**to_dict(config), "sets": {one.name: to_dict(one) for one in config.sets}, "start": {}})
+    sets = {one.name: to_dict(one) for one in config.sets}
+    walk("", {**to_dict(config), "sets": sets, "start": {}, "validation": {}})
     return flat
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from samn_tracker.config import VARIANTS, ModelConfig, merge
+import tomli_w
+
+from samn_tracker.config import VARIANTS, ModelConfig, merge, to_dict
 from samn_tracker.errors import ConfigError
-from samn_tracker.train.samples import SamplingConfig
+from samn_tracker.train.sample import SamplingConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,15 +26,17 @@ class SetConfig:
 
     Attributes:
         name: unique; also the name inside a packed file.
-        reader: "packed", or one of the layouts in `readers.LAYOUTS`.
-        path: folder, relative to the data root; not used by "packed".
+        reader: a layout in `layouts.LAYOUTS`.
+        path: folder, relative to the data root.
+        split: of the layouts that have some; "" for their training split.
         images, masks: subfolders of the plain layouts; `binary` says that masks are grey levels, not object ids.
         longest_side: pixels kept by `samn train pack`.
     """
 
     name: str = ""
-    reader: str = "packed"
+    reader: str = "folder"
     path: str = ""
+    split: str = ""
     images: str = "img"
     masks: str = "mask"
     binary: bool = False
@@ -90,7 +94,25 @@ class RunConfig:
     workers: int = 1
     log_every: int = 20
     checkpoint_every: int = 200
-    validate_every: int = 0
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """Sequences on which the real tracker is scored every `every` iterations (0: never); the best weights are kept.
+
+    Attributes:
+        reader, path, binary: as of a data set.
+        start: what the tracker is given in the first frame.
+        longest: frames of each sequence, 0 for all.
+    """
+
+    every: int = 0
+    reader: str = "sequences"
+    path: str = ""
+    binary: bool = False
+    start: Literal["mask", "box"] = "mask"
+    longest: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +135,7 @@ class TrainConfig:
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     sets: tuple[SetConfig, ...] = ()
 
     @property
@@ -139,6 +162,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     config = replace(merge(TrainConfig(), values), sets=sets)
     _check(config)
     return config
+
+
+def save_config(config: TrainConfig, path: Path) -> None:
+    """Write every setting, so that `load_config` gives the same configuration."""
+    values = {**to_dict(config), "sets": [to_dict(one) for one in config.sets]}
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
 
 
 def _pop(values: dict[str, Any]) -> list[dict[str, Any]]:

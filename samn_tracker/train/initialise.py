@@ -11,7 +11,7 @@ from samn_tracker.model.weights import initialise_trunks, load_state, load_weigh
 from samn_tracker.train.config import TrainConfig
 
 KEY_ENERGY = 8.0
-"""Mean |k|² / √key_channels of the initial keys: attention logits between unlike places then differ by about as much."""
+"""Mean |k|² / √key_channels of the initial keys: about how much the attention logits of unlike places then differ."""
 
 
 def build_network(config: TrainConfig, patches: Tensor) -> Network:

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from samn_tracker.train.config import RunConfig
 from samn_tracker.train.forward import Batch
-from samn_tracker.train.samples import Sample, SampleMaker
+from samn_tracker.train.sample import Sample
+from samn_tracker.train.samples import SampleMaker
 
 Request = tuple[int, int]
 Tensors = dict[str, Tensor]
@@ -30,8 +31,8 @@ class SampleDataset(Dataset[Tensors]):
 class BatchOrder:
     """Which samples make up each batch of this process.
 
-    Iteration i uses the samples i·n … (i+1)·n − 1, n = batch · accumulate · processes, so that a resumed run sees exactly
-    what the uninterrupted run would have seen, and processes never share a sample.
+    Iteration i uses the samples i·n … (i+1)·n − 1, n = batch · accumulate · processes, so that a resumed run sees
+    exactly what the uninterrupted run would have seen, and processes never share a sample.
     """
 
     def __init__(self, run: RunConfig, start: int, rank: int = 0, world: int = 1) -> None:

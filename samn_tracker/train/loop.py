@@ -1,31 +1,35 @@
-"""The training loop, read from top to bottom; resumes exactly where its run folder's checkpoint stands."""
+"""The training loop; it resumes exactly where its run folder's checkpoint stands."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from samn_tracker.config import VARIANTS, DynamicConfig
 from samn_tracker.errors import TrainingError
 from samn_tracker.model.network import Network
+from samn_tracker.model.weights import save_weights
 from samn_tracker.train.checkpoint import load_checkpoint, save_checkpoint
 from samn_tracker.train.config import LossConfig, RunConfig, TrainConfig
 from samn_tracker.train.data import make_samples
+from samn_tracker.train.distributed import Processes
 from samn_tracker.train.forward import Batch, segment
 from samn_tracker.train.initialise import build_network
 from samn_tracker.train.loader import Tensors, as_tensors, make_loader, patch_size, to_batch
 from samn_tracker.train.losses import segmentation_loss, soft_iou
 from samn_tracker.train.optimiser import MovingAverage, freeze, make_optimiser, rate_at, set_rate
+from samn_tracker.train.runlog import Meter, RunLog, record_origin
 from samn_tracker.train.samples import SampleMaker
+from samn_tracker.train.validation import open_validation, validate
+
+BEST = "best.safetensors"
 
 
 class TrainingStep(nn.Module):
@@ -41,120 +45,132 @@ class TrainingStep(nn.Module):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss () summed over the two predicted frames, and the soft IoU () of those where the target is present."""
         device = batch.frames.device.type
-        autocast = torch.autocast(device, self._dtype) if self._dtype else contextlib.nullcontext()
-        with autocast:
+        with torch.autocast(device, self._dtype) if self._dtype else contextlib.nullcontext():
             predictions = segment(self.network, batch, self._dynamic)
         truths = batch.masks[:, 1:].unbind(1)
-        loss = torch.stack(
-            [segmentation_loss(p, t, self._loss) for p, t in zip(predictions, truths, strict=True)]
-        ).sum()
+        losses = [segmentation_loss(p, t, self._loss) for p, t in zip(predictions, truths, strict=True)]
         with torch.no_grad():
             logits, truth = torch.cat(predictions).float(), torch.cat(truths)
             present = truth.flatten(1).sum(1) > 0
             overlaps = soft_iou(torch.softmax(logits, 1)[:, 1], truth)
-            iou = (overlaps * present).sum() / present.sum().clamp_min(1)
-        return loss, iou
+            overlap = (overlaps * present).sum() / present.sum().clamp_min(1)
+        return torch.stack(losses).sum(), overlap
 
 
-@dataclass
-class Meter:
-    """Running sums between two log lines."""
-
-    losses: list[float] = field(default_factory=list)
-    overlaps: list[float] = field(default_factory=list)
-    waiting: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    def line(self, iteration: int, rate: float, samples: int) -> dict[str, float]:
-        """What is logged: means, samples per second and the share of the time spent waiting for data."""
-        elapsed = time.perf_counter() - self.started
-        return {
-            "iteration": iteration,
-            "loss": sum(self.losses) / len(self.losses),
-            "iou": sum(self.overlaps) / max(1, len(self.overlaps)),
-            "rate": rate,
-            "samples_per_second": samples * len(self.losses) / elapsed,
-            "loader_share": self.waiting / elapsed,
-        }
-
-
-def train(config: TrainConfig, folder: Path) -> Network:
-    """Train to the end of the run, from the checkpoint in `folder` if there is one; returns the averaged network.
+class Trainer:
+    """One run in its folder, in this process or in several.
 
     Raises:
-        TrainingError: the loss stopped being finite, or the checkpoint is of another configuration.
+        TrainingError: the folder's checkpoint is of another configuration.
         DatasetError, WeightsError: an input file is missing or broken.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if config.run.threads:
-        torch.set_num_threads(config.run.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    maker = make_samples(config)
-    network = build_network(config, example_patches(maker)).to(device)
-    if config.run.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-    freeze(network, config.optimiser.frozen)
-    optimiser = make_optimiser(network, config.optimiser)
-    average = MovingAverage(network, config.optimiser.ema)
-    progress = load_checkpoint(folder, config, network, average, optimiser)
-    dynamic = VARIANTS[config.variant].dynamic if config.run.dynamic else None
-    step = TrainingStep(network, config.run, config.loss, dynamic)
-    loader = iter(make_loader(maker, config.run, progress.iteration))
-    meter, samples = Meter(), config.run.batch * config.run.accumulate
-    while progress.iteration < config.run.iterations:
-        begun = time.perf_counter()
-        rate = rate_at(progress.iteration, config.run.iterations, config.optimiser)
-        set_rate(optimiser, rate)
-        loss, overlap = _update(step, optimiser, loader, config, meter, device)
-        average.update(network, progress.iteration)
-        progress.iteration += 1
-        progress.seconds += time.perf_counter() - begun
-        meter.losses.append(loss)
-        meter.overlaps.append(overlap)
-        if progress.iteration % config.run.log_every == 0:
-            line = meter.line(progress.iteration, rate, samples)
-            _log(folder, {**line, "seconds": progress.seconds, "size": patch_size(config.run, progress.iteration - 1)})
-            meter = Meter()
-        if progress.iteration % config.run.checkpoint_every == 0 or progress.iteration == config.run.iterations:
-            save_checkpoint(folder, config, network, average, optimiser, progress)
-    network.load_state_dict(average.state)
-    return network.eval()
 
+    def __init__(self, config: TrainConfig, folder: Path, processes: Processes, command: Sequence[str] = ()) -> None:
+        self.config = config
+        self._folder = folder
+        self._processes = processes
+        folder.mkdir(parents=True, exist_ok=True)
+        if config.run.threads:
+            torch.set_num_threads(config.run.threads)
+        self._maker = make_samples(config)
+        validation = config.validation
+        self._validation = open_validation(validation, Path(config.data_root)) if validation.every else None
+        self.network = build_network(config, example_patches(self._maker)).to(processes.device)
+        if config.run.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        freeze(self.network, config.optimiser.frozen)
+        self._optimiser = make_optimiser(self.network, config.optimiser)
+        self._average = MovingAverage(self.network, config.optimiser.ema)
+        self.progress = load_checkpoint(folder, config, self.network, self._average, self._optimiser)
+        dynamic = VARIANTS[config.variant].dynamic if config.run.dynamic else None
+        self._step = processes.wrap(TrainingStep(self.network, config.run, config.loss, dynamic))
+        if processes.leads:
+            self._log = RunLog(folder, config.run.tensorboard)
+            record_origin(folder, config, self._maker.sources, command)
 
-def _update(
-    step: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    loader: Iterator[Tensors],
-    config: TrainConfig,
-    meter: Meter,
-    device: torch.device,
-) -> tuple[float, float]:
-    """One optimiser step over all accumulated batches; the mean loss and overlap."""
-    optimiser.zero_grad(set_to_none=True)
-    losses, overlaps = [], []
-    for _ in range(config.run.accumulate):
-        waited = time.perf_counter()
-        batch = to_batch(next(loader), device)
-        meter.waiting += time.perf_counter() - waited
-        loss, overlap = step(batch)
-        (loss / config.run.accumulate).backward()
-        losses.append(float(loss.detach()))
-        overlaps.append(float(overlap))
-    if not all(map(math.isfinite, losses)):
-        raise TrainingError("the loss is not finite; lower optimiser.rate, or train in float32")
-    learning = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    torch.nn.utils.clip_grad_norm_(learning, config.optimiser.clip)
-    optimiser.step()
-    return sum(losses) / len(losses), sum(overlaps) / len(overlaps)
+    def train(self) -> None:
+        """Train to the end of the run.
+
+        Raises:
+            TrainingError: the loss stopped being finite.
+            DatasetError: a data file is broken.
+        """
+        run, progress = self.config.run, self.progress
+        loader = iter(make_loader(self._maker, run, progress.iteration, self._processes.rank, self._processes.world))
+        meter = Meter()
+        while progress.iteration < run.iterations:
+            begun = time.perf_counter()
+            rate = rate_at(progress.iteration, run.iterations, self.config.optimiser)
+            set_rate(self._optimiser, rate)
+            self.compute_gradients(loader, meter)
+            self._optimiser.step()
+            self._average.update(self.network, progress.iteration)
+            progress.iteration += 1
+            progress.seconds += time.perf_counter() - begun
+            if self._processes.leads and self._report(meter, rate):
+                meter = Meter()
+
+    def compute_gradients(self, loader: Iterator[Tensors], meter: Meter) -> None:
+        """Fill the parameters' gradients from this process's next batches, averaged over batches and processes."""
+        parts = self.config.run.accumulate
+        self._optimiser.zero_grad(set_to_none=True)
+        losses, overlaps = [], []
+        for part in range(parts):
+            waited = time.perf_counter()
+            batch = to_batch(next(loader), self._processes.device)
+            meter.waiting += time.perf_counter() - waited
+            with self._unsynchronised(part < parts - 1):
+                loss, overlap = self._step(batch)
+                (loss / parts).backward()
+            losses.append(float(loss.detach()))
+            overlaps.append(float(overlap))
+        if not all(map(math.isfinite, losses)):
+            raise TrainingError("the loss is not finite; lower optimiser.rate, or train in float32")
+        meter.losses.append(sum(losses) / parts)
+        meter.overlaps.append(sum(overlaps) / parts)
+        learning = [parameter for group in self._optimiser.param_groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(learning, self.config.optimiser.clip)
+
+    def averaged_network(self) -> Network:
+        """A copy of the network with the moving average of its parameters, ready to track."""
+        network = Network(self.config.model)
+        network.load_state_dict(self._average.state)
+        return network.eval()
+
+    def _unsynchronised(self, wanted: bool) -> contextlib.AbstractContextManager[None]:
+        """Keep gradients local while batches are accumulated: only the last one is averaged over processes."""
+        if wanted and isinstance(self._step, DistributedDataParallel):
+            return self._step.no_sync()
+        return contextlib.nullcontext()
+
+    def _report(self, meter: Meter, rate: float) -> bool:
+        """Log, validate and save where this iteration is due; whether a log line ended the meter."""
+        run, done = self.config.run, self.progress.iteration
+        last = done == run.iterations
+        if self._validation is not None and (last or done % self.config.validation.every == 0):
+            self._validate()
+        if last or done % run.checkpoint_every == 0:
+            save_checkpoint(self._folder, self.config, self.network, self._average, self._optimiser, self.progress)
+        if not last and done % run.log_every:
+            return False
+        samples = run.batch * run.accumulate * self._processes.world
+        position = {"rate": rate, "seconds": self.progress.seconds, "size": patch_size(run, done - 1)}
+        self._log.write(done, {**meter.summary(samples), **position})
+        return True
+
+    def _validate(self) -> None:
+        """Score the averaged network with the real tracker; keep its weights if they are the best so far."""
+        assert self._validation is not None
+        network = self.averaged_network()
+        score = validate(network, VARIANTS[self.config.variant], self._validation, self.config.validation)
+        self._log.write(self.progress.iteration, {"validation_j": score.region, "validation_box_iou": score.box})
+        if score.region > self.progress.best:
+            self.progress.best = score.region
+            facts = {"iterations": self.progress.iteration, "validation_j": score.region}
+            save_weights(self._folder / BEST, network, self.config.variant, facts)
 
 
 def example_patches(maker: SampleMaker, count: int = 24, size: int = 256) -> Tensor:
     """Patches (count, 3, size, size) in 0..1 of samples that no iteration uses, for the keys' initial values."""
-    tensors: list[Tensors] = [as_tensors(maker.make(2**40 + number, size)) for number in range(count)]
+    tensors = [as_tensors(maker.make(2**40 + number, size)) for number in range(count)]
     return torch.stack([one["frames"][0] for one in tensors]).float() / 255
-
-
-def _log(folder: Path, line: dict[str, float]) -> None:
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-    print(" ".join(f"{key} {value:.4g}" for key, value in line.items()), file=sys.stderr, flush=True)

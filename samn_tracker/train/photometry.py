@@ -72,6 +72,6 @@ def smear(layer: Image, shift: NDArray[np.float64]) -> Image:
     shift = shift * min(1.0, 15 / length)
     radius = int(np.ceil(np.abs(shift).max() / 2))
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1), np.uint8)
-    ends = [tuple(int(round(v)) for v in radius + sign * shift / 2) for sign in (-1, 1)]
+    ends = [tuple(round(v) for v in radius + sign * shift / 2) for sign in (-1, 1)]
     cv2.line(kernel, ends[0], ends[1], 1)
     return cv2.filter2D(layer, -1, kernel / kernel.sum(dtype=np.float64))  # type: ignore[return-value]

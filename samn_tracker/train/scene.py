@@ -74,8 +74,8 @@ def draw_poses(
 ) -> list[Matrix]:
     """A smooth random motion: position, scale, rotation, shear and perspective drift from frame to frame.
 
-    `start` is the first centre, `scale` the first size and `speed` the usual step, all in world units; `upright` keeps the
-    first rotation small.
+    `start` is the first centre, `scale` the first size and `speed` the usual step, all in world units; `upright` keeps
+    the first rotation small.
     """
     velocity = rng.normal(0, speed, 2)
     spin, growth = rng.normal(0, 0.12), rng.normal(0, 0.08)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -69,7 +70,7 @@ class PackedSource:
         image, labels = self._entries[index]
         return LabelledImage(
             decode_image(self._blobs[image].tobytes(), f"{self.name}[{index}]"),
-            cv2.imdecode(self._blobs[labels], cv2.IMREAD_UNCHANGED).astype(np.uint16),
+            np.asarray(cv2.imdecode(self._blobs[labels], cv2.IMREAD_UNCHANGED)).astype(np.uint16),
         )
 
 
@@ -89,7 +90,7 @@ def read_pack(path: str | Path) -> dict[str, PackedSource]:
         raise DatasetError(f"{path} is not a packed data file ({error}); make it again") from None
     if index["format"] != FORMAT:
         raise DatasetError(f"{path} has format {index['format']}, this version reads {FORMAT}; make it again")
-    blobs = [data[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+    blobs = [data[start:stop] for start, stop in pairwise(offsets)]
     return {
         one["name"]: PackedSource(one["name"], blobs, [(a, b) for a, b in one["entries"]], one["clips"])
         for one in index["sets"]

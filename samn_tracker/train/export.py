@@ -1,0 +1,41 @@
+"""From a run folder to a weights file that the tracker loads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from samn_tracker.errors import TrainingError
+from samn_tracker.model.network import Network
+from samn_tracker.model.weights import load_state, save_weights
+from samn_tracker.train.checkpoint import FILE
+from samn_tracker.train.config import load_config
+from samn_tracker.train.runlog import CONFIG, PROVENANCE
+
+
+def export(folder: Path, out: Path) -> dict[str, Any]:
+    """Write the averaged parameters of a run as float16; returns the provenance that the file carries.
+
+    Raises:
+        TrainingError: the folder holds no finished checkpoint of a run.
+        WeightsError: the checkpoint does not fit the run's configuration.
+    """
+    missing = [name for name in (FILE, CONFIG, PROVENANCE) if not (folder / name).is_file()]
+    if missing:
+        raise TrainingError(f"{folder} is not the folder of a run: it lacks {', '.join(missing)}")
+    config = load_config(folder / CONFIG)
+    state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+    network = Network(config.model)
+    load_state(network, state["average"], str(folder / FILE))
+    provenance = {
+        **json.loads((folder / PROVENANCE).read_text(encoding="utf-8")),
+        "iterations": state["progress"]["iteration"],
+        "planned_iterations": config.run.iterations,
+        "samples": state["progress"]["iteration"] * config.run.batch * config.run.accumulate,
+        "seconds": round(state["progress"]["seconds"]),
+    }
+    save_weights(out, network, config.variant, provenance)
+    return provenance

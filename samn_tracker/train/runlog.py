@@ -1,0 +1,92 @@
+"""What a run reports: lines on stderr, `log.jsonl`, TensorBoard, and where its weights come from."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.train.config import TrainConfig, save_config
+from samn_tracker.train.sources import Source
+
+LOG, CONFIG, PROVENANCE = "log.jsonl", "config.toml", "provenance.json"
+
+
+@dataclass
+class Meter:
+    """Running sums between two log lines; `waiting` is seconds spent waiting for data."""
+
+    losses: list[float] = field(default_factory=list)
+    overlaps: list[float] = field(default_factory=list)
+    waiting: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+    def summary(self, samples: int) -> dict[str, float]:
+        """Means, samples per second (`samples` were used in each iteration) and the loader's share of the time."""
+        elapsed = time.perf_counter() - self.started
+        return {
+            "loss": sum(self.losses) / len(self.losses),
+            "iou": sum(self.overlaps) / len(self.overlaps),
+            "samples_per_second": samples * len(self.losses) / elapsed,
+            "loader_share": self.waiting / elapsed,
+        }
+
+
+class RunLog:
+    """Writes numbers by iteration.
+
+    Raises:
+        EnvironmentProblemError: TensorBoard was asked for and is not installed.
+    """
+
+    def __init__(self, folder: Path, tensorboard: bool) -> None:
+        self._path = folder / LOG
+        self._writer = _tensorboard(folder) if tensorboard else None
+
+    def write(self, iteration: int, values: Mapping[str, float]) -> None:
+        """One line: the iteration and its values."""
+        line = {"iteration": iteration, **values}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        print(" ".join(f"{key} {value:.4g}" for key, value in line.items()), file=sys.stderr, flush=True)
+        if self._writer is not None:
+            for key, value in values.items():
+                self._writer.add_scalar(key, value, iteration)
+            self._writer.flush()
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise EnvironmentProblemError(
+            'run.tensorboard needs TensorBoard: pip install "samn-tracker[train]", or set it to false'
+        ) from None
+    return SummaryWriter(str(folder / "tensorboard"))
+
+
+def record_origin(folder: Path, config: TrainConfig, sources: Sequence[Source], command: Sequence[str]) -> None:
+    """Write the whole configuration and what a model card needs: data and counts, machine, versions, command."""
+    save_config(config, folder / CONFIG)
+    facts = {
+        "command": f"samn train {shlex.join(command)}",
+        "data": {one.name: {"images": len(one), "clips": len(one.clips)} for one in sources},
+        "machine": f"{platform.machine()}, {_processor()}",
+        "torch": torch.__version__,
+    }
+    (folder / PROVENANCE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,85 @@
+"""What a training sample is, and its finish: colours, defects, and the start from a box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.train.objects import box_of
+from samn_tracker.train.photometry import degrade, draw_look
+
+FRAMES = 3
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """What samples look like. Shares are probabilities; distances and steps are in units of the target's size."""
+
+    seed: int = 0
+    paste: float = 0.5
+    clip: float = 0.27
+    still: float = 0.23
+    box_start: float = 0.3
+    absent: float = 0.08
+    occluder: float = 0.25
+    same_kind: float = 0.33
+    deformed: float = 0.4
+    reversed: float = 0.3
+    longest_gap: int = 12
+    search_factor: tuple[float, float] = (2.2, 4.8)
+    jitter: float = 0.4
+    far_jitter: float = 1.0
+    far_share: float = 0.3
+    scale_jitter: float = 0.2
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Three frames of one target.
+
+    Attributes:
+        frames: (3, S, S, 3) uint8 RGB.
+        masks: (3, S, S) uint8 0/1, the truth.
+        first: (S, S) uint8 0/1, the mask that the tracker is given: the truth, or a filled box.
+        box_start: whether it is a box; frame 2 then repeats frame 1, as the tracker's start does (section 6).
+    """
+
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    first: NDArray[np.uint8]
+    box_start: bool
+
+
+def finish(sample: Sample, box_share: float, rng: np.random.Generator) -> Sample:
+    """Flip, colours and defects; then, with probability `box_share`, a start from a box."""
+    look = draw_look(rng, 1.0)
+    frames = [degrade(draw_look(rng, 0.25)(look(frame)), rng) for frame in sample.frames]
+    masks = sample.masks
+    if rng.random() < 0.5:
+        frames, masks = [frame[:, ::-1] for frame in frames], masks[:, :, ::-1]
+    sample = replace(sample, frames=np.stack(frames), masks=np.ascontiguousarray(masks), first=masks[0].copy())
+    return start_from_box(sample, rng) if rng.random() < box_share else sample
+
+
+def start_from_box(sample: Sample, rng: np.random.Generator) -> Sample:
+    """The same sample started from a filled box: axis-aligned or rotated, its sides a little off.
+
+    The second frame becomes a copy of the first, because the tracker first segments the frame it was started on.
+    """
+    contour = cv2.findNonZero(sample.masks[0])
+    if rng.random() < 0.5:
+        (x, y), (w, h), angle = cv2.minAreaRect(contour)
+    else:
+        left, top, w, h = box_of(sample.masks[0])
+        (x, y), angle = (left + (w - 1) / 2, top + (h - 1) / 2), 0.0
+    w, h = (side * float(np.exp(rng.normal(0.02, 0.06))) for side in (w, h))
+    x, y = x + w * float(rng.normal(0, 0.02)), y + h * float(rng.normal(0, 0.02))
+    corners = cv2.boxPoints(((x, y), (w, h), angle)).round().astype(np.int32)
+    box = np.zeros_like(sample.masks[0])
+    cv2.fillConvexPoly(box, corners, 1)
+    frames, masks = sample.frames.copy(), sample.masks.copy()
+    frames[1], masks[1] = frames[0], masks[0]
+    return Sample(frames, masks, box, box_start=True)
