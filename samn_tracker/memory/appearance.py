@@ -202,8 +202,7 @@ class AppearanceBank:
         first = torch.tensor(self._first_frames).unsqueeze(-1)
         present = frames > first
         present[:, 0] = True
-        indices = frames.expand_as(present).clone()
-        indices[:, :1] = first
+        indices = torch.maximum(frames, first)
         self._present = present.to(self._keys.device)
         self._ages = (indices.max() - indices).to(self._keys.device)
 

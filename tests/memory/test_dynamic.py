@@ -1,4 +1,4 @@
-"""The dynamic memory machine: transport solvers against references, similarities, biases."""
+"""The dynamic memory machine: similarities of frames, agreement of its two solvers, biases."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linprog
 from scipy.stats import spearmanr
 from torch import Tensor
 
 from samn_tracker.config import DynamicConfig
-from samn_tracker.errors import ConfigError, EnvironmentProblemError
-from samn_tracker.memory import transport
+from samn_tracker.errors import ConfigError
 from samn_tracker.memory.dynamic import (
     OLDEST_LINEAR_WEIGHT,
     check_dynamic_config,
@@ -24,7 +22,6 @@ from samn_tracker.memory.dynamic import (
     frame_similarities,
     pool_key,
 )
-from samn_tracker.memory.transport import entropic_cost, exact_cost, normalise_masses
 
 EXACT = DynamicConfig(solver="exact")
 ENTROPIC = DynamicConfig(solver="entropic")
@@ -50,54 +47,6 @@ def drifting_scene(frames: int, channels: int = 64, seed: int = 0) -> Tensor:
         blob = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 30)
         maps.append(offset + background * (1 - blob) + appearance * blob + 0.3 * noise(1, channels, 24, 24))
     return torch.cat(maps)
-
-
-def random_problems(count: int, cells: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Costs in [0, 2] and masses, a third of which are zero."""
-    generator = torch.Generator().manual_seed(seed)
-    cost = 2 * torch.rand(count, cells, cells, generator=generator, dtype=torch.float64)
-    masses = torch.rand(2, count, cells, generator=generator, dtype=torch.float64)
-    masses[torch.rand(masses.shape, generator=generator) < 1 / 3] = 0
-    supply, demand = normalise_masses(masses)
-    return cost, supply, demand
-
-
-def linear_programme(cost: np.ndarray, supply: np.ndarray, demand: np.ndarray) -> float:
-    """Least cost of the transportation problem, straight from its definition."""
-    sources, destinations = cost.shape
-    leaves = np.kron(np.eye(sources), np.ones(destinations))
-    arrives = np.kron(np.ones(sources), np.eye(destinations))
-    solution = linprog(cost.ravel(), A_eq=np.vstack([leaves, arrives]), b_eq=np.concatenate([supply, demand]))
-    assert solution.success
-    return solution.fun
-
-
-def test_exact_transport_equals_linear_programming_on_100_random_problems() -> None:
-    cost, supply, demand = random_problems(100, 36, seed=1)
-    expected = [linear_programme(*(t.numpy() for t in problem)) for problem in zip(cost, supply, demand, strict=True)]
-    np.testing.assert_allclose(exact_cost(cost, supply, demand).numpy(), expected, atol=1e-6)
-
-
-def test_simplex_that_stops_early_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_PIVOT_LIMIT", 1)
-    with pytest.raises(EnvironmentProblemError, match=r"without an optimum .* entropic"):
-        exact_cost(*random_problems(1, 36, seed=0))
-
-
-@pytest.mark.parametrize("epsilon", [0.001, 0.005, 0.02])
-def test_entropic_cost_stays_near_the_optimum_for_hard_problems(epsilon: float) -> None:
-    problems = random_problems(60, 36, seed=2)
-    gap = (entropic_cost(*problems, epsilon, 50) - exact_cost(*problems)).abs()
-    assert gap.max() < 0.1  # finite, too: NaN compares as False
-    assert gap.mean() < 0.02
-
-
-def test_entropic_cost_converges_to_the_optimum() -> None:
-    problems = random_problems(20, 36, seed=3)
-    exact = exact_cost(*problems)
-    gaps = [(entropic_cost(*problems, 0.005, iterations) - exact).abs().max() for iterations in (50, 5000)]
-    assert gaps[1] < gaps[0] / 3
-    assert gaps[1] < 0.002
 
 
 def assert_same_ranking(keys: Tensor) -> None:
@@ -151,6 +100,14 @@ def test_emd_similarity_by_hand() -> None:
     torch.testing.assert_close(found, torch.tensor([[1.0, (1 + math.sqrt(0.5)) / 2]]))
 
 
+def test_cells_unlike_the_other_frame_carry_no_mass() -> None:
+    """x, -x/2 against x, x: the mean of the one is x/4, and its second cell gets max(-1/2, 0) = 0 (eq. 9)."""
+    one, other = torch.tensor([[[1.0, 0.0], [-0.5, 0.0]]]), torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    for query, memory in ((one, other), (other, one)):
+        found = frame_similarities(query, memory[:, None], EXACT, torch.tensor([0]))
+        torch.testing.assert_close(found, torch.ones(1, 1))
+
+
 @pytest.mark.parametrize("config", [EXACT, ENTROPIC])
 @pytest.mark.parametrize("fault", ["zero", "opposite", "nan", "infinite"])
 def test_degenerate_keys_give_uniform_masses_and_never_nan(config: DynamicConfig, fault: str) -> None:
@@ -168,12 +125,6 @@ def test_degenerate_keys_give_uniform_masses_and_never_nan(config: DynamicConfig
     assert torch.isfinite(frame_bias(found, 1.0)).all()
     if fault == "zero":
         torch.testing.assert_close(found, torch.zeros(1, 3), atol=1e-6, rtol=0)
-
-
-def test_masses_that_cannot_be_normalised_are_uniform() -> None:
-    masses = torch.tensor([[0.0, 0, 0, 0], [math.nan, 1, 1, 1], [math.inf, 1, 1, 1], [1, 0, 3, 0]])
-    expected = torch.tensor([[0.25] * 4, [0.25] * 4, [0.25] * 4, [0.25, 0, 0.75, 0]], dtype=torch.float64)
-    torch.testing.assert_close(normalise_masses(masses), expected)
 
 
 def test_objects_are_independent_and_may_share_the_query() -> None:
