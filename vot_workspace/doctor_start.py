@@ -1,0 +1,68 @@
+"""Start a tracker of a workspace as the toolkit would, and read the first line that it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from samn_tracker.errors import EnvironmentProblemError
+from vot_workspace.workspace import Workspace
+
+HELLO = re.compile(rb'@@TRAX:hello .*"trax.region=([^"]*)"')
+
+
+def region_formats(workspace: Path, tracker: str) -> list[str]:
+    """The region formats in the tracker's TraX greeting.
+
+    Raises:
+        EnvironmentProblemError: it does not greet within its timeout; its output is shown.
+    """
+    entry = Workspace(workspace).tracker(tracker)
+    output = _first_output(entry)
+    found = HELLO.search(output)
+    if found is None:
+        tail = output.decode(errors="replace").strip()[-500:]
+        raise EnvironmentProblemError(f"[{tracker}] does not speak TraX; it said: {tail or 'nothing'}")
+    return [name for name in found.group(1).decode().split(";") if name]
+
+
+def _first_output(entry: dict[str, str]) -> bytes:
+    """What the tracker prints until it greets, ends, or runs out of time."""
+    if entry.get("protocol") == "traxpython":
+        command = [sys.executable, "-m", entry["command"]]
+    else:
+        command = shlex.split(entry["command"])
+    variables = {name[4:].upper(): value for name, value in entry.items() if name.startswith("env_")}
+    deadline = time.monotonic() + float(entry.get("timeout", 30))
+    output = b""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **variables, "TRAX": "1"},
+        )
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            while not HELLO.search(output) and time.monotonic() < deadline:
+                if not select.select([process.stdout], [], [], 0.2)[0]:
+                    continue
+                data = os.read(process.stdout.fileno(), 65536)
+                if not data:
+                    break
+                output += data
+        finally:
+            process.stdin.close()
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    return output
