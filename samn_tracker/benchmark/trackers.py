@@ -46,7 +46,7 @@ def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str]
     if spec in OPENCV_TRACKERS:
         _refuse_overrides(spec, overrides)
         return create_opencv_tracker(spec)
-    if _is_own(spec):
+    if is_own(spec):
         return _load_own_tracker(spec, device, overrides)
     factory = load_factory(spec)
     if "device" in _parameters(factory):
@@ -89,7 +89,7 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
         _refuse_overrides(spec, overrides)
         return identity
     identity["device"] = _resolved_device(device)
-    if _is_own(spec):
+    if is_own(spec):
         return identity | _own_identity(spec, overrides)
     return identity | {"code_sha256": _source_hash(load_factory(spec))}
 
@@ -119,7 +119,8 @@ def load_factory(spec: str) -> Callable[..., Any]:
     return factory
 
 
-def _is_own(spec: str) -> bool:
+def is_own(spec: str) -> bool:
+    """Whether the specification names this project's tracker: a shipped variant or a weights file."""
     return spec.startswith("samn-") or spec.endswith(".safetensors")
 
 

@@ -1,0 +1,175 @@
+"""GOT-10k (Huang, Zhao and Huang, TPAMI 2021): its folders, result files, rules and scores.
+
+DATA/{val,test,train}/list.txt, <sequence>/00000001.jpg ..., groundtruth.txt, cover.label, meta_info.ini
+RESULTS/<sequence>/<sequence>_001.txt   x,y,w,h, three decimals, a row per frame, the first one as given
+RESULTS/<sequence>/<sequence>_time.txt  seconds, eight decimals
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.benchmark.benchmark import BoxBenchmark
+from samn_tracker.benchmark.commands import run_command
+from samn_tracker.benchmark.layout import first_existing, raise_all, read_results
+from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.benchmark.metrics import got10k as metrics
+from samn_tracker.benchmark.metrics.curves import mean_speed
+from samn_tracker.benchmark.scores import ScoreTable
+from samn_tracker.benchmark.sequences import Sequence, collect, first_box, image_paths, read_boxes, read_names
+from samn_tracker.errors import DatasetError, ResultError
+from samn_tracker.images import read_image
+
+TEST_NAMES = tuple(f"GOT-10k_Test_{number:06d}" for number in range(1, 181))
+_TIME = re.compile(r"\d+\.\d{8}")
+
+
+class Got10k(BoxBenchmark):
+    """GOT-10k as a benchmark of the shared layer."""
+
+    name, title, splits, decimals = "got10k", "GOT-10k", ("test", "val", "train"), 3
+
+    def box_file(self, name: str) -> str:
+        return f"{name}/{name}_001.txt"
+
+    def time_file(self, name: str) -> str:
+        return f"{name}/{name}_time.txt"
+
+    def sequences(self, data: Path, split: str) -> list[Sequence]:
+        folder = data / split
+        return collect(read_names(folder / "list.txt"), lambda name: _read_sequence(folder / name, split))
+
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        if data is None and split != "test":
+            raise DatasetError(f"the names of GOT-10k {split} come from its data folder; give --data")
+        known = {one.name: one for one in self.sequences(data, split)} if data else dict.fromkeys(TEST_NAMES)
+        actual = set(source.names())
+        expected = {place(name) for name in known for place in (self.box_file, self.time_file)}
+        repeats = {name for name in actual if _is_repetition(name, known)}
+        found = name_faults(actual - repeats, expected)
+        for name in sorted(actual & (expected | repeats)):
+            sequence = known[PurePosixPath(name).parts[0]]
+            rows = len(sequence) if sequence else None
+            if name.endswith("_time.txt"):
+                found += _time_faults(source, name, rows)
+            else:
+                found += box_faults(source, name, self.decimals, rows, sequence.box if sequence else None)
+        return found
+
+    def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
+        """AO, SR.50, SR.75 and speed as the got10k toolkit reports them; repetitions of a sequence are pooled."""
+        folder = first_existing([truth / split, truth], "ground truth")
+        overlaps: dict[str, NDArray[np.float64]] = {}
+        faults, notes, times = [], [], []
+        for name in _truth_names(folder):
+            boxes = read_boxes(folder / name / "groundtruth.txt")
+            if len(boxes) == 1:
+                raise DatasetError(f"{folder / name} has the first box only: this split is scored by the server alone")
+            cover = _labels(folder / name / "cover.label", len(boxes))
+            if cover is None:
+                notes.append(f"{name} has no cover.label; the target is taken as visible in every frame")
+            try:
+                overlaps[name] = self._overlaps(folder / name, boxes, cover, results / name)
+            except ResultError as error:
+                faults.append(str(error))
+            times.append(_times(results / self.time_file(name)))
+        raise_all(faults, results)
+        return _table(split, overlaps, np.concatenate(times), tuple(notes))
+
+    def _overlaps(
+        self, truth: Path, boxes: NDArray[np.float64], cover: NDArray[np.float64] | None, results: Path
+    ) -> NDArray[np.float64]:
+        files = sorted(results.glob(f"{truth.name}_[0-9]*.txt")) or [results / f"{truth.name}_001.txt"]
+        visible = np.ones(len(boxes)) if cover is None else cover
+        size = _image_size(truth)
+        return np.concatenate(
+            [metrics.scored_overlaps(boxes, read_results(path, len(boxes)), visible, *size) for path in files]
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see `samn_tracker.benchmark.commands`."""
+    return run_command(Got10k(), argv, "got10k_runner")
+
+
+def _read_sequence(folder: Path, split: str) -> Sequence:
+    boxes = read_boxes(folder / "groundtruth.txt")
+    frames = image_paths(folder)
+    if split != "test" and len(frames) != len(boxes):
+        raise DatasetError(f"{folder} has {len(frames)} images and {len(boxes)} rows of ground truth")
+    return Sequence(folder.name, frames, first_box(folder.name, boxes))
+
+
+def _truth_names(folder: Path) -> list[str]:
+    if (folder / "list.txt").is_file():
+        return read_names(folder / "list.txt")
+    names = sorted(path.parent.name for path in folder.glob("*/groundtruth.txt"))
+    if not names:
+        raise DatasetError(f"no list.txt and no <sequence>/groundtruth.txt in {folder}; check --truth and --split")
+    return names
+
+
+def _labels(path: Path, rows: int) -> NDArray[np.float64] | None:
+    if not path.is_file():
+        return None
+    try:
+        labels = np.array(path.read_text(encoding="ascii").split(), dtype=np.float64)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    if len(labels) != rows:
+        raise DatasetError(f"{path} has {len(labels)} labels for {rows} frames")
+    return labels
+
+
+def _image_size(folder: Path) -> tuple[float, float]:
+    """Width and height from meta_info.ini, else from the first image."""
+    path = folder / "meta_info.ini"
+    if path.is_file():
+        match = re.search(
+            r"resolution:\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)", path.read_text(encoding="utf-8", errors="replace")
+        )
+        if match:
+            return float(match[1]), float(match[2])
+    height, width = read_image(image_paths(folder)[0]).shape[:2]
+    return float(width), float(height)
+
+
+def _times(path: Path) -> NDArray[np.float64]:
+    if not path.is_file():
+        return np.zeros(0)
+    return np.genfromtxt(path, delimiter=",").ravel()
+
+
+def _is_repetition(name: str, known: dict[str, Sequence] | dict[str, None]) -> bool:
+    """Whether a file is the second or a later run of a sequence, as trackers that are not deterministic have."""
+    match = re.fullmatch(r"([^/]+)/\1_(\d{3})\.txt", name)
+    return bool(match) and match[1] in known and match[2] not in ("000", "001")  # type: ignore[index]
+
+
+def _time_faults(source: ResultSource, name: str, rows: int | None) -> list[Fault]:
+    lines = source.read(name).decode("ascii", errors="replace").splitlines()
+    found = [] if rows in (None, len(lines)) else [Fault(name, 0, f"{len(lines)} rows instead of {rows}, one a frame")]
+    bad = [number for number, line in enumerate(lines, 1) if not all(map(_TIME.fullmatch, line.split(",")))]
+    return found + [Fault(name, number, f"not seconds with 8 decimals: {lines[number - 1][:60]}") for number in bad]
+
+
+def _table(
+    split: str, overlaps: dict[str, NDArray[np.float64]], times: NDArray[np.float64], notes: tuple[str, ...]
+) -> ScoreTable:
+    try:
+        total = metrics.summarise(list(overlaps.values()))
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
+    rows: dict[str, dict[str, float | None]] = {}
+    for name, values in overlaps.items():
+        one = metrics.summarise([values]) if len(values) else None
+        rows[name] = (
+            {"ao": one.ao, "sr50": one.sr50, "sr75": one.sr75} if one else dict.fromkeys(("ao", "sr50", "sr75"))
+        )
+    overall = {"ao": total.ao, "sr50": total.sr50, "sr75": total.sr75, "frames_per_second": mean_speed(times)}
+    curves = {"success": {"x": metrics.THRESHOLDS.tolist(), "y": total.curve.tolist()}}
+    return ScoreTable("got10k", split, overall, rows, curves, notes)

@@ -1,0 +1,73 @@
+"""Label maps as indexed PNG files with the palette of DAVIS (which is that of PASCAL VOC)."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from samn_tracker.errors import ImageError
+
+Labels = NDArray[np.uint8]
+
+
+def palette() -> NDArray[np.uint8]:
+    """(256, 3) RGB: black, (128, 0, 0), (0, 128, 0), (128, 128, 0), ... as DAVIS colours its object ids.
+
+    Bit 3k + c of an id, for colour channel c, becomes bit 7 - k of that channel.
+    """
+    ids = np.arange(256)
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    for channel in range(3):
+        for k in range(3):
+            colours[:, channel] |= (((ids >> (3 * k + channel)) & 1) << (7 - k)).astype(np.uint8)
+    return colours
+
+
+def encode_labels(labels: Labels) -> bytes:
+    """The (H, W) uint8 label map as an 8-bit indexed PNG; equal labels give equal bytes."""
+    image = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
+    image.putpalette(palette().tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def decode_labels(data: bytes, name: str) -> Labels:
+    """The (H, W) uint8 object ids of an indexed or greyscale PNG.
+
+    Raises:
+        ImageError: not readable, or neither indexed nor greyscale, so that it holds colours instead of ids.
+    """
+    image = open_png(data, name)
+    if image.mode not in ("P", "L", "1"):
+        raise ImageError(f"{name} is a {image.mode} image, not an indexed one; its pixels are colours, not object ids")
+    return np.asarray(image.convert("L") if image.mode == "1" else image, dtype=np.uint8)
+
+
+def open_png(data: bytes, name: str) -> Image.Image:
+    """The decoded image, in its own mode.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{name} is not a readable image: {error}") from None
+    return image
+
+
+def read_labels(path: Path) -> Labels:
+    """`decode_labels` of a file.
+
+    Raises:
+        ImageError: as `decode_labels`, or the file is missing.
+    """
+    if not path.is_file():
+        raise ImageError(f"no label map {path}")
+    return decode_labels(path.read_bytes(), str(path))

@@ -1,0 +1,125 @@
+"""Several objects at once: the contract of a tracker for label maps, and a stand-in made of single-object trackers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.benchmark.trackers import create_tracker, is_own
+from samn_tracker.errors import ConfigError, ResultError, TrackerStateError
+from samn_tracker.prediction import Prediction, TrackerProtocol
+
+Labels = NDArray[np.uint8]
+
+
+@runtime_checkable
+class MultiObjectTracker(Protocol):
+    """The contract for several objects: images (H, W, 3) uint8 RGB, label maps (H, W) uint8 with 0 as background."""
+
+    def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
+        """Start on every non-zero id of `labels`; forgets everything earlier. Returns the label map of this frame."""
+
+    def track_objects(self, image: NDArray[np.uint8], new_labels: Labels | None = None) -> Labels:
+        """The label map of the next frame; `new_labels` shows objects that begin in it, under ids not used before."""
+
+
+class SeparateTrackers:
+    """One single-object tracker for each object; where their masks overlap, the more confident one keeps the pixel.
+
+    Equal confidences go to the lower id. An object that its tracker does not find has no pixel in that frame.
+    """
+
+    def __init__(self, make: Callable[[], TrackerProtocol]) -> None:
+        self._make = make
+        self._trackers: dict[int, TrackerProtocol] = {}
+        self._spare: list[TrackerProtocol] = []
+
+    def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
+        """As `MultiObjectTracker.initialize_objects`.
+
+        Raises:
+            ResultError: the label map shows no object.
+        """
+        self._spare += self._trackers.values()
+        self._trackers = {}
+        self._add(image, labels)
+        if not self._trackers:
+            raise ResultError("the first label map shows no object; start at the first frame that has one")
+        return labels
+
+    def track_objects(self, image: NDArray[np.uint8], new_labels: Labels | None = None) -> Labels:
+        """As `MultiObjectTracker.track_objects`.
+
+        Raises:
+            TrackerStateError: `initialize_objects` was not called.
+            ConfigError: a tracker answers boxes only.
+        """
+        if not self._trackers:
+            raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
+        predictions = {one: tracker.track(image) for one, tracker in sorted(self._trackers.items())}
+        labels = merge_masks(predictions, image.shape[:2])
+        if new_labels is not None and new_labels.any():
+            self._add(image, new_labels)
+            labels = np.where(new_labels > 0, new_labels, labels)
+        return labels
+
+    def _add(self, image: NDArray[np.uint8], labels: Labels) -> None:
+        for one in np.unique(labels[labels > 0]):
+            tracker = self._spare.pop() if self._spare else self._make()
+            checked_mask(tracker.initialize(image, (labels == one).astype(np.uint8)), image.shape[:2])
+            self._trackers[int(one)] = tracker
+
+
+def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -> Labels:
+    """One (H, W) label map from a prediction per object id: the more confident object wins a disputed pixel.
+
+    Raises:
+        ConfigError: a prediction has no mask.
+        ResultError: a mask has another size than the image.
+    """
+    labels = np.zeros(shape, dtype=np.uint8)
+    best = np.full(shape, -np.inf)
+    for one, prediction in sorted(predictions.items()):
+        mask = checked_mask(prediction, shape)
+        wins = (mask != 0) & (prediction.confidence > best) if prediction.found else np.zeros(shape, dtype=bool)
+        labels[wins] = one
+        best[wins] = prediction.confidence
+    return labels
+
+
+def checked_mask(prediction: Prediction, shape: tuple[int, ...]) -> Labels:
+    """The prediction's (H, W) mask.
+
+    Raises:
+        ConfigError: there is none: the tracker cannot be run on a benchmark of masks.
+        ResultError: it has another size than the image.
+    """
+    if prediction.mask is None:
+        raise ConfigError(
+            "this tracker answers boxes only, and this benchmark scores masks; use a tracker that fills Prediction.mask"
+        )
+    if prediction.mask.shape != shape:
+        raise ResultError(
+            f"the tracker answered a mask of {prediction.mask.shape}, the image is {shape} (height, width)"
+        )
+    return prediction.mask
+
+
+def create_object_tracker(
+    spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None
+) -> MultiObjectTracker:
+    """A tracker of several objects: the specified one if it can, else one single-object tracker per object.
+
+    Raises:
+        As `samn_tracker.benchmark.trackers.create_tracker`.
+    """
+    tracker = create_tracker(spec, device, overrides)
+    if isinstance(tracker, MultiObjectTracker):
+        return tracker
+    if is_own(spec):
+        return importlib.import_module("samn_tracker.multi_tracker").MultiTracker(tracker.engine, tracker.config)  # type: ignore[attr-defined]
+    return SeparateTrackers(lambda: create_tracker(spec, device, overrides))

@@ -1,0 +1,153 @@
+"""Many workers on Ray: one tracker each, one GPU each where the tracker runs on GPUs, longest sequences first.
+
+Workers write into the run's folder themselves, so on a cluster the data and the output must be on storage that every
+node mounts under the same path. A worker that dies is replaced and its sequence run again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from samn_tracker.benchmark.run_folder import RunFolder
+from samn_tracker.benchmark.sequences import Sequence
+from samn_tracker.errors import ConfigError, EnvironmentProblemError, ResultError, SamnError
+
+if TYPE_CHECKING:
+    from samn_tracker.benchmark.execute import Progress, RunRequest, SequenceError
+
+ATTEMPTS = 3
+"""How often a sequence is given to a worker before it counts as the one that kills them."""
+
+
+def run_with_ray(
+    request: RunRequest, configuration: str, sequences: list[Sequence], progress: Progress
+) -> Iterator[tuple[Sequence, SequenceError | None]]:
+    """Yield every sequence when it is done, with its failure if it failed.
+
+    Raises:
+        EnvironmentProblemError: Ray is not installed, or the cluster does not answer.
+        ConfigError, ResultError: what no sequence can escape, as of `Worker.run`.
+    """
+    ray = _connected(request)
+    try:
+        yield from _Pool(ray, request, configuration).run(sequences, progress)
+    finally:
+        ray.shutdown()
+
+
+class _Pool:
+    """Actors that are idle or busy, and the sequences that wait for one."""
+
+    def __init__(self, ray: Any, request: RunRequest, configuration: str) -> None:
+        self._ray = ray
+        gpus = 1 if _uses_gpu(request.device) else 0
+        device = "cuda" if request.device.startswith("cuda") else request.device
+        request = replace(request, device=device, data=request.data.resolve(), output=request.output.resolve())
+        self._request, self._folder, self._configuration = request, RunFolder(request.output), configuration
+        actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
+        self._make = lambda: actor.remote(request, configuration, list(sys.path), str(Path.cwd()))
+
+    def run(self, sequences: list[Sequence], progress: Progress) -> Iterator[tuple[Sequence, SequenceError | None]]:
+        waiting = deque((sequence, 1) for sequence in sorted(sequences, key=lambda one: (-len(one), one.name)))
+        busy: dict[Any, tuple[Any, Sequence, int]] = {}
+        idle = [self._make() for _ in range(min(self._request.workers, len(sequences)))]
+        while waiting or busy:
+            while waiting and idle:
+                actor, (sequence, attempt) = idle.pop(), waiting.popleft()
+                busy[actor.run.remote(sequence)] = (actor, sequence, attempt)
+            done, _ = self._ray.wait(list(busy), num_returns=1)
+            actor, sequence, attempt = busy.pop(done[0])
+            try:
+                seconds, error = self._ray.get(done[0])
+            except self._ray.exceptions.RayTaskError as failure:
+                raise _own_error(failure) from failure
+            except self._ray.exceptions.RayError as death:
+                idle.append(self._make())
+                if attempt < ATTEMPTS:
+                    waiting.appendleft((sequence, attempt + 1))
+                else:
+                    yield sequence, _death(death)
+                continue
+            idle.append(actor)
+            progress.frame(seconds, len(sequence))
+            self._check_shared(sequence, error)
+            yield sequence, error
+
+    def _check_shared(self, sequence: Sequence, error: SequenceError | None) -> None:
+        if error is None and self._folder.reason_to_run(sequence, self._configuration):
+            raise ResultError(
+                f"a worker finished {sequence.name}, but its files are not in {self._folder.root} here; "
+                "on a cluster, --data and --output must be storage that every node mounts under the same path"
+            )
+
+
+class _Actor:
+    """What lives in a worker process."""
+
+    def __init__(self, request: RunRequest, configuration: str, search_path: list[str], folder: str) -> None:
+        from samn_tracker.benchmark.execute import Worker
+
+        sys.path += [place for place in search_path if place not in sys.path]
+        if Path(folder).is_dir():
+            os.chdir(folder)
+        self._worker = Worker(request, configuration)
+
+    def run(self, sequence: Sequence) -> tuple[float, SequenceError | None]:
+        from samn_tracker.benchmark.execute import SequenceError
+
+        try:
+            return sum(frame.seconds for frame in self._worker.run(sequence)), None
+        except SequenceError as error:
+            return 0.0, error
+
+
+def _connected(request: RunRequest) -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise EnvironmentProblemError(
+            "--workers and --cluster need Ray: pip install 'samn-tracker[cluster]', or leave them out"
+        ) from error
+    if request.workers < 1:
+        raise ConfigError(f"--workers {request.workers}: at least one is needed")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    resources = {} if request.cluster else {"num_cpus": request.workers}
+    try:
+        ray.init(
+            address=request.cluster or "local",
+            include_dashboard=None if request.cluster else False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            **resources,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise EnvironmentProblemError(f"Ray cannot be started or reached at '{request.cluster}': {error}") from error
+    return ray
+
+
+def _uses_gpu(device: str) -> bool:
+    if device != "auto":
+        return device.startswith("cuda")
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()
+
+
+def _own_error(failure: Any) -> Exception:
+    cause = failure.cause
+    return cause if isinstance(cause, SamnError) else ResultError(f"a worker failed: {cause}")
+
+
+def _death(death: Exception) -> SequenceError:
+    from samn_tracker.benchmark.execute import SequenceError
+
+    return SequenceError(f"{ATTEMPTS} workers died while running it; it may need too much memory", str(death))

@@ -1,0 +1,65 @@
+"""Scores of a run in the forms that people and programs read: one JSON object, a CSV table, a printed table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Scores over all sequences and of each one.
+
+    Attributes:
+        benchmark, split: what was scored.
+        overall: score name to value; None where it is not defined.
+        sequences: the same for every sequence (or object of one), by name.
+        curves: curve name to {"x": [...], "y": [...]}.
+        notes: sentences that a reader of the numbers has to know.
+    """
+
+    benchmark: str
+    split: str
+    overall: Mapping[str, float | None]
+    sequences: Mapping[str, Mapping[str, float | None]]
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """One JSON object: the overall scores at the top level, then `sequences`, `curves`, `notes`."""
+        content: dict[str, Any] = {"benchmark": self.benchmark, "split": self.split, **self.overall}
+        content |= {"sequences": self.sequences, "curves": self.curves, "notes": list(self.notes)}
+        return json.dumps(content, indent=1)
+
+    def to_csv(self) -> str:
+        """A header, a row per sequence, and a last row called `overall`; full precision."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["sequence", *self._columns()])
+        for name, scores in self._rows():
+            writer.writerow([name, *("" if scores.get(one) is None else repr(scores[one]) for one in self._columns())])
+        return stream.getvalue()
+
+    def to_text(self) -> str:
+        """The same rows aligned for reading, four decimals, then the notes."""
+        columns = self._columns()
+        names = [name for name, _ in self._rows()]
+        width = max(len(name) for name in ["sequence", *names])
+        lines = [f"{'sequence':{width}}  " + "  ".join(f"{one:>{max(len(one), 8)}}" for one in columns)]
+        for name, scores in self._rows():
+            cells = ("-" if scores.get(one) is None else f"{scores[one]:.4f}" for one in columns)
+            lines.append(
+                f"{name:{width}}  "
+                + "  ".join(f"{cell:>{max(len(one), 8)}}" for cell, one in zip(cells, columns, strict=True))
+            )
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)]) + "\n"
+
+    def _columns(self) -> list[str]:
+        return list(self.overall)
+
+    def _rows(self) -> list[tuple[str, Mapping[str, float | None]]]:
+        return [*self.sequences.items(), ("overall", self.overall)]

@@ -1,0 +1,108 @@
+"""TrackingNet (Müller et al., ECCV 2018): its folders, result files, rules and scores.
+
+DATA/{TEST,TRAIN_0..TRAIN_11}/frames/<sequence>/0.jpg, 1.jpg, ... 10.jpg (numbers, not names), anno/<sequence>.txt
+RESULTS/<sequence>.txt   x,y,w,h, two decimals, a row per frame, the first one as given; nothing else
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samn_tracker.benchmark.benchmark import BoxBenchmark
+from samn_tracker.benchmark.box_text import read_rows
+from samn_tracker.benchmark.commands import run_command
+from samn_tracker.benchmark.layout import first_existing, require_data
+from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.benchmark.metrics import trackingnet as metrics
+from samn_tracker.benchmark.scores import ScoreTable
+from samn_tracker.benchmark.sequences import Sequence, collect, first_box, image_paths, read_boxes
+from samn_tracker.errors import DatasetError
+
+_SHOWN = 10
+
+
+class TrackingNet(BoxBenchmark):
+    """TrackingNet as a benchmark of the shared layer."""
+
+    name, title, decimals = "trackingnet", "TrackingNet", 2
+    splits = ("TEST", *(f"TRAIN_{number}" for number in range(12)))
+
+    def box_file(self, name: str) -> str:
+        return f"{name}.txt"
+
+    def sequences(self, data: Path, split: str) -> list[Sequence]:
+        names = sorted(path.stem for path in (data / split / "anno").glob("*.txt"))
+        folders = sorted(path.name for path in (data / split / "frames").glob("*") if path.is_dir())
+        if not names:
+            raise DatasetError(f"no {data / split / 'anno'}/<sequence>.txt; check --data and --split")
+        if unknown := sorted(set(folders) - set(names)):
+            raise DatasetError(f"frames without annotation in {data / split}: {', '.join(unknown[:_SHOWN])}")
+        return collect(names, lambda name: _read_sequence(data / split, name, full=split != "TEST"))
+
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        sequences = {self.box_file(one.name): one for one in self.sequences(require_data(data, self.title), split)}
+        actual = source.names()
+        found = name_faults(actual, sequences)
+        for name in sorted(sequences.keys() & set(actual)):
+            sequence = sequences[name]
+            found += box_faults(source, name, self.decimals, len(sequence), sequence.box)
+        return found
+
+    def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
+        """Success, precision, normalised precision and coverage in percent, as the evaluation server computes them.
+
+        A missing file or row counts as a failure, by the server's rules, and is named in the notes.
+        """
+        folder = first_existing([truth / split / "anno", truth / "anno", truth], "ground truth")
+        curves: dict[str, metrics.SequenceCurves] = {}
+        notes = []
+        for path in sorted(folder.glob("*.txt")):
+            boxes = read_boxes(path)
+            answer = results / path.name
+            rows = read_rows(answer.read_text(encoding="utf-8-sig", errors="replace"))[0] if answer.is_file() else None
+            curves[path.stem] = metrics.sequence_curves(boxes, rows)
+            if rows is None:
+                notes.append(f"{path.name} is missing and counts as boxes of zeros")
+            elif len(rows) != len(boxes):
+                notes.append(f"{path.name} has {len(rows)} rows for {len(boxes)} frames")
+        _refuse_first_boxes_only(curves, folder)
+        mean = metrics.mean_curves(list(curves.values()))
+        axes = {
+            "success": metrics.OVERLAPS,
+            "precision": metrics.DISTANCES,
+            "normalized_precision": metrics.NORMALISED_DISTANCES,
+        }
+        return ScoreTable(
+            self.name,
+            split,
+            metrics.summarise(list(curves.values())),
+            {name: one.scores() for name, one in curves.items()},
+            {name: {"x": axis.tolist(), "y": mean[name].tolist()} for name, axis in axes.items()},
+            tuple(notes),
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see `samn_tracker.benchmark.commands`."""
+    return run_command(TrackingNet(), argv, "trackingnet_runner")
+
+
+def _read_sequence(folder: Path, name: str, full: bool) -> Sequence:
+    boxes = read_boxes(folder / "anno" / f"{name}.txt")
+    frames = image_paths(folder / "frames" / name, key=_frame_number)
+    if full and len(frames) != len(boxes):
+        raise DatasetError(f"{folder / 'frames' / name} has {len(frames)} images and {len(boxes)} rows of ground truth")
+    return Sequence(name, frames, first_box(name, boxes))
+
+
+def _frame_number(path: Path) -> int:
+    if not path.stem.isdigit():
+        raise DatasetError(f"{path} is not named by its frame number")
+    return int(path.stem)
+
+
+def _refuse_first_boxes_only(curves: dict[str, metrics.SequenceCurves], folder: Path) -> None:
+    if not curves:
+        raise DatasetError(f"no <sequence>.txt in {folder}; check --truth and --split")
+    if all(len(one.covered) == 1 for one in curves.values()):
+        raise DatasetError(f"{folder} has first boxes only: this split is scored by the server alone")
