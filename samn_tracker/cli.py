@@ -11,6 +11,7 @@ from samn_tracker.errors import SamnError
 
 # command -> (module with a main(argv) -> exit code, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "track": ("samn_tracker.app.track", "your own video: a file, images or a camera; overlay video, masks, boxes"),
     "got10k": ("got10k_runner.__main__", "GOT-10k: run, pack, lint, score, show"),
     "trackingnet": ("trackingnet_runner.__main__", "TrackingNet: run, pack, lint, score, show"),
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),

@@ -1,0 +1,146 @@
+"""`--debug-dir`: what the tracker saw in every frame, as a picture and as a line of JSON, to understand a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.app.attention import attention_of, copy_bank
+from samn_tracker.app.debug_picture import Memory, compose
+from samn_tracker.app.followers import Follower, SeparateFollower
+from samn_tracker.app.sources import Frame
+from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.geometry import Window
+from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.prediction import Prediction
+from samn_tracker.tracker import Trace, Tracker, TrackState
+
+_STRIDE = 16
+_THUMBNAIL = 144
+
+
+class DebugOutput:
+    """Writes `00000000.png`, ... and `frames.jsonl` (one object a line) into a folder.
+
+    Args:
+        folder: made if needed; files of an earlier run in it are replaced.
+        follower: of one object, with a tracker of this project.
+        pixel: x, y in the image of the position whose attention is drawn; default the middle of each answer.
+
+    Raises:
+        ConfigError: another tracker, or several objects.
+        ResultError: the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path, follower: Follower, pixel: tuple[float, float] | None = None) -> None:
+        trackers = list(follower.trackers.values()) if isinstance(follower, SeparateFollower) else []
+        if len(trackers) != 1 or not isinstance(trackers[0], Tracker):
+            raise ConfigError("--debug-dir looks into one object of a samn tracker; give one target, --tracker samn-…")
+        self._tracker = trackers[0]
+        self._pixel = pixel
+        self._folder = folder
+        self._thumbnails: dict[int, NDArray[np.uint8]] = {}
+        self._bank: AppearanceBank | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for earlier in folder.glob("[0-9]" * 8 + ".png"):
+                earlier.unlink()
+            self._lines: TextIO = (folder / "frames.jsonl").open("w", encoding="utf-8")
+        except OSError as error:
+            raise ResultError(f"cannot write into {folder}: {error.strerror}; choose another --debug-dir") from None
+
+    def before(self) -> None:
+        """Keep the memory as it is before the next frame is read and memorised."""
+        self._bank = copy_bank(self._state.bank)
+
+    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
+        """Add the frame that the tracker has just answered."""
+        (answer,) = answers.values()
+        trace = self._state.trace
+        window = trace.window if trace else self._first_window()
+        point = np.asarray(self._pixel if self._pixel else answer.box[:2] + answer.box[2:] / 2, dtype=np.float64)
+        memories = self._memories(trace, window, frame.image, point) if trace else []
+        picture = compose(frame.image, answer, trace, window, memories, point)
+        path = self._folder / f"{frame.index:08d}.png"
+        if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+            raise ResultError(f"cannot write {path}; is the disk full?")
+        self._lines.write(json.dumps(describe(frame.index, answer, trace, window)) + "\n")
+        self._lines.flush()
+        self._keep_thumbnails(frame.image, window)
+
+    def close(self) -> Path | None:
+        """Finish; the folder."""
+        self._lines.close()
+        return self._folder
+
+    @property
+    def _state(self) -> TrackState:
+        assert self._tracker.state is not None
+        return self._tracker.state
+
+    def _first_window(self) -> Window:
+        config, state = self._tracker.config.segmentation, self._state
+        side = float(config.search_factor * np.sqrt(state.size.prod()))
+        return Window((float(state.centre[0]), float(state.centre[1])), side, config.patch_size)
+
+    def _memories(
+        self, trace: Trace, window: Window, image: NDArray[np.uint8], point: NDArray[np.float64]
+    ) -> list[Memory]:
+        """Each frame that was read, with the attention of the point, if it lies in the patch."""
+        maps: list[NDArray[np.float32] | None] = [None] * len(trace.frame_indices)
+        column, row = (window.to_crop(point) // _STRIDE).astype(int)
+        cells = window.size // _STRIDE
+        if self._bank is not None and 0 <= column < cells and 0 <= row < cells:
+            key = self._tracker.engine.encode(window.crop(image)[None]).query.key
+            maps = list(attention_of(self._bank, key, (row, column), self._tracker.config.model.similarity))
+        pairs = zip(trace.frame_indices, trace.frame_weights, maps, strict=True)
+        return [Memory(index, float(weight), self._thumbnails[index], one) for index, weight, one in pairs]
+
+    def _keep_thumbnails(self, image: NDArray[np.uint8], window: Window) -> None:
+        """Small patches of the frames in the memory, and of no other."""
+        self._thumbnails[self._state.frame_index] = Window(window.centre, window.side, _THUMBNAIL).crop(image)
+        held = set(self._state.bank.frame_indices)
+        self._thumbnails = {index: one for index, one in self._thumbnails.items() if index in held}
+
+
+def describe(index: int, answer: Prediction, trace: Trace | None, window: Window) -> dict[str, Any]:
+    """One frame as a JSON-able dictionary; `search` is None in the first frame and without spatial memory.
+
+    `window` is the segmented patch, `uncertainty` is null where no score is positive, `memory` holds [frame, weight].
+    """
+    search = trace.search if trace else None
+    return {
+        "frame": index,
+        "box": np.round(answer.box, 3).tolist(),
+        "polygon": None if answer.polygon is None else np.round(answer.polygon, 3).tolist(),
+        "mask_pixels": None if answer.mask is None else int(answer.mask.sum()),
+        "confidence": round(float(answer.confidence), 5),
+        "found": bool(answer.found),
+        "window": {"centre": [round(value, 3) for value in window.centre], "side": round(window.side, 3)},
+        "search": None
+        if search is None
+        else {
+            "window": {"centre": [round(v, 3) for v in search.window.centre], "side": round(search.window.side, 3)},
+            "centre": np.round(search.window.to_image(search.localisation.centre_crop), 3).tolist(),
+            "peak": round(search.localisation.peak, 5),
+            "uncertainty": _finite(search.localisation.uncertainty),
+            "hard_negative": bool(search.localisation.hard_negative),
+            "trusted": bool(search.trusted),
+        },
+        "memory": [
+            [index, round(float(weight), 5)]
+            for index, weight in zip(trace.frame_indices, trace.frame_weights, strict=True)
+        ]
+        if trace
+        else [],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None

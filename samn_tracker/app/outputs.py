@@ -1,0 +1,244 @@
+"""What `samn track` leaves behind. Everything is written frame by frame; what a stopped run wrote is complete files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.app.overlay import draw_answers
+from samn_tracker.app.sources import Frame
+from samn_tracker.app.video import VideoWriter
+from samn_tracker.benchmark.label_png import encode_labels
+from samn_tracker.benchmark.objects import merge_masks
+from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.prediction import Prediction
+
+KINDS: dict[str, str] = {
+    "overlay": "overlay.mp4, the answers drawn over the video (H.264)",
+    "masks": "masks/00000000.png, ...: indexed PNG of object ids with the palette of DAVIS",
+    "txt": "boxes.txt, one x,y,w,h a frame; boxes_ID.txt for several objects",
+    "json": "boxes.json, box, polygon, confidence and found of each object in each frame",
+    "coco": "coco.json, run-length masks and boxes in the layout of COCO results",
+}
+"""What can be saved, and as what."""
+
+_OWN_FILES = (
+    "overlay.mp4",
+    "overlay.part.mp4",
+    f"masks/{'[0-9]' * 8}.png",
+    "boxes.txt",
+    "boxes_*.txt",
+    "boxes.json",
+    "coco.json",
+)
+
+
+class Output(Protocol):
+    """One kind of result."""
+
+    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
+        """Add a frame."""
+
+    def close(self) -> Path | None:
+        """Finish; the file or folder, or None if nothing was written."""
+
+
+class OverlayOutput:
+    """The video with the answers drawn over it."""
+
+    def __init__(self, folder: Path, frames_per_second: float) -> None:
+        self._writer = VideoWriter(folder / "overlay.mp4", frames_per_second)
+
+    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
+        """As `Output.write`."""
+        self._writer.write(draw_answers(frame.image, answers))
+
+    def close(self) -> Path | None:
+        """As `Output.close`."""
+        self._writer.close()
+        return self._writer.path if self._writer.path.exists() else None
+
+
+class MaskOutput:
+    """One indexed PNG a frame; the name is the frame's number."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "masks"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._written = False
+
+    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
+        """As `Output.write`."""
+        labels = merge_masks(answers, frame.image.shape[:2])
+        (self._folder / f"{frame.index:08d}.png").write_bytes(encode_labels(labels))
+        self._written = True
+
+    def close(self) -> Path | None:
+        """As `Output.close`."""
+        return self._folder if self._written else None
+
+
+class TextOutput:
+    """Boxes as text, two decimals; one file for each object."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._streams: dict[int, TextIO] = {}
+
+    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
+        """As `Output.write`."""
+        for number, answer in answers.items():
+            if number not in self._streams:
+                name = f"boxes_{number}.txt" if len(answers) > 1 else "boxes.txt"
+                self._streams[number] = (self._folder / name).open("w", encoding="utf-8")
+            self._streams[number].write(",".join(f"{value:.2f}" for value in answer.box) + "\n")
+
+    def close(self) -> Path | None:
+        """As `Output.close`; the folder if there are several files."""
+        paths = [Path(stream.name) for stream in self._streams.values()]
+        for stream in self._streams.values():
+            stream.close()
+        return paths[0] if len(paths) == 1 else self._folder if paths else None
+
+
+class RecordOutput:
+    """A JSON array with one record an object and frame, one a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stream: TextIO | None = None
+
+    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
+        """As `Output.write`."""
+        for number, answer in answers.items():
+            record = self.record(frame.index, number, answer)
+            if record is None:
+                continue
+            if self._stream is None:
+                self._stream = self._path.open("w", encoding="utf-8")
+                self._stream.write("[\n")
+            else:
+                self._stream.write(",\n")
+            json.dump(record, self._stream, allow_nan=False)
+
+    def close(self) -> Path | None:
+        """As `Output.close`."""
+        if self._stream is None:
+            return None
+        self._stream.write("\n]\n")
+        self._stream.close()
+        return self._path
+
+    def record(self, index: int, number: int, answer: Prediction) -> dict[str, Any] | None:
+        """One object in one frame, or None to leave it out."""
+        return {
+            "frame": index,
+            "object": number,
+            "box": np.round(answer.box, 3).tolist(),
+            "polygon": None if answer.polygon is None else np.round(answer.polygon, 3).tolist(),
+            "confidence": round(float(answer.confidence), 4),
+            "found": bool(answer.found),
+        }
+
+
+class CocoOutput(RecordOutput):
+    """COCO's results layout: `image_id` is the frame, `category_id` the object. Objects not found are left out."""
+
+    def record(self, index: int, number: int, answer: Prediction) -> dict[str, Any] | None:
+        """As `RecordOutput.record`."""
+        if not answer.found or answer.mask is None:
+            return None
+        return {
+            "image_id": index,
+            "category_id": number,
+            "bbox": np.round(answer.box, 3).tolist(),
+            "score": round(float(answer.confidence), 4),
+            "segmentation": {"size": list(answer.mask.shape), "counts": coco_counts(answer.mask)},
+        }
+
+
+def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> dict[str, Output]:
+    """The outputs of these kinds below `folder`, which is made if needed; files of an earlier run in it are removed.
+
+    Raises:
+        EnvironmentProblemError: an overlay is wanted and PyAV is not installed.
+        ResultError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultError(f"cannot make the folder {folder}: {error.strerror}; choose another --output") from None
+    _remove_earlier(folder)
+    outputs: dict[str, Output] = {}
+    for kind in kinds:
+        if kind == "overlay":
+            outputs[kind] = OverlayOutput(folder, frames_per_second)
+        elif kind == "masks":
+            outputs[kind] = MaskOutput(folder)
+        elif kind == "txt":
+            outputs[kind] = TextOutput(folder)
+        elif kind == "json":
+            outputs[kind] = RecordOutput(folder / "boxes.json")
+        else:
+            outputs[kind] = CocoOutput(folder / "coco.json")
+    return outputs
+
+
+def parse_kinds(text: str) -> list[str]:
+    """["overlay", "txt"] of "overlay,txt".
+
+    Raises:
+        ConfigError: an unknown kind.
+    """
+    kinds = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        raise ConfigError(
+            f"--save {text}: {', '.join(unknown) or 'nothing'} cannot be saved; known: {', '.join(KINDS)}"
+        )
+    return kinds
+
+
+def check_masks(kinds: list[str], answers: Mapping[int, Prediction]) -> None:
+    """Refuse a tracker without masks where masks are asked for.
+
+    Raises:
+        ResultError: masks cannot be saved.
+    """
+    wanted = [kind for kind in kinds if kind in ("masks", "coco")]
+    if wanted and any(answer.mask is None for answer in answers.values()):
+        rest = [kind for kind in kinds if kind not in wanted] or ["overlay"]
+        raise ResultError(
+            f"this tracker answers boxes only, so {' and '.join(wanted)} cannot be saved; use --save {','.join(rest)}"
+        )
+
+
+def _remove_earlier(folder: Path) -> None:
+    for pattern in _OWN_FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def coco_counts(mask: NDArray[np.uint8]) -> str:
+    """COCO's compressed run lengths of the mask (H, W): column-major, zeros first; each run less the one two before it
+    (from the fourth on), in groups of 5 bits, lowest first, as characters from "0" on; bit 6 says that more follow."""
+    flat = (mask != 0).ravel(order="F")
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
+    if flat[0]:
+        runs.insert(0, 0)
+    characters = []
+    for position, run in enumerate(runs):
+        value = run - runs[position - 2] if position > 2 else run
+        more = True
+        while more:
+            group = value & 0x1F
+            value >>= 5
+            more = value != (-1 if group & 0x10 else 0)
+            characters.append(chr(48 + group + 32 * more))
+    return "".join(characters)

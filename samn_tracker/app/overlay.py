@@ -1,0 +1,96 @@
+"""Answers drawn over the picture: mask, outline, box and a word about each object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.prediction import Prediction
+from samn_tracker.regions import box_to_polygon
+
+Colour = tuple[int, int, int]
+
+COLOURS: tuple[Colour, ...] = (
+    (255, 99, 71),
+    (64, 156, 255),
+    (80, 200, 100),
+    (255, 191, 0),
+    (200, 110, 255),
+    (0, 206, 209),
+    (255, 120, 180),
+    (170, 200, 60),
+)
+"""RGB of object 1, 2, ...; bright on dark and on light pictures, and starting over after the last."""
+
+_TINT = 0.4
+_SUBPIXEL_BITS = 4
+
+
+def colour_of(number: int) -> Colour:
+    """The colour of the object with this id."""
+    return COLOURS[(number - 1) % len(COLOURS)]
+
+
+def draw_answers(image: NDArray[np.uint8], answers: Mapping[int, Prediction]) -> NDArray[np.uint8]:
+    """A copy of the image (H, W, 3) RGB with the answer of each object id.
+
+    Masks are tinted and outlined; the rotated box is drawn, or the upright one of trackers without. An object that is
+    not found has no tint, a grey box where it was last, and the word "lost".
+    """
+    canvas = image.copy()
+    for number, answer in answers.items():
+        if answer.found and answer.mask is not None:
+            tint_mask(canvas, answer.mask, colour_of(number))
+    for number, answer in answers.items():
+        _draw_box(canvas, number, answer, several=len(answers) > 1)
+    return canvas
+
+
+def tint_mask(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], colour: Colour) -> None:
+    """Tint and outline the mask (H, W) of 0 and 1 on the canvas (H, W, 3), in place."""
+    x, y, width, height = cv2.boundingRect(mask)
+    if width == 0:
+        return
+    part = (slice(y, y + height), slice(x, x + width))
+    inside = mask[part] > 0
+    canvas[part][inside] = ((1 - _TINT) * canvas[part][inside] + _TINT * np.array(colour)).astype(np.uint8)
+    outline, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(canvas, outline, -1, colour, line_width(canvas), cv2.LINE_AA)
+
+
+def draw_polygon(canvas: NDArray[np.uint8], corners: NDArray[np.float64], colour: Colour) -> None:
+    """Outline the (n, 2) corners, in continuous pixel coordinates, in place."""
+    fixed = np.round((corners - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    cv2.polylines(canvas, [fixed], True, colour, line_width(canvas), cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def corners_of(answer: Prediction) -> NDArray[np.float64]:
+    """(4, 2) corners of the rotated box, or of the upright one where there is none."""
+    return box_to_polygon(answer.box) if answer.polygon is None else answer.polygon
+
+
+def draw_text(canvas: NDArray[np.uint8], text: str, place: tuple[float, float], colour: Colour) -> None:
+    """Text on a dark plate, its lower left corner at `place` (x, y), moved into the picture; in place."""
+    size = max(0.4, min(canvas.shape[:2]) / 800)
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    x = int(np.clip(place[0], 3, max(3, canvas.shape[1] - width - 3)))
+    y = int(np.clip(place[1], height + 3, canvas.shape[0] - below - 3))
+    plate = canvas[y - height - 3 : y + below + 3, x - 3 : x + width + 3]
+    plate[:] = plate // 4
+    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+
+
+def line_width(canvas: NDArray[np.uint8]) -> int:
+    """Pixels: 1 on small pictures, 2 at 480 lines and more, and so on."""
+    return max(1, round(min(canvas.shape[:2]) / 300))
+
+
+def _draw_box(canvas: NDArray[np.uint8], number: int, answer: Prediction, several: bool) -> None:
+    colour = colour_of(number) if answer.found else (150, 150, 150)
+    corners = corners_of(answer)
+    draw_polygon(canvas, corners, colour)
+    words = [str(number)] * several + [f"{answer.confidence:.2f}" if answer.found else "lost"]
+    draw_text(canvas, " ".join(words), (corners[:, 0].min(), corners[:, 1].min() - 4), colour)

@@ -1,0 +1,143 @@
+"""Track what you point at through your own video.
+
+Examples:
+  samn track holiday.mp4                                  draw the object with the mouse
+  samn track holiday.mp4 --box 310,120,80,60              a box x,y,w,h in the first frame, in pixels from the top left
+  samn track 'frames/*.jpg' --mask first.png --save masks every id in the PNG is an object
+  samn track 0 --show                                     the camera; q or Ctrl-C ends
+
+Exit codes: 0 done; 1 something was wrong, what was tracked until then is kept; 2 wrong command line; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from samn_tracker.app.debug import DebugOutput
+from samn_tracker.app.followers import Follower, create_follower, parse_settings
+from samn_tracker.app.outputs import KINDS, check_masks, open_outputs, parse_kinds
+from samn_tracker.app.selection import Viewer, draw_boxes
+from samn_tracker.app.sources import Frame, open_source
+from samn_tracker.app.targets import Targets, targets_from_text
+from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
+from samn_tracker.benchmark.trackers import SPEC_HELP
+from samn_tracker.errors import ConfigError, ImageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `samn track ...`; returns the exit code.
+
+    Raises:
+        SamnError: nothing could be started; later faults are reported with what was tracked until then.
+    """
+    arguments = parser().parse_args(argv)
+    kinds = parse_kinds(arguments.save)
+    source = open_source(arguments.input, arguments.start, arguments.end)
+    viewer = Viewer() if arguments.show else None
+    frames = iter(source)
+    first = next(frames, None)
+    if first is None:
+        raise ImageError(f"{source.name} shows no frame from --start {arguments.start} on; it is shorter than that")
+    targets = _targets(arguments, first)
+    follower = create_follower(arguments.tracker, arguments.device, parse_settings(arguments.set), targets)
+    debug = _debug(arguments, follower)
+    answers = follower.start(first.image)
+    check_masks(kinds, answers)
+    outputs = open_outputs(arguments.output or _default_folder(arguments.input), kinds, source.frames_per_second)
+    if debug:
+        outputs["debug"] = debug
+    run = Run(source, arguments.tracker)
+    fault = track_all(run, follower, (first, answers), frames, outputs, viewer)
+    files, faults = close_all(outputs)
+    every = [fault, *faults] if fault else faults
+    _report(run.summary(files, "; ".join(every) or None), arguments.json)
+    return 130 if fault == INTERRUPTED else 1 if every else 0
+
+
+def _targets(arguments: argparse.Namespace, first: Frame) -> Targets:
+    shape = first.image.shape[:2]
+    if arguments.box or arguments.polygon or arguments.mask:
+        return targets_from_text(arguments.box, arguments.polygon, arguments.mask, (shape[0], shape[1]))
+    return Targets(dict(enumerate(draw_boxes(first.image), start=1)))
+
+
+def _debug(arguments: argparse.Namespace, follower: Follower) -> DebugOutput | None:
+    if arguments.debug_dir is None:
+        if arguments.debug_pixel is not None:
+            raise ConfigError("--debug-pixel says whose attention to draw; give --debug-dir DIR too")
+        return None
+    return DebugOutput(arguments.debug_dir, follower, arguments.debug_pixel)
+
+
+def _report(summary: dict[str, Any], as_json: bool) -> None:
+    if summary["fault"]:
+        kept = f"; the {summary['frames']} frames tracked until then are kept" if summary["frames"] else ""
+        print(f"samn track: {summary['fault']}{kept}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    rate = summary["tracker_frames_per_second"]
+    print(f"{summary['frames']} frames of {summary['input']}, {rate} a second in the tracker")
+    for number, one in summary["objects"].items():
+        seen = f"seen in {one['frames_found']} of {summary['frames']} frames"
+        print(f"  object {number}: {seen}, mean confidence {one['mean_confidence']:.2f}")
+    for kind, path in summary["files"].items():
+        print(f"  {kind}: {path}")
+
+
+def _default_folder(text: str) -> Path:
+    path = Path(text)
+    name = f"camera{text}" if text.isdigit() else (path.parent.name if "*" in path.name else path.stem) or "frames"
+    return Path(f"{name}_samn")
+
+
+def _pixel(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not x,y") from None
+    return x, y
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `samn track`."""
+    saved = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
+    result = argparse.ArgumentParser(
+        prog="samn track", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = result.add_argument
+    add("input", help="video file, folder of images, glob in quotes, or camera number")
+    where = result.add_argument_group(
+        "what to follow, in the first frame (repeat for several objects; none: the mouse)"
+    )
+    where.add_argument("--box", action="append", default=[], metavar="X,Y,W,H", help="left, top, width, height")
+    where.add_argument("--polygon", action="append", default=[], metavar="X,Y,...", help="corners")
+    where.add_argument("--mask", action="append", default=[], metavar="PNG", help="each id of an indexed PNG")
+    add("--output", type=Path, metavar="DIR", help="default NAME_samn here; an earlier run's files in it are replaced")
+    add("--save", default="overlay,masks,txt", metavar="KINDS", help=f"comma separated; {saved}")
+    add("--start", type=int, default=0, metavar="N", help="first frame, from 0")
+    add("--end", type=int, metavar="N", help="stop before this frame")
+    add("--tracker", default="samn-lite", metavar="SPEC", help=SPEC_HELP)
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    add(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, for instance appearance.interval=10"
+    )
+    add("--show", action="store_true", help="watch in a window while tracking")
+    add(
+        "--debug-dir",
+        type=Path,
+        metavar="DIR",
+        help="a picture of the tracker's inside and a JSON line for every frame",
+    )
+    add("--debug-pixel", type=_pixel, metavar="X,Y", help="draw this pixel's attention; default the target's middle")
+    add("--json", action="store_true", help="print one JSON object to stdout instead of words")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
