@@ -29,6 +29,9 @@ class ModelConfig:
 
     Attributes:
         trunk: ResNet trunk up to stride 16.
+        key_channels: of the keys, which attention compares.
+        value_channels: of the values, which attention retrieves.
+        decoder_channels: width of the decoder.
         memory_encoder: "image" is the paper's second trunk over image and masks; "feature" fuses the masks into the
             query trunk's features of the same patch, one trunk pass a frame instead of two (light variant).
         similarity: attention logits between query and memory keys: "dot" is eq. 4, "l2" the negative squared distance.
@@ -53,11 +56,39 @@ class ModelConfig:
 class SpatialConfig:
     """Spatial memory network: an online discriminative correlation filter (section 3.3).
 
-    `localisation_pass` says which features the filter sees: "own" crops and encodes a patch of its own, as published;
-    "shared" uses the segmentation patch's features, which saves one encoder pass a frame. `initial_samples_share` is
-    the least part of the weight that the first frame's samples keep together; 0, as released, lets them fade out.
-    `distractor_threshold` is the relative height of a second peak from which `displacement_scale` decides between the
-    two; 100, as released, means never.
+    Lengths in target sizes are multiples of the target's mean side, sqrt(width x height).
+
+    Attributes:
+        enabled: without it, the appearance memory alone decides, around the last position.
+        localisation_pass: "own" crops and encodes a patch of its own, as published; "shared" uses the segmentation
+            patch's features, which saves one encoder pass a frame.
+        patch_size: pixels of the side of the own patch.
+        search_factor: side of the own patch, in target sizes.
+        projection_channels: to which the features are reduced before the filter.
+        filter_size: side of the filter, in cells of 16 patch pixels.
+        label_sigma_factor: standard deviation of the Gaussian label, in target sizes.
+        filter_regularisation: weight of the filter's squared norm.
+        projection_regularisation: weight of the projection's squared norm, in the first optimisation.
+        activation_leak: L of the activation for negative scores x, L (exp(x / L) - 1).
+        first_newton_steps: Gauss-Newton steps on the first frame, for filter and projection together.
+        first_cg_iterations: conjugate-gradient iterations of each of them.
+        update_cg_iterations: of an update, which changes the filter only.
+        update_interval: frames between updates; a hard negative causes one at once.
+        capacity: samples held; the one of least weight is replaced.
+        initial_samples_share: least part of the weight that the first frame's samples keep together; 0, as released,
+            lets them fade out.
+        learning_rate: weight of a new sample.
+        hard_negative_learning_rate: the same, where the frame has a hard negative.
+        hard_negative_threshold: height of a second peak, relative to the first, from which it is a hard negative.
+        distractor_threshold: relative height of a second peak from which `displacement_scale` decides between the two;
+            100, as released, means never.
+        neighbourhood_scale: a second peak lies outside a box of this many target sizes around the first.
+        displacement_scale: share of half the patch beyond which a peak counts as far from the middle.
+        trusted_peaks: how many of the latest trusted peaks are averaged for the uncertainty.
+        warmup_frames: frames, the first included, in which the uncertainty is taken as 0.
+        move_uncertainty: below it the position moves to the peak, and both memories may learn.
+        scale_uncertainty: below it the target's size may change.
+        output_uncertainty: from it on the target counts as lost.
     """
 
     enabled: bool = True
@@ -108,7 +139,16 @@ class AppearanceConfig:
 
 @dataclass(frozen=True)
 class DynamicConfig:
-    """Dynamic memory machine: weights of the memory frames (section 3.5, Fig. 8)."""
+    """Dynamic memory machine: weights of the memory frames (section 3.5, Fig. 8).
+
+    Attributes:
+        weighting: how a frame is compared with the query: "emd" is the paper's; the others are its ablation.
+        solver: of the transportation problem; "auto" is exact on a CPU and entropic (batched) on CUDA.
+        grid: keys are pooled to this many cells a side.
+        temperature: of the softmax over the frames' similarities; larger values even the frames out.
+        entropic_epsilon: weight of the entropy, in units of cost.
+        entropic_iterations: scalings of rows and columns.
+    """
 
     weighting: Literal["emd", "cosine", "linear", "none"] = "emd"
     solver: Literal["auto", "exact", "entropic"] = "auto"
@@ -120,9 +160,26 @@ class DynamicConfig:
 
 @dataclass(frozen=True)
 class SegmentationConfig:
-    """Crop, thresholds and the way from mask to box (section 6 of the method notes).
+    """Crop, thresholds and the way from mask to box (docs/method.md, section 6).
 
     Attributes:
+        patch_size: pixels of the side of the patch that is segmented.
+        multi_patch_size: of the patch that shows several objects.
+        search_factor: side of the patch, in target sizes.
+        threshold_box_start: probability above which a pixel is target, after a start from a box or polygon.
+        threshold_mask_start: the same after a start from a mask.
+        minimum_pixels: connected patch pixels below which nothing counts as a target.
+        box_outside_weight: cost of a pixel of the rotated box that is not of the mask.
+        box_mask_kept: least share of the mask that the rotated box holds.
+        box_area_range: area of the rotated box relative to the rectangle of least area; one outside is rejected.
+        scale_step_box_start: largest relative change of the size in a frame, after a start from a box or polygon.
+        scale_step_mask_start: the same after a start from a mask.
+        area_window: how many of the latest masks make the usual pixel count.
+        area_jump: factor of the usual pixel count beyond which the size is not changed.
+        scale_jump: relative change of the size beyond which it is not changed.
+        box_start_margin: how far the first mask may leave a given box, as a share of its smaller side.
+        box_start_margin_pixels: the same in patch pixels; the larger of the two counts.
+        box_start_minimum_fill: where the first mask has less than this share of the given box, the filled box is used.
         recrop_distance: with a shared localisation pass, the patch is cut and encoded again around the located centre
             if that lies further than this many target sizes from the patch's middle.
         follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
@@ -154,8 +211,9 @@ class SegmentationConfig:
 class RuntimeConfig:
     """Where and how the networks run; never changes what is computed beyond rounding.
 
-    `precision` "auto" is bfloat16 where the hardware multiplies it natively, else float32. `threads` 0 leaves torch's
-    own choice of CPU threads.
+    Attributes:
+        precision: "auto" is bfloat16 where the hardware multiplies it natively, else float32.
+        threads: of the CPU; 0 leaves torch's own choice.
     """
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
