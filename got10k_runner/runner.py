@@ -57,7 +57,7 @@ class Got10k(BoxBenchmark):
             if name.endswith("_time.txt"):
                 found += _time_faults(source, name, rows)
             else:
-                found += box_faults(source, name, self.decimals, rows, sequence.box if sequence else None)
+                found += box_faults(source, name, self.decimals, rows, sequence.first_row if sequence else None)
         return found
 
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:

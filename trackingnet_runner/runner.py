@@ -45,7 +45,7 @@ class TrackingNet(BoxBenchmark):
         found = name_faults(actual, sequences)
         for name in sorted(sequences.keys() & set(actual)):
             sequence = sequences[name]
-            found += box_faults(source, name, self.decimals, len(sequence), sequence.box)
+            found += box_faults(source, name, self.decimals, len(sequence), sequence.first_row)
         return found
 
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:

@@ -47,6 +47,11 @@ class Sequence:
         """(4,) what a 0-based box lacks to be one of the benchmark's own files."""
         return np.array([1.0, 1.0, 0.0, 0.0]) * self.one_based
 
+    @property
+    def first_row(self) -> tuple[float, ...] | None:
+        """`box` as the benchmark's own files write it."""
+        return None if self.box is None else tuple(float(value) for value in np.array(self.box) + self.shift)
+
     def digest(self) -> str:
         """sha256 of what the tracker is given: frame names, first box, and the first label map's content."""
         digest = hashlib.sha256(repr((self.name, [path.name for path in self.frames], self.box)).encode())

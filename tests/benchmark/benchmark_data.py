@@ -1,0 +1,61 @@
+"""Small generated images, boxes and label maps, and how the real command lines are started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+HERE = Path(__file__).parent
+SIZE = (48, 64)
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+
+
+def write_images(folder: Path, names: list[str], seed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for name in names:
+        cv2.imwrite(str(folder / name), rng.integers(0, 255, (*SIZE, 3), dtype=np.uint8))
+
+
+def truth_boxes(frames: int, seed: int) -> np.ndarray:
+    """Boxes that wander, some of them over the border."""
+    rng = np.random.default_rng(seed)
+    corners = np.array([20.0, 15.0]) + rng.normal(0, 4, (frames, 2)).cumsum(axis=0)
+    boxes = np.hstack([corners, np.full((frames, 2), [18.0, 14.0])]).round(3)
+    boxes[0] = [20, 15, 18, 14]
+    return boxes
+
+
+def save_boxes(path: Path, boxes: np.ndarray, decimals: int = 4) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savetxt(path, np.atleast_2d(boxes), fmt=f"%.{decimals}f", delimiter=",")
+
+
+def write_meta(folder: Path, frames: int, seed: int) -> None:
+    labels = np.random.default_rng(seed).integers(0, 4, frames) * 2
+    (folder / "cover.label").write_text("".join(f"{one}\n" for one in labels))
+    for name in ("absence", "cut_by_image"):
+        (folder / f"{name}.label").write_text("0\n" * frames)
+    (folder / "meta_info.ini").write_text(f"[METAINFO]\nurl: none\nresolution: ({SIZE[1]}, {SIZE[0]})\n")
+
+
+def label_map(frame: int, late: bool) -> np.ndarray:
+    """Two objects that move right; a third one from frame 4 on if `late`."""
+    labels = np.zeros(SIZE, dtype=np.uint8)
+    labels[10:25, 5 + frame : 20 + frame] = 1
+    labels[28:40, 12 + frame : 30 + frame] = 2
+    if late and frame >= 4:
+        labels[2:8, 40:52] = 3
+    return labels
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder` but times, by relative path."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("_time.txt")]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -1,0 +1,66 @@
+"""Deterministic trackers that follow a rule instead of an image; small enough to check by hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from samn_tracker.prediction import Prediction
+from samn_tracker.regions import mask_to_box
+
+
+class Drift:
+    """Moves by an amount read from each image; rolls a mask one pixel to the right a frame; can be slow."""
+
+    def __init__(self, delay: str = "0", boxes_only: str = "") -> None:
+        self.delay, self.boxes_only = float(delay), bool(boxes_only)
+        self.frame = 0
+
+    def initialize(self, image: np.ndarray, target: np.ndarray) -> Prediction:
+        target = np.asarray(target)
+        self.frame = 0
+        self.mask = target.astype(np.uint8) if target.ndim == 2 and not self.boxes_only else None
+        self.box = mask_to_box(target) if target.ndim == 2 else target.astype(np.float64)
+        return Prediction(box=self.box, mask=self.mask)
+
+    def track(self, image: np.ndarray) -> Prediction:
+        time.sleep(self.delay)
+        self.frame += 1
+        step = float(image.mean() % 1)
+        self.box = self.box + np.array([step, -step / 2, 0, 0])
+        mask = None if self.mask is None else np.roll(self.mask, self.frame, axis=1)
+        return Prediction(box=self.box, mask=mask, confidence=step)
+
+
+class Broken(Drift):
+    """Answers a box that is not one in its third frame."""
+
+    def track(self, image: np.ndarray) -> Prediction:
+        prediction = super().track(image)
+        return Prediction(box=prediction.box * np.nan) if self.frame == 2 else prediction
+
+
+class DiesOnce(Drift):
+    """Kills its own process in mid-sequence, once: the file `flag` remembers."""
+
+    def __init__(self, flag: str) -> None:
+        super().__init__()
+        self.flag = Path(flag)
+
+    def track(self, image: np.ndarray) -> Prediction:
+        if self.frame == 3 and not self.flag.exists():
+            self.flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().track(image)
+
+
+class AlwaysDies(Drift):
+    """Kills its own process in the second frame."""
+
+    def track(self, image: np.ndarray) -> Prediction:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().track(image)
