@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),
     "vot": ("vot_workspace.__main__", "VOT: create, run, check, score, pack, export, doctor, demo"),
     "train": ("samn_tracker.train.__main__", "train a model from a TOML file"),
+    "regress": ("samn_tracker.regress.__main__", "run the cached cases again and say what moved"),
     "weights": ("samn_tracker.weights_cli", "list, info, verify, convert, export weights"),
 }
 

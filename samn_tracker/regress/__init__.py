@@ -1,0 +1,1 @@
+"""Regression against cached results: what a tracker answered once, and whether it still does (`samn regress`)."""
