@@ -1,0 +1,123 @@
+"""The real toolkit, the real TraX server and small trackers: create, run, check, score, export, pack, and faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("vot", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
+
+from workspaces import write_flat
+
+FOLDER = Path(__file__).parent
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`python -m vot_workspace ...` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "vot_workspace", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "PYTHONPATH": str(FOLDER), "OMP_NUM_THREADS": "1"},
+    )
+
+
+def quick(*arguments: object) -> int:
+    """The same command in this process, for what starts no tracker."""
+    return main([str(argument) for argument in arguments])
+
+
+def make(folder: Path, tracker: str, lengths: dict[str, int], rules: str = "demo", timeout: int = 20) -> Path:
+    data = write_flat(folder / "data", lengths)
+    arguments = ["--data", data, "--rules", rules, "--tracker", f"fault_trackers:{tracker}", "--timeout", timeout]
+    assert quick("create", folder / "w", *arguments, "--anchor-spacing", 20) == 0
+    return folder / "w"
+
+
+def eao(workspace: Path, results: Path) -> float:
+    return pysot_scores(*read_truth(workspace), results)["baseline"].eao
+
+
+def test_polygons_from_a_folder_to_an_archive(tmp_path: Path) -> None:
+    workspace = make(tmp_path, "noisy", {"a": 36, "b": 35})
+    result = command("run", workspace, "--workers", 2)
+    assert result.returncode == 0, result.stderr
+    results = workspace / "results" / "SAMN"
+
+    truncated = results / "baseline" / "a" / "a_001.bin"
+    whole = truncated.read_bytes()
+    truncated.write_bytes(whole[:100])
+    (results / "unsupervised" / "b" / "b_001_time.value").unlink()
+    assert quick("check", workspace) == 1
+    result = command("run", workspace)
+    assert result.returncode == 0, result.stderr
+    assert truncated.read_bytes() == whole
+
+    assert eao(workspace, results) > 0.8
+    for form in ("text", "pysot"):
+        assert quick("export", results, tmp_path / form, "--format", form) == 0
+        assert eao(workspace, tmp_path / form) == eao(workspace, results)
+    assert quick("export", tmp_path / "text", tmp_path / "binary", "--format", "binary") == 0
+    assert (tmp_path / "binary" / "baseline" / "a" / "a_001.bin").read_bytes() == whole
+    assert quick("export", results, tmp_path / "old.zip", "--format", "zip") == 0
+    assert "baseline/a/a_time.txt" in zipfile.ZipFile(tmp_path / "old.zip").namelist()
+    assert quick("export", results, tmp_path / "boxes", "--format", "boxes", "--truth", workspace) == 0
+    assert len((tmp_path / "boxes" / "b.txt").read_text().splitlines()) == 35
+
+    assert quick("pack", workspace) == 0
+    (archive,) = workspace.glob("SAMN_*.zip")
+    assert "baseline/a/a_001.bin" in zipfile.ZipFile(archive).namelist()
+
+
+def test_a_tracker_that_dies_in_the_middle_is_reported_and_the_exit_code_says_so(tmp_path: Path) -> None:
+    workspace = make(tmp_path, "dying", {"a": 12})
+    result = command("run", workspace, "--attempts", 1)
+    assert result.returncode == 1
+    assert "baseline/a/a_001: missing" in result.stderr
+    assert quick("pack", workspace) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tracker", "reason"),
+    [
+        ("raising", "the tracker broke"),
+        ("hanging", "did not reply in 4 seconds"),
+        ("unloadable", "these weights do not load"),
+    ],
+)
+def test_what_a_failing_tracker_said_is_shown(tmp_path: Path, tracker: str, reason: str) -> None:
+    result = command("run", make(tmp_path, tracker, {"a": 12}, timeout=4))
+    assert result.returncode == 1
+    assert reason in result.stderr
+    assert "the tracker's output: " in result.stderr
+
+
+@pytest.mark.slow
+def test_masks_with_anchors_and_the_toolkits_figures(tmp_path: Path) -> None:
+    workspace = make(tmp_path, "matching", {"a": 40}, rules="demo/masks")
+    result = command("run", workspace)
+    assert result.returncode == 0, result.stderr
+    result = command("score", "--truth", workspace, "--results", workspace / "results" / "SAMN", "--json")
+    toolkit = json.loads(result.stdout)["toolkit"]
+    assert toolkit["robustness"] == 1.0
+    assert toolkit["accuracy"] > 0.8
+    assert toolkit["eao"] > 0.8
+
+
+@pytest.mark.slow
+def test_the_demo_succeeds_and_fails_honestly(tmp_path: Path) -> None:
+    good = command("demo", "--directory", tmp_path / "good", "--tracker", "fault_trackers:matching", "--length", 36)
+    assert good.returncode == 0, good.stderr
+    assert "vot toolkit" in good.stdout and "nan" not in good.stdout
+    assert (tmp_path / "good" / "overlay.png").stat().st_size > 10_000
+    bad = command("demo", "--directory", tmp_path / "bad", "--tracker", "fault_trackers:dying", "--length", 36)
+    assert bad.returncode == 1
+    assert "FAILED polygons: baseline/" in bad.stderr

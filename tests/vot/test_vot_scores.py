@@ -1,0 +1,125 @@
+"""pysot's computation and the toolkit's, against published figures and hand-computed ones."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samn_tracker.errors import ResultError
+from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.overlaps import overlaps
+from vot_workspace.score import main, read_runs
+from vot_workspace.score_pysot import score
+from vot_workspace.trajectory import MaskPart, Region
+
+INTERVALS = {"VOT2018": (100, 356), "VOT2019": (46, 291)}
+WIDE = (1000, 1000)
+
+
+def box(x: float, y: float, width: float, height: float) -> np.ndarray:
+    return np.array([x, y, width, height], dtype=float)
+
+
+def sequence(length: int, name: str = "s", tags: dict[str, list[bool]] | None = None) -> SourceSequence:
+    truth: list[Region] = [box(10, 10, 9, 9)] * length
+    return SourceSequence(name, [], truth, (100, 100), tags=tags or {})
+
+
+# a box of w x h covers w + 1 by h + 1 pixels in pysot's computation, which takes x + w and y + h for corners
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (box(10, 10, 9, 9), box(10, 10, 9, 9), 1.0),
+        (box(10, 10, 9, 9), box(15, 10, 9, 9), 50 / 150),
+        (box(10, 10, 9, 9), box(40, 10, 9, 9), 0.0),
+        (box(10.4, 10.4, 9, 9), box(9.6, 9.6, 9, 9), 1.0),
+        (box(-5, 0, 9, 9), box(0, 0, 4, 9), 1.0),
+        (box(1, 1, 0.2, 0.2), box(0, 0, 9, 9), 0.0),
+        (np.array([[0, 0], [8, 0], [8, 8], [0, 8]]), np.array([[0, 0], [8, 8], [0, 8]]), 44 / 81),
+    ],
+)
+def test_overlap_of_two_regions(first: np.ndarray, second: np.ndarray, expected: float) -> None:
+    assert overlaps([first], [second], WIDE)[0] == pytest.approx(expected)
+    assert overlaps([second], [first], WIDE)[0] == pytest.approx(expected)
+
+
+def test_regions_are_cut_at_the_last_column_that_counts() -> None:
+    one, two = box(90, 0, 20, 9), box(90, 0, 9, 9)
+    assert overlaps([one], [two], (99, 99))[0] == 1.0
+    assert overlaps([one], [two], (100, 100))[0] == pytest.approx(100 / 110)
+
+
+def test_an_arrow_that_is_not_convex_is_drawn_row_by_row() -> None:
+    arrow = np.array([[0, 0], [20, 10], [0, 20], [10, 10]], dtype=float)
+    hull = np.array([[0, 0], [20, 10], [0, 20]], dtype=float)
+    value = overlaps([arrow], [hull], WIDE)[0]
+    assert 0.4 < value < 0.65  # half of the hull's area, and both outlines
+
+
+def test_special_codes_have_no_overlap_and_masks_are_refused() -> None:
+    assert np.isnan(overlaps([1, 2, 0], [box(0, 0, 5, 5)] * 3, WIDE)).all()
+    with pytest.raises(ResultError, match="knows no masks"):
+        overlaps([MaskPart((0, 0), np.ones((2, 2), np.uint8))], [box(0, 0, 5, 5)], WIDE)
+
+
+def test_figures_of_a_small_example() -> None:
+    """20 frames: perfect until a failure in frame 12, a new start in frame 17; 2 of 3 frames after burn-in count."""
+    hit = box(10, 10, 9, 9)
+    run: list[Region] = [1, *[hit] * 11, 2, 0, 0, 0, 0, 1, hit, hit]
+    tags = {"occlusion": [frame == 12 for frame in range(20)]}
+    scored = score([sequence(20, tags=tags)], {"s": [run]}, (2, 5))
+    assert scored.accuracy == 1.0
+    assert scored.lost == 1
+    assert scored.robustness == pytest.approx(5.0)
+    # fragments: frames 0..17 with 11 hits, then zeros; frames 17..19 with 2 hits, to the end
+    assert scored.curve[:4] == pytest.approx([1, 1, 1, 1])
+    assert scored.curve[19] == pytest.approx(11 / 19)
+    assert scored.eao == 1.0
+    assert scored.attributes["occlusion"].lost == 1
+    assert scored.attributes["occlusion"].frames == 1
+
+
+def test_missing_and_short_results_are_all_listed() -> None:
+    with pytest.raises(ResultError, match="a: no result; b: 1 regions instead of 3"):
+        score([sequence(3, "a"), sequence(3, "b")], {"b": [[1]]}, (1, 2))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("year", "tracker", "eao"),
+    [
+        ("VOT2018", "NanoTrack", 0.311),
+        ("VOT2018", "LightTrack", 0.418),
+        ("VOT2019", "NanoTrack", 0.247),
+        ("VOT2019", "LightTrack", 0.328),
+    ],
+)
+def test_published_figures_come_out_in_pysots_computation(
+    shared_data: Path, year: str, tracker: str, eao: float
+) -> None:
+    folder = shared_data / "oracles" / "vot"
+    truth = read_dataset(folder / f"{year}.json")
+    runs = read_runs(folder / "results" / year / tracker, "baseline", [item.name for item in truth])
+    started = time.process_time()
+    scored = score(truth, runs, INTERVALS[year])
+    assert time.process_time() - started < 2
+    assert round(scored.eao, 3) == eao
+
+
+@pytest.mark.data
+def test_the_toolkits_analysis_of_the_same_files_stands_beside_pysots(
+    shared_data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
+    folder = shared_data / "oracles" / "vot"
+    results = folder / "results" / "VOT2018" / "NanoTrack"
+    assert main(["--truth", str(folder / "VOT2018.json"), "--results", str(results), "--json"]) == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert round(printed["pysot"]["eao"], 3) == 0.311
+    assert printed["pysot"]["lost"] == 70
+    assert printed["toolkit"]["eao"] == pytest.approx(printed["pysot"]["eao"], abs=0.006)
+    assert printed["toolkit"]["accuracy"] == pytest.approx(printed["pysot"]["accuracy"], abs=0.01)

@@ -1,0 +1,256 @@
+"""Workspaces without the toolkit running: layouts, creation, checks, manifests, locks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
+
+from workspaces import SIZE, mask, picture, polygon, write_flat, write_images, write_result
+
+from samn_tracker.errors import ConfigError, DatasetError, ResultError
+from vot_workspace.__main__ import main
+from vot_workspace.check import check
+from vot_workspace.create import YEARS, create, make_anchors
+from vot_workspace.layouts import read_dataset
+from vot_workspace.manifest import claim, describe, locked
+from vot_workspace.run import make_shard, split
+from vot_workspace.trajectory import MaskPart
+from vot_workspace.workspace import Workspace
+
+READY = Path(__file__).parents[2] / "vot_workspace"
+
+
+def made(folder: Path, rules: str = "demo", lengths: dict[str, int] | None = None) -> Workspace:
+    data = write_flat(folder / "data", lengths or {"b": 40, "a": 12})
+    create(folder / "workspace", rules, read_dataset(data), tracker="opencv-mil")
+    return Workspace(folder / "workspace")
+
+
+def complete(workspace: Workspace, tracker: str = "MIL") -> list[Path]:
+    return [write_result(workspace, tracker, item) for item in workspace.expected()]
+
+
+def test_the_toolkits_layout_is_read_with_tags_anchors_and_size(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    write_images(folder / "color", 3)
+    (folder / "sequence").write_text("name=s\nfps=20\nchannels.color=color/%08d.jpg\n")
+    (folder / "groundtruth.txt").write_text("1,2,3,4\n" * 3)
+    (folder / "occlusion.tag").write_text("0\n1\n0\n")
+    (folder / "anchor.value").write_text("1\n0\n-1\n")
+    (read,) = read_dataset(tmp_path)
+    assert (read.name, len(read), read.size, read.fps) == ("s", 3, SIZE, 20)
+    assert (read.tags, read.anchors) == ({"occlusion": [False, True, False]}, [1, 0, -1])
+
+
+def test_pysots_layout_is_read_with_and_without_images(tmp_path: Path) -> None:
+    names = write_images(tmp_path / "s" / "color", 2)
+    entry = {"video_dir": "s", "img_names": [f"s/color/{name}" for name in names], "occlusion": [0, 1]}
+    index = tmp_path / "VOT2018.json"
+    index.write_text(json.dumps({"s": {**entry, "gt_rect": [polygon(0), polygon(1)]}}))
+    (read,) = read_dataset(tmp_path)
+    assert (len(read.frames), read.size, read.tags["occlusion"]) == (2, SIZE, [False, True])
+    (tmp_path / "s" / "color" / names[1]).unlink()
+    with pytest.raises(DatasetError, match="1 of 2 images are missing"):
+        read_dataset(tmp_path)
+    index.write_text(json.dumps({"other": {"img_names": [], "gt_rect": [polygon(0)], "width": 9, "height": 8}}))
+    (read,) = read_dataset(index)
+    assert (len(read.frames), len(read), read.size) == (0, 1, (9, 8))
+
+
+def test_box_and_mask_folders_are_read(tmp_path: Path) -> None:
+    write_images(tmp_path / "boxes" / "img", 11, "{}.jpg")
+    (tmp_path / "boxes" / "groundtruth_rect.txt").write_text("1\t2\t3\t4\n" * 11)
+    write_images(tmp_path / "masks" / "img", 2, "{:05d}.jpg", first=0)
+    (tmp_path / "masks" / "mask").mkdir()
+    for step in range(2):
+        cv2.imwrite(str(tmp_path / "masks" / "mask" / f"{step:05d}.png"), mask(step))
+    boxes, masks = read_dataset(tmp_path)
+    assert boxes.frames[-1].name == "11.jpg"
+    assert boxes.groundtruth[0].tolist() == [1, 2, 3, 4]  # type: ignore[union-attr]
+    part = masks.groundtruth[1]
+    assert isinstance(part, MaskPart)
+    assert np.array_equal(part.mask * 255, mask(1))
+
+
+def test_every_fault_of_a_data_folder_is_listed(tmp_path: Path) -> None:
+    write_flat(tmp_path, {"a": 2, "b": 2})
+    (tmp_path / "a" / "groundtruth.txt").write_text("1,2,3,4\n" * 5)
+    (tmp_path / "b" / "groundtruth.txt").write_text("rubbish\n")
+    with pytest.raises(DatasetError, match=r"a has 2 images and 5 ground-truth rows.*'rubbish' is not a region"):
+        read_dataset(tmp_path)
+    with pytest.raises(DatasetError, match="no sequence 'c'"):
+        read_dataset(tmp_path, ["c"])
+
+
+def test_a_workspace_has_polygons_for_reset_rules_and_masks_with_anchors_for_multistart(tmp_path: Path) -> None:
+    data = read_dataset(write_flat(tmp_path / "data", {"a": 60}))
+    create(tmp_path / "polygons", "vot2018", data)
+    create(tmp_path / "masks", "vot2020", data)
+    masks = Workspace(tmp_path / "masks").sequences["a"]
+    part = masks.groundtruth[3]
+    assert isinstance(part, MaskPart)
+    assert np.array_equal(part.mask * 255, mask(3))
+    assert [(frame, value) for frame, value in enumerate(masks.anchors) if value] == [(0, 1), (59, -1)]
+    create(tmp_path / "back", "vot2018", [masks])
+    polygons = [Workspace(tmp_path / name).sequences["a"].groundtruth for name in ("polygons", "back")]
+    assert polygons[0][3].tolist() == np.reshape(polygon(3), (4, 2)).tolist()  # type: ignore[union-attr]
+    assert sorted(polygons[1][3].tolist()) == sorted(polygons[0][3].tolist())  # type: ignore[union-attr]
+    entry = Workspace(tmp_path / "masks").tracker("SAMN")
+    assert (entry["env_samn_reply"], entry["protocol"]) == ("mask", "trax")
+    assert entry["command"] == f'"{sys.executable}" -m samn_tracker.trax_server'
+
+
+def test_absent_targets_are_refused_by_reset_rules_and_a_second_workspace_by_all(tmp_path: Path) -> None:
+    data = write_flat(tmp_path / "data", {"a": 3})
+    (data / "a" / "groundtruth.txt").write_text("1,2,3,4\nnan,nan,nan,nan\n1,2,3,4\n")
+    with pytest.raises(DatasetError, match="no target in 1 frames from frame 1 on"):
+        create(tmp_path / "w", "vot2018", read_dataset(data))
+    create(tmp_path / "w", "vot2020", read_dataset(data))
+    with pytest.raises(ConfigError, match="already a workspace"):
+        create(tmp_path / "w", "vot2020", read_dataset(data))
+
+
+def test_anchors_move_to_frames_that_show_the_target() -> None:
+    visible = [frame not in (0, 1, 50) for frame in range(101)]
+    anchors = make_anchors(visible)
+    assert [(frame, value) for frame, value in enumerate(anchors) if value] == [(2, 1), (49, 1), (100, -1)]
+    assert not any(make_anchors([False] * 10))
+
+
+@pytest.mark.parametrize("name", [*YEARS, "demo", "demo/masks"])
+def test_the_ready_workspaces_have_no_path_and_both_trackers(name: str) -> None:
+    workspace = Workspace(READY / name)
+    assert set(workspace.trackers) == {"SAMN", "MIL"}
+    for entry in workspace.trackers.values():
+        assert (entry["protocol"], entry["command"]) == ("traxpython", "samn_tracker.trax_server")
+    experiments = {experiment.name: experiment for experiment in workspace.experiments}
+    intervals = {"vot2016": (108, 371), "vot2018": (100, 356), "vot2019": (46, 291), "vot2020": (115, 755)}
+    assert experiments["baseline"].interval == intervals.get(name, (10, 30))
+    assert experiments["baseline"].kind == ("multistart" if name in ("vot2020", "demo/masks") else "supervised")
+
+
+def test_complete_results_have_no_faults(tmp_path: Path) -> None:
+    workspace = made(tmp_path)
+    complete(workspace)
+    assert check(workspace, "MIL") == []
+    assert main(["check", str(workspace.folder)]) == 0
+
+
+def test_three_equal_repetitions_are_complete_and_two_different_ones_are_not(tmp_path: Path) -> None:
+    workspace = made(tmp_path, "vot2016", {"a": 5})
+    items = [item for item in workspace.expected() if item.experiment.name == "baseline"]
+    assert len(items) == 15
+    (other,) = [write_result(workspace, "T", item) for item in workspace.expected() if item not in items]
+    assert other.parent.parent.name == "unsupervised"
+    for item in items[:3]:
+        write_result(workspace, "T", item)
+    assert check(workspace, "T") == []
+    write_result(workspace, "T", items[2], [1, *[np.array([9.0, 10, 16, 16])] * 4])
+    assert [fault.text for fault in check(workspace, "T")] == ["missing"] * 12
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:50]), "is cut off"),
+        (lambda path: path.with_name(f"{path.stem}_time.value").unlink(), "no file .*_time.value"),
+        (lambda path: path.with_name(f"{path.stem}_confidence.value").unlink(), "no file .*_confidence.value"),
+        (lambda path: path.with_name(f"{path.stem}_time.value").write_text("0.1\n"), "1 rows of time instead of 40"),
+        (lambda path: path.with_name(f"{path.stem}_time.value").write_text("-1\n" * 40), "time of frame 0 is -1.0"),
+        (
+            lambda path: path.with_name(f"{path.stem}_confidence.value").write_text("nan\n" * 40),
+            "confidence of frame 1",
+        ),
+        (lambda path: path.unlink(), "missing"),
+    ],
+)
+def test_a_damaged_result_is_named_and_what_to_delete(tmp_path: Path, damage, text: str) -> None:  # type: ignore[no-untyped-def]
+    workspace = made(tmp_path)
+    path = complete(workspace)[0]
+    damage(path)
+    (fault,) = check(workspace, "MIL")
+    assert (fault.experiment, fault.sequence, fault.stem) == ("baseline", "b", "b_001")
+    assert re.search(text, fault.text)
+    assert (path in fault.files) == path.exists()
+    assert main(["check", str(workspace.folder), "MIL"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("experiment", "codes", "text"),
+    [
+        ("baseline", {0: 2}, "does not begin with an initialisation"),
+        ("baseline", {5: 0}, "frame 5 has the code 0 while tracking"),
+        ("baseline", {5: 2}, "frame 6 has an answer between a failure and the next initialisation"),
+        ("baseline", {5: 2, 6: 0, 7: 1}, None),
+        ("unsupervised", {5: 2}, "frame 5 has the code 2 instead of a region"),
+    ],
+)
+def test_codes_must_tell_a_possible_story(
+    tmp_path: Path, experiment: str, codes: dict[int, int], text: str | None
+) -> None:
+    workspace = made(tmp_path, lengths={"a": 10})
+    complete(workspace)
+    (item,) = [item for item in workspace.expected() if item.experiment.name == experiment]
+    regions = [1, *[np.array([8.0, 10, 16, 16])] * 9]
+    write_result(workspace, "MIL", item, [codes.get(frame, region) for frame, region in enumerate(regions)])  # type: ignore[call-overload]
+    assert [fault.text for fault in check(workspace, "MIL")] == ([text] if text else [])
+
+
+def test_a_result_of_a_wrong_length_is_named(tmp_path: Path) -> None:
+    workspace = made(tmp_path, lengths={"a": 10})
+    complete(workspace)
+    write_result(workspace, "MIL", next(workspace.expected()), [1, np.array([8.0, 10, 16, 16])])
+    assert [fault.text for fault in check(workspace, "MIL")] == ["2 regions instead of 10"]
+
+
+def test_results_of_another_configuration_are_refused(tmp_path: Path) -> None:
+    workspace = made(tmp_path)
+    results = workspace.results("MIL")
+    claim(results, describe(workspace, "MIL"))
+    claim(results, describe(workspace, "MIL"))
+    ini = workspace.folder / "trackers.ini"
+    ini.write_text(ini.read_text().replace("env_SAMN_REPLY = polygon", "env_SAMN_REPLY = rectangle"))
+    with pytest.raises(ResultError, match="reply: was polygon, is rectangle"):
+        claim(results, describe(Workspace(workspace.folder), "MIL"))
+
+
+def test_results_without_a_manifest_are_adopted_only_when_told(tmp_path: Path) -> None:
+    workspace = made(tmp_path)
+    complete(workspace)
+    with pytest.raises(ResultError, match="does not say how it was made"):
+        claim(workspace.results("MIL"), describe(workspace, "MIL"))
+    claim(workspace.results("MIL"), describe(workspace, "MIL"), adopt=True)
+    claim(workspace.results("MIL"), describe(workspace, "MIL"))
+
+
+def test_a_second_run_in_a_workspace_is_refused_until_the_first_and_its_children_end(tmp_path: Path) -> None:
+    with locked(tmp_path) as descriptor:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(descriptor,))
+        with pytest.raises(ResultError, match=f"in use by another run .process {os.getpid()}"), locked(tmp_path):
+            pass
+    with pytest.raises(ResultError, match="or a toolkit or tracker that it left behind"), locked(tmp_path):
+        pass
+    child.communicate(b"\n")
+    with locked(tmp_path):
+        pass
+
+
+def test_shards_share_one_results_folder_and_split_the_frames_evenly(tmp_path: Path) -> None:
+    workspace = made(tmp_path, lengths={"a": 10, "b": 30, "c": 20})
+    parts = split(workspace, 2)
+    assert parts == [["b"], ["c", "a"]]
+    shard = Workspace(make_shard(workspace, tmp_path / "shard", parts[1]))
+    write_result(shard, "MIL", next(shard.expected()))
+    assert (workspace.results("MIL") / "baseline" / "c" / "c_001.bin").is_file()
+    assert shard.experiments == workspace.experiments
+    assert cv2.imread(str(shard.sequences["c"].frames[4])).shape == picture(4).shape
