@@ -7,13 +7,18 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("vot", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
+if find_spec("vot") is None:
+    pytest.skip("the VOT toolkit is not installed (pip install samn-tracker[vot])", allow_module_level=True)
 
 from workspaces import write_flat
+
+from vot_workspace.__main__ import main
+from vot_workspace.score import pysot_scores, read_truth
 
 FOLDER = Path(__file__).parent
 
