@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,8 +16,8 @@ KEY_ENERGY = 8.0
 """Mean |k|² / √key_channels of the initial keys: about how much the attention logits of unlike places then differ."""
 
 
-def build_network(config: TrainConfig, patches: Tensor) -> Network:
-    """A network as `config.start` says; `patches` (B, 3, S, S) in 0..1 show what keys will see.
+def build_network(config: TrainConfig, patches: Callable[[], Tensor]) -> Network:
+    """A network as `config.start` says; `patches` makes examples (B, 3, S, S) in 0..1 of what keys will see.
 
     Raises:
         WeightsError: the start's file is missing or does not fit.
@@ -28,7 +30,7 @@ def build_network(config: TrainConfig, patches: Tensor) -> Network:
     elif config.start.trunk:
         initialise_trunks(network, config.start.trunk)
         initialise_masks(network)
-        initialise_keys(network, patches)
+        initialise_keys(network, patches())
     return network
 
 

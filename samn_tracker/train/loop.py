@@ -72,10 +72,10 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         if config.run.threads:
             torch.set_num_threads(config.run.threads)
-        self._maker = make_samples(config)
+        self.samples = make_samples(config)
         validation = config.validation
         self._validation = open_validation(validation, Path(config.data_root)) if validation.every else None
-        self.network = build_network(config, example_patches(self._maker)).to(processes.device)
+        self.network = build_network(config, lambda: example_patches(self.samples)).to(processes.device)
         if config.run.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         freeze(self.network, config.optimiser.frozen)
@@ -86,7 +86,7 @@ class Trainer:
         self._step = processes.wrap(TrainingStep(self.network, config.run, config.loss, dynamic))
         if processes.leads:
             self._log = RunLog(folder, config.run.tensorboard)
-            record_origin(folder, config, self._maker.sources, command)
+            record_origin(folder, config, self.samples.sources, command)
 
     def train(self) -> None:
         """Train to the end of the run.
@@ -96,7 +96,7 @@ class Trainer:
             DatasetError: a data file is broken.
         """
         run, progress = self.config.run, self.progress
-        loader = iter(make_loader(self._maker, run, progress.iteration, self._processes.rank, self._processes.world))
+        loader = iter(make_loader(self.samples, run, progress.iteration, self._processes.rank, self._processes.world))
         meter = Meter()
         while progress.iteration < run.iterations:
             begun = time.perf_counter()

@@ -236,4 +236,5 @@ def _target_share(mask: NDArray[np.uint8] | None, matrix: scene.Matrix, size: in
     """How much of each patch pixel belongs to a target that is part of the ground (size, size); 0 without a mask."""
     if mask is None:
         return np.zeros((size, size), np.float32)
-    return scene.warp(mask * 255, matrix, size, cv2.BORDER_CONSTANT).astype(np.float32) / 255
+    drawn = scene.warp(mask * 255, matrix, size, cv2.BORDER_CONSTANT)
+    return np.divide(drawn, 255, dtype=np.float32)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -86,7 +87,7 @@ def read_pack(path: str | Path) -> dict[str, PackedSource]:
     try:
         with np.load(path, allow_pickle=False) as file:
             data, offsets, index = file["data"], file["offsets"], json.loads(file["index"].tobytes())
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise DatasetError(f"{path} is not a packed data file ({error}); make it again") from None
     if index["format"] != FORMAT:
         raise DatasetError(f"{path} has format {index['format']}, this version reads {FORMAT}; make it again")

@@ -1,0 +1,124 @@
+"""The training pass and the tracker are one and the same computation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from samn_tracker.config import SAMN_LITE, SAMN_R50, DynamicConfig, TrackerConfig
+from samn_tracker.engine import Engine
+from samn_tracker.geometry import Window
+from samn_tracker.model.network import Network, target_probability
+from samn_tracker.start import first_mask_crop
+from samn_tracker.tracker import Tracker
+from samn_tracker.train.forward import Batch, recall, segment
+
+SIZE = 128
+
+
+def scene(seed: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """Three images (128, 128, 3) and the first mask: a square of 32 pixels in the middle, so that the tracker's window
+    is the image itself."""
+    rng = np.random.default_rng(seed)
+    images = [cv2.resize(rng.integers(0, 255, (16, 16, 3), np.uint8), (SIZE, SIZE)) for _ in range(3)]
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[48:80, 48:80] = 1
+    return images, mask
+
+
+def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
+    """A tracker that neither moves nor rescales its window, and takes every pixel for the target."""
+    return base.with_overrides(
+        {
+            "segmentation.patch_size": SIZE,
+            "segmentation.follow": "peak",
+            "segmentation.scale_jump": 0.0,
+            "segmentation.threshold_mask_start": 0.0,
+            "spatial.enabled": False,
+            "dynamic.weighting": weighting,
+            "runtime.precision": "float32",
+        }
+    )
+
+
+def batch_of(images: list[NDArray[np.uint8]], first: NDArray[np.uint8], box_start: bool) -> Batch:
+    frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[None].float() / 255
+    given = torch.from_numpy(first)[None, None].float()
+    return Batch(frames, torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8), given, torch.tensor([box_start]))
+
+
+def trained(base: TrackerConfig) -> Network:
+    """A network with random weights, its answer stretched so that masks are not flat."""
+    torch.manual_seed(4)
+    network = Network(base.model).eval()
+    with torch.no_grad():
+        for parameter in list(network.decoder.parameters())[-2:]:
+            parameter.mul_(20)
+    return network
+
+
+@pytest.mark.parametrize("weighting", ["none", "emd"])
+@pytest.mark.parametrize("variant", ["lite", "r50"])
+def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str) -> None:
+    base = SAMN_LITE if variant == "lite" else replace(SAMN_R50, model=replace(SAMN_R50.model, trunk="resnet18"))
+    network, config = trained(base), settings(base, weighting)
+    images, mask = scene(0)
+    tracker = Tracker(Engine(network, "cpu", config.runtime), config)
+    tracker.initialize(images[0], mask)
+    shown = []
+    for image in images[1:]:
+        assert tracker.track(image).found
+        assert tracker.state is not None and tracker.state.trace is not None
+        shown.append(tracker.state.trace.probability_crop)
+    with torch.no_grad():
+        dynamic = DynamicConfig(weighting="emd") if weighting == "emd" else None
+        logits = segment(network, batch_of(images, mask, False), dynamic)
+    for expected, answer in zip(shown, logits, strict=True):
+        assert expected.std() > 1e-3
+        np.testing.assert_allclose(target_probability(answer)[0, 0].numpy(), expected, atol=2e-4)
+
+
+def test_training_and_tracker_start_alike_from_a_box() -> None:
+    network = trained(SAMN_LITE)
+    config = settings(SAMN_LITE, "none").with_overrides(
+        {"segmentation.box_start_minimum_fill": 0.0, "segmentation.threshold_box_start": 0.0}
+    )
+    images, box = scene(1)
+    engine, window = Engine(network, "cpu", config.runtime), Window((64, 64), SIZE, SIZE)
+    given = np.array([48.0, 48.0, 32.0, 32.0])
+    started = first_mask_crop(engine, config, engine.encode(images[0][None]), window, given, (SIZE, SIZE))
+    with torch.no_grad():
+        logits = segment(network, batch_of([images[0], images[0], images[2]], box, True))
+    predicted = target_probability(logits[0])[0, 0].numpy()
+    inside = started > 0
+    assert 32 * 32 <= inside.sum() <= 42 * 42
+    np.testing.assert_allclose(predicted[inside], started[inside], atol=2e-4)
+
+
+def test_a_box_start_remembers_the_predicted_mask_instead_of_the_box() -> None:
+    network = trained(SAMN_LITE)
+    images, box = scene(2)
+    images[1] = images[0]
+    batch = batch_of(images, box, True)
+    allowed = torch.from_numpy(cv2.dilate(box, np.ones((11, 11), np.uint8)))[None, None]
+    with torch.no_grad():
+        second, third = segment(network, batch)
+        pseudo = target_probability(second) * allowed
+        start, now = (network.encode_query(batch.frames[:, frame]) for frame in (0, 2))
+        memory = network.encode_memory(batch.frames[:, 0], pseudo, start)
+        expected = recall(network, now, [memory], None)
+    torch.testing.assert_close(third, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_reach_every_learning_part() -> None:
+    torch.manual_seed(0)
+    network = Network(SAMN_LITE.model)
+    images, mask = scene(3)
+    sum(answer.square().mean() for answer in segment(network, batch_of(images, mask, False))).backward()
+    without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    assert without == []
