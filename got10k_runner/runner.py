@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from samn_tracker.benchmark.benchmark import BoxBenchmark
 from samn_tracker.benchmark.commands import run_command
 from samn_tracker.benchmark.layout import first_existing, raise_all, read_results
-from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults, read_text
 from samn_tracker.benchmark.metrics import got10k as metrics
 from samn_tracker.benchmark.metrics.curves import mean_speed
 from samn_tracker.benchmark.scores import ScoreTable
@@ -151,7 +151,10 @@ def _is_repetition(name: str, known: dict[str, Sequence] | dict[str, None]) -> b
 
 
 def _time_faults(source: ResultSource, name: str, rows: int | None) -> list[Fault]:
-    lines = source.read(name).decode("ascii", errors="replace").splitlines()
+    text = read_text(source, name)
+    if isinstance(text, Fault):
+        return [text]
+    lines = text.splitlines()
     found = [] if rows in (None, len(lines)) else [Fault(name, 0, f"{len(lines)} rows instead of {rows}, one a frame")]
     bad = [number for number, line in enumerate(lines, 1) if not all(map(_TIME.fullmatch, line.split(",")))]
     return found + [Fault(name, number, f"not seconds with 8 decimals: {lines[number - 1][:60]}") for number in bad]

@@ -65,7 +65,7 @@ def strict_faults(text: str, decimals: int, rows: int | None, first: Sequence[fl
         fault = _row_fault(line, decimals)
         if fault:
             faults.append((number, fault))
-    if first is not None and lines and not (faults and faults[0][0] == 1):
+    if first is not None and lines and not any(line == 1 for line, _ in faults):
         expected = [round(value, decimals) for value in first]
         actual = [_number(value) for value in lines[0].split(",")]
         if not np.allclose(actual, expected, rtol=0, atol=1.01 * 10.0**-decimals):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +18,7 @@ from samn_tracker.benchmark.label_png import Labels, decode_labels, open_png, pa
 from samn_tracker.errors import ImageError, ResultError
 
 LARGEST_FILE = 64 << 20
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _FEW = 20
 
 
@@ -73,7 +77,7 @@ class ZipSource(ResultSource):
     def __init__(self, path: Path) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
             raise ResultError(f"{path} is not a readable zip archive: {error}") from None
         self._entries = self._zip.infolist()
 
@@ -93,15 +97,15 @@ class ZipSource(ResultSource):
             )
         try:
             return self._zip.read(entry)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
+        except (*_DAMAGE, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
             raise ResultError(f"{name} is damaged in the archive: {error}") from None
 
     def faults(self) -> list[Fault]:
         found = []
         names = [entry.filename for entry in self._entries]
-        for name in sorted(set(names)):
-            if names.count(name) > 1:
-                found.append(Fault(name, 0, f"is in the archive {names.count(name)} times"))
+        for name, times in sorted(Counter(names).items()):
+            if times > 1:
+                found.append(Fault(name, 0, f"is in the archive {times} times"))
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
                 found.append(Fault(name, 0, "is a path that leaves the archive"))
         return found
@@ -140,13 +144,20 @@ def box_faults(
     source: ResultSource, name: str, decimals: int, rows: int | None, first: Sequence[float] | None
 ) -> list[Fault]:
     """Faults of one text file of boxes; see `strict_faults`."""
-    try:
-        text = source.read(name).decode("ascii")
-    except ResultError as error:
-        return [Fault(name, 0, str(error))]
-    except UnicodeDecodeError:
-        return [Fault(name, 0, "is not plain text")]
+    text = read_text(source, name)
+    if isinstance(text, Fault):
+        return [text]
     return [Fault(name, line, message) for line, message in strict_faults(text, decimals, rows, first)]
+
+
+def read_text(source: ResultSource, name: str) -> str | Fault:
+    """A file's ASCII text, or the fault that keeps it from being read."""
+    try:
+        return source.read(name).decode("ascii")
+    except ResultError as error:
+        return Fault(name, 0, str(error))
+    except UnicodeDecodeError:
+        return Fault(name, 0, "is not plain text")
 
 
 def png_faults(source: ResultSource, name: str, shape: tuple[int, int], ids: Iterable[int]) -> list[Fault]:

@@ -18,7 +18,7 @@ import platform
 import shutil
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from samn_tracker.benchmark import files
@@ -26,6 +26,12 @@ from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.errors import ResultError
 
 FORMAT = "samn-run-1"
+_MANIFEST = {
+    **dict.fromkeys(("benchmark", "split", "configuration", "created", "started"), str),
+    **dict.fromkeys(("identity", "sequences"), dict),
+}
+_RECORD = {"sequence": str, "configuration": str, "input": str, "frames": int, "seconds": (int, float), "files": dict}
+_FILE = {"bytes": int, "sha256": str}
 TIMING = "seconds of initialize() and track() alone; reading and decoding of images is excluded"
 
 
@@ -47,7 +53,7 @@ class RunFolder:
         if not path.is_file():
             return None
         manifest = _read_json(path)
-        if manifest is None or manifest.get("format") != FORMAT:
+        if manifest is None or manifest.get("format") != FORMAT or not _has(manifest, _MANIFEST):
             raise ResultError(f"{path} is damaged or not of format {FORMAT}; remove it to run everything again")
         return manifest
 
@@ -86,7 +92,7 @@ class RunFolder:
 
     def reason_to_run(self, sequence: Sequence, configuration: str) -> str | None:
         """Why the sequence has to be run, or None if its recorded result is complete and of this configuration."""
-        record = _read_json(self._record_path(sequence.name))
+        record = _read_record(self._record_path(sequence.name))
         if record is None:
             return "missing"
         if record.get("configuration") != configuration:
@@ -97,8 +103,8 @@ class RunFolder:
 
     def damage(self, name: str) -> str | None:
         """What is wrong with the recorded files of a sequence, or None."""
-        record = _read_json(self._record_path(name))
-        if record is None or not isinstance(record.get("files"), dict):
+        record = _read_record(self._record_path(name))
+        if record is None:
             return "missing"
         for place, facts in record["files"].items():
             path = self.root / place
@@ -142,16 +148,15 @@ class RunFolder:
     def records(self) -> dict[str, dict[str, Any]]:
         """The readable records by sequence name."""
         paths = sorted((self.root / "records").glob("*.json"))
-        return {record["sequence"]: record for path in paths if (record := _read_json(path))}
+        return {record["sequence"]: record for path in paths if (record := _read_record(path))}
 
     def _forget(self, name: str) -> None:
         """Remove the record first and its files after it, so that a crash in between leaves nothing that counts."""
         path = self._record_path(name)
-        record = _read_json(path)
+        record = _read_record(path)
         path.unlink(missing_ok=True)
-        if record:
-            for place in record.get("files", {}):
-                (self.root / place).unlink(missing_ok=True)
+        for place in record["files"] if record else ():
+            (self.root / place).unlink(missing_ok=True)
 
     def _record_path(self, name: str) -> Path:
         return self.root / "records" / f"{name}.json"
@@ -187,9 +192,29 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """The record in a file, or None if it is missing, damaged, or names files outside of the run's folder."""
+    record = _read_json(path)
+    if record is None or not _has(record, _RECORD):
+        return None
+    for place, facts in record["files"].items():
+        if not _is_inside(place) or not isinstance(facts, dict) or not _has(facts, _FILE):
+            return None
+    return record
+
+
+def _has(content: Mapping[str, Any], kinds: Mapping[str, Any]) -> bool:
+    return all(isinstance(content.get(key), kind) for key, kind in kinds.items())
+
+
+def _is_inside(place: str) -> bool:
+    path = PurePosixPath(place)
+    return place.isprintable() and len(place) < 1024 and not path.is_absolute() and ".." not in path.parts
 
 
 def _now() -> str:

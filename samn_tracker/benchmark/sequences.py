@@ -82,7 +82,8 @@ def read_names(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise DatasetError(f"no list of sequences {path}; check --data and --split")
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise DatasetError(f"{path} names no sequence")
     strange = sorted({name for name in names if names.count(name) > 1 or "/" in name or "\\" in name or name == ".."})

@@ -71,7 +71,7 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
 
     Keys: `tracker` (the specification, weights paths reduced to the file's name), `weights_sha256` (None without
     weights), `code_sha256` (of this project's tracker or the factory's module; None for OpenCV), `config`, `overrides`,
-    `packages` (name to version) and `device` ("cpu" or "cuda...", resolved).
+    `packages` (name to version) and `device` ("cpu" or "cuda...", resolved; or that the factory takes none).
 
     Raises:
         As `create_tracker`.
@@ -90,10 +90,11 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
     if spec in OPENCV_TRACKERS:
         _refuse_overrides(spec, overrides)
         return identity
-    identity["device"] = _resolved_device(device)
     if is_own(spec):
-        return identity | _own_identity(spec, overrides)
-    return identity | {"code_sha256": _source_hash(load_factory(spec))}
+        return identity | _own_identity(spec, overrides) | {"device": _resolved_device(device)}
+    factory = load_factory(spec)
+    chosen = _resolved_device(device) if "device" in _parameters(factory) else "the tracker's own choice"
+    return identity | {"code_sha256": _source_hash(factory), "device": chosen}
 
 
 def load_factory(spec: str) -> Callable[..., Any]:
