@@ -78,6 +78,7 @@ class Trainer:
         self.network = build_network(config, lambda: example_patches(self.samples)).to(processes.device)
         if config.run.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.train()
         freeze(self.network, config.optimiser.frozen)
         self._optimiser = make_optimiser(self.network, config.optimiser)
         self._average = MovingAverage(self.network, config.optimiser.ema)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.model.weights import read_info
 from samn_tracker.train.config import TrainConfig, save_config
 from samn_tracker.train.sources import Source
 
@@ -75,14 +76,17 @@ def _tensorboard(folder: Path) -> Any:
 
 
 def record_origin(folder: Path, config: TrainConfig, sources: Sequence[Source], command: Sequence[str]) -> None:
-    """Write the whole configuration and what a model card needs: data and counts, machine, versions, command."""
+    """Write the whole configuration and what a model card needs: data and counts, machine, versions, command, and
+    the same of the weights that the run starts from."""
     save_config(config, folder / CONFIG)
-    facts = {
+    facts: dict[str, Any] = {
         "command": f"samn train {shlex.join(command)}",
         "data": {one.name: {"images": len(one), "clips": len(one.clips)} for one in sources},
         "machine": f"{platform.machine()}, {_processor()}",
         "torch": torch.__version__,
     }
+    if config.start.weights:
+        facts["started_from"] = read_info(config.start.weights).provenance
     (folder / PROVENANCE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

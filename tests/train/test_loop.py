@@ -22,6 +22,7 @@ from samn_tracker.train.__main__ import main
 from samn_tracker.train.checkpoint import FILE
 from samn_tracker.train.config import load_config
 from samn_tracker.train.distributed import Processes
+from samn_tracker.train.export import export
 from samn_tracker.train.loader import make_loader
 from samn_tracker.train.loop import Trainer
 from samn_tracker.train.runlog import Meter
@@ -118,6 +119,33 @@ def test_accumulation_gives_the_gradient_of_the_larger_batch(small_config: MakeC
     config, common = small_config(""), ("run.iterations=1", "run.final_share=0")
     whole = gradients(config, tmp_path / "one", *common, "run.batch=4")
     assert_close(whole, gradients(config, tmp_path / "two", *common, "run.batch=2", "run.accumulate=2"))
+
+
+def test_the_published_network_trains_with_frozen_statistics(small_config: MakeConfig, tmp_path: Path) -> None:
+    words = ["variant=samn-r50", "run.iterations=1", "run.dynamic=true", "run.batch=1", "optimiser.frozen=nothing"]
+    config = load_config(small_config(""), words)
+    trainer = Trainer(config, tmp_path / "run", Processes(0, 1, torch.device("cpu")))
+    statistics = {key: value.clone() for key, value in trainer.network.named_buffers()}
+    before = {key: value.detach().clone() for key, value in trainer.network.named_parameters()}
+    trainer.train()
+    assert any("running_mean" in key for key in statistics)
+    assert all(torch.equal(value, statistics[key]) for key, value in trainer.network.named_buffers())
+    still = [key for key, value in trainer.network.named_parameters() if torch.equal(value, before[key])]
+    assert still == []
+
+
+def test_a_second_stage_starts_from_the_first_ones_weights(small_config: MakeConfig, tmp_path: Path) -> None:
+    first, weights = tmp_path / "first", tmp_path / "first.safetensors"
+    assert main([str(small_config("")), "--run", str(first)]) == 0
+    assert main(["export", str(first), str(weights)]) == 0
+    config = load_config(small_config(""), [f"start.weights={weights}", "run.seed=5"])
+    second = Trainer(config, tmp_path / "second", Processes(0, 1, torch.device("cpu")))
+    expected = load_weights(weights)[0].state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in second.network.state_dict().items())
+    second.train()
+    export(tmp_path / "second", tmp_path / "second.safetensors")
+    origin = read_info(tmp_path / "second.safetensors").provenance["started_from"]
+    assert origin == read_info(weights).provenance
 
 
 def test_frozen_parts_do_not_move(small_config: MakeConfig, tmp_path: Path) -> None:
