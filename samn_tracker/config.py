@@ -184,6 +184,9 @@ class SegmentationConfig:
             if that lies further than this many target sizes from the patch's middle.
         follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
             "mask"'s box, or the spatial memory's own "peak".
+        decode_reach: only this many target sizes around the located centre are decoded at the finest stride, to the
+            same numbers as in a whole patch; the whole patch is where the mask reaches the border of that region or
+            nothing is found in it. 0 always decodes the whole patch.
     """
 
     patch_size: int = 384
@@ -205,6 +208,7 @@ class SegmentationConfig:
     box_start_minimum_fill: float = 0.2
     recrop_distance: float = 0.75
     follow: Literal["mask", "peak"] = "mask"
+    decode_reach: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -336,7 +340,7 @@ def load_toml(path: str | Path, default: Any = None) -> Any:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no configuration file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     return merge(TrackerConfig() if default is None else default, values)
 

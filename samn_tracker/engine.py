@@ -10,17 +10,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from samn_tracker.config import RuntimeConfig
 from samn_tracker.errors import ConfigError
-from samn_tracker.model.encoders import MemoryFeatures, QueryFeatures
+from samn_tracker.model.decoder import Region
+from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, QueryFeatures
 from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.network import Network, location_map, target_probability
 
 
 class Encoded(NamedTuple):
-    """Patches (B, 3, S, S) in 0..1 on the device, and what the query encoder says of them."""
+    """Normalised patches (B, 3, S, S) on the device, and what the query encoder says of them."""
 
     patches: Tensor
     query: QueryFeatures
@@ -48,14 +49,14 @@ class Engine:
         folded = fold_batch_norm(network.eval())
         own = Network(folded.config).eval()
         own.load_state_dict(folded.state_dict())
+        _drop_normalisation(own)
         own = own.to(device=self.device, dtype=self.dtype)
         self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
     def encode(self, patches: NDArray[np.uint8]) -> Encoded:
         """Query features of patches (B, S, S, 3) uint8 RGB, S a multiple of 16."""
-        pixels = torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2)
-        tensor = pixels.to(torch.float32).div_(255).to(self.dtype)
+        tensor = _normalised(torch.from_numpy(patches).to(self.device), self.dtype)
         return Encoded(tensor, self.network.encode_query(tensor))
 
     @torch.inference_mode()
@@ -69,17 +70,46 @@ class Engine:
 
     @torch.inference_mode()
     def segment(
-        self, retrieved: Tensor, encoded: Encoded, centre_crop: NDArray[np.float64] | None = None
+        self,
+        retrieved: Tensor,
+        encoded: Encoded,
+        centre_crop: NDArray[np.float64] | None = None,
+        region: Region | None = None,
     ) -> NDArray[np.float32]:
         """Probability (O, S, S) of each object from its retrieved value (O, Cv, S/16, S/16).
 
         `centre_crop` (2,) is the point, xy in patch pixels, around which the location map is drawn; default the middle.
+        With `region`, only that part is decoded, and the probability is 0 elsewhere.
         """
         height, width = retrieved.shape[-2:]
         centre = (width / 2, height / 2) if centre_crop is None else (centre_crop[0] / 16, centre_crop[1] / 16)
         location = location_map(self.model_config, (height, width), centre, retrieved)
-        logits = self.network.decode(retrieved, encoded.query, location)
-        return target_probability(logits)[:, 0].cpu().numpy()
+        logits = self.network.decode(retrieved, encoded.query, location, region)
+        decoded = target_probability(logits)[:, 0].cpu().numpy()
+        if region is None:
+            return decoded
+        probability = np.zeros((len(decoded), 16 * height, 16 * width), dtype=np.float32)
+        probability[(slice(None), *region.slices(16))] = decoded
+        return probability
+
+
+def _drop_normalisation(network: Network) -> None:
+    """The engine hands normalised patches to its own network."""
+    network.query_encoder.normalise = nn.Identity()
+    if isinstance(network.memory_encoder.body, ImageMemoryEncoder):
+        network.memory_encoder.body.normalise = nn.Identity()
+
+
+def _normalised(patches: Tensor, dtype: torch.dtype) -> Tensor:
+    """Patches (B, S, S, 3) uint8 as (B, 3, S, S), channels last, of ImageNet's mean and standard deviation.
+
+    Whole rows at a time: three channels alone are too short a vector.
+    """
+    batch, height, width, channels = patches.shape
+    mean, std = (255 * torch.tensor(values, device=patches.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    rows = patches.reshape(batch, height, width * channels).float()
+    rows = rows.sub_(mean.repeat(width)).div_(std.repeat(width))
+    return rows.to(dtype).view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 def resolve_device(device: str) -> torch.device:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import TrackerConfig
+from samn_tracker.decoded_region import holds_target, region_around
 from samn_tracker.engine import Encoded, Engine
 from samn_tracker.errors import ImageError, TrackerStateError
 from samn_tracker.geometry import Window
@@ -153,12 +154,13 @@ class Tracker:
         state.frame_index += 1
         search = self._search(state, image)
         view = self._view(state, image, search)
-        retrieved = state.bank.read(view.encoded.query.key)
-        probability = self.engine.segment(retrieved, view.encoded, view.middle_crop)[0]
+        probability = self._segment(state, view)
         state.trace = Trace(view.window, search, probability, state.bank.frame_indices, _weights(state.bank))
 
         uncertainty = search.localisation.uncertainty if search else 0.0
-        target_crop = largest_component((probability > state.threshold), self.config.segmentation.minimum_pixels)
+        target_crop = largest_component(
+            (probability > state.threshold).view(np.uint8), self.config.segmentation.minimum_pixels
+        )
         mask = (view.window.paste(probability, state.shape) > state.threshold).astype(np.uint8)
         target = largest_component(mask)
         if uncertainty >= self.config.spatial.output_uncertainty or not target_crop.any() or not target.any():
@@ -215,6 +217,18 @@ class Tracker:
     def _segmentation_window(self, centre: NDArray[np.float64], size: NDArray[np.float64]) -> Window:
         config = self.config.segmentation
         return _window(centre, size, config.search_factor, config.patch_size)
+
+    def _segment(self, state: TrackState, view: View) -> NDArray[np.float32]:
+        """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
+        retrieved = state.bank.read(view.encoded.query.key)
+        reach = self.config.segmentation.decode_reach
+        if reach > 0:
+            cells = (retrieved.shape[-2], retrieved.shape[-1])
+            region = region_around(view.middle_crop, reach * state.size / view.window.scale, cells)
+            probability = self.engine.segment(retrieved, view.encoded, view.middle_crop, region)[0]
+            if holds_target(probability > state.threshold, region):
+                return probability
+        return self.engine.segment(retrieved, view.encoded, view.middle_crop)[0]
 
     # --- learning from a frame -----------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class QueryEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.normalise = Normalise()
+        self.normalise: nn.Module = Normalise()
         self.trunk = Trunk(config.trunk, config.batch_norm)
         self.head = KeyValueHead(TRUNKS[config.trunk].f16, config.key_channels, config.value_channels)
 
@@ -83,7 +83,7 @@ class ImageMemoryEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.normalise = Normalise()
+        self.normalise: nn.Module = Normalise()
         self.trunk = Trunk(config.trunk, config.batch_norm)
         self.foreground = convolution(1, 64, 7, 2, batch_norm=True)
         self.background = convolution(1, 64, 7, 2, batch_norm=True)

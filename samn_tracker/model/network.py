@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from samn_tracker.config import ModelConfig
-from samn_tracker.model.decoder import Decoder
+from samn_tracker.model.decoder import Decoder, Region
 from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures
 
 
@@ -35,16 +35,18 @@ class Network(nn.Module):
         """
         return self.memory_encoder(patch, mask, query)
 
-    def decode(self, retrieved: Tensor, query: QueryFeatures, location: Tensor | None) -> Tensor:
+    def decode(
+        self, retrieved: Tensor, query: QueryFeatures, location: Tensor | None, region: Region | None = None
+    ) -> Tensor:
         """Logits (B, 2, S, S) from the value retrieved for each object and the query features (eq. 5).
 
         `retrieved` is (B, value_channels, h, w); `query` may have batch 1 and is then shared by all objects;
-        `location` is a map from `location_map`.
+        `location` is a map from `location_map`; with `region`, the logits are those of its pixels only.
         """
         objects = retrieved.shape[0]
         query_value = query.value.expand(objects, -1, -1, -1)
         read_out = torch.cat([retrieved, query_value], dim=1)
-        return self.decoder(read_out, query.f8, query.f4, location)
+        return self.decoder(read_out, query.f8, query.f4, location, region)
 
 
 def location_map(
@@ -73,8 +75,8 @@ def location_map(
 
 
 def target_probability(logits: Tensor) -> Tensor:
-    """(B, 1, S, S) probability of the target from logits (B, 2, S, S), in float32."""
-    return torch.softmax(logits.float(), dim=1)[:, 1:2]
+    """(B, 1, S, S) probability of the target from logits (B, 2, S, S), in float32: their softmax."""
+    return torch.sigmoid(logits[:, 1:].float() - logits[:, :1].float())
 
 
 def aggregate(probability: Tensor) -> Tensor:

@@ -1,0 +1,38 @@
+"""Which part of a patch is decoded at the finest stride, and whether the target is all inside it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.model.decoder import Region
+
+_CELL = 16
+
+
+def region_around(centre_crop: NDArray[np.float64], size_crop: NDArray[np.float64], cells: tuple[int, int]) -> Region:
+    """The cells of a (h, w) map that a box of `size_crop` (w, h) around `centre_crop` (x, y), in patch pixels, touches.
+
+    At least one cell, the nearest, where the box lies outside.
+    """
+    limit = np.array(cells[::-1])
+    low = np.clip(np.floor((centre_crop - size_crop / 2) / _CELL), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil((centre_crop + size_crop / 2) / _CELL), low + 1, limit).astype(int)
+    return Region(int(low[1]), int(low[0]), int(high[1]), int(high[0]))
+
+
+def holds_target(mask: NDArray[np.bool_], region: Region) -> bool:
+    """Whether the (S, S) mask, found in `region`, is something and stays clear of the region's border.
+
+    The border of the patch itself does not count: beyond it nothing can be decoded.
+    """
+    rows, columns = region.slices(_CELL)
+    found = mask[rows, columns]
+    height, width = mask.shape
+    cut = (
+        (region.top > 0 and found[0].any())
+        or (region.left > 0 and found[:, 0].any())
+        or (rows.stop < height and found[-1].any())
+        or (columns.stop < width and found[:, -1].any())
+    )
+    return bool(found.any() and not cut)
