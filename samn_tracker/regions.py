@@ -215,10 +215,14 @@ def rle_decode(runs: ArrayLike, shape: tuple[int, int]) -> Mask:
     Raises:
         RegionError: a run is negative, or they do not add up to H * W.
     """
-    lengths = np.asarray(runs, dtype=np.int64)
-    if (lengths < 0).any() or lengths.sum() != shape[0] * shape[1]:
+    pixels = shape[0] * shape[1]
+    try:
+        lengths = np.asarray(runs, dtype=np.int64)
+    except OverflowError:
+        raise RegionError(f"a run length is larger than any image; they must add up to {pixels}") from None
+    if min(shape) < 0 or (lengths < 0).any() or (lengths > pixels).any() or lengths.sum() != pixels:
         raise RegionError(
             f"run lengths (smallest {lengths.min(initial=0)}, sum {lengths.sum()}) do not fill a mask of {shape[1]} x "
-            f"{shape[0]} pixels; they must be positive and add up to {shape[0] * shape[1]}"
+            f"{shape[0]} pixels; they must be positive and add up to {pixels}"
         )
     return np.repeat(np.arange(len(lengths)) & 1, lengths).astype(np.uint8).reshape(shape)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -65,10 +66,12 @@ def read_dataset(source: Path, names: Iterable[str] | None = None) -> list[Sourc
     readers = _readers(source)
     wanted = list(readers) if names is None else list(names)
     faults = [f"no sequence '{name}' in {source}" for name in wanted if name not in readers]
+    faults += [f"the sequence's name '{name}' is a path; rename it" for name in readers if Path(name).name != name]
     sequences = []
     for name in wanted:
         try:
-            sequences += [readers[name]()] if name in readers else []
+            with _naming_malformed(name):
+                sequences += [readers[name]()] if name in readers else []
         except (DatasetError, ResultError) as error:
             faults.append(str(error))
     if not wanted:
@@ -76,6 +79,15 @@ def read_dataset(source: Path, names: Iterable[str] | None = None) -> list[Sourc
     if faults:
         raise DatasetError("; ".join(faults))
     return sequences
+
+
+@contextmanager
+def _naming_malformed(name: str) -> Iterator[None]:
+    """What a malformed file makes a reader raise becomes a DatasetError that names the sequence."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
+        raise DatasetError(f"{name} is malformed ({type(error).__name__}: {error})") from None
 
 
 def _readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
@@ -88,9 +100,12 @@ def _readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
 
 def _load_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} cannot be read as JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path} is not an index of sequences; it must be an object with a name for each")
+    return content
 
 
 def _pysot_index(source: Path) -> Path | None:
@@ -119,8 +134,13 @@ def read_folder(folder: Path) -> SourceSequence:
     """The sequence in one folder, in any layout but pysot's.
 
     Raises:
-        DatasetError: no ground truth, no images and no declared size, or lengths that do not fit.
+        DatasetError: no ground truth, no images and no declared size, lengths that do not fit, or a malformed file.
     """
+    with _naming_malformed(str(folder)):
+        return _read_folder(folder)
+
+
+def _read_folder(folder: Path) -> SourceSequence:
     if not _has_groundtruth(folder):
         raise DatasetError(f"{folder} has no groundtruth.txt, groundtruth_rect.txt or mask/; is the sequence there?")
     properties = _read_properties(folder / "sequence")

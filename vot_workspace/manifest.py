@@ -83,7 +83,7 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
     """
     path = results / NAME
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = _read(path)
         if differences := _differences(found, description):
             raise ResultError(
                 f"{results} was made by another configuration ({'; '.join(differences)}); keep it under another "
@@ -96,6 +96,16 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
             "delete it"
         )
     write_atomically(path, (json.dumps(description, indent=1) + "\n").encode())
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResultError(
+            f"{path} cannot be read ({error}); remove it and give --adopt to go on with the results beside it, or "
+            "--restart to delete them"
+        ) from None
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:

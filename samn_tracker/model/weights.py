@@ -146,7 +146,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or hostile pickle
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{path} is not a checkpoint of plain tensors; it was refused: {reason}") from None
     while isinstance(loaded, Mapping) and (inner := loaded.get("state_dict", loaded.get("model"))) is not None:
         loaded = inner
@@ -189,7 +189,7 @@ def _parse_header(path: Path, header: Mapping[str, str]) -> WeightsInfo:
     try:
         model = merge(ModelConfig(), json.loads(header["model"]))
         provenance = json.loads(header["provenance"])
-    except (KeyError, json.JSONDecodeError, ConfigError, AttributeError) as error:
+    except (KeyError, json.JSONDecodeError, ConfigError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path} has a damaged header: {error}") from None
     return WeightsInfo(header.get("name", path.stem), model, provenance, file_hash(path))
 

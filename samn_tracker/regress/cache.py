@@ -66,7 +66,7 @@ class Cache:
             content = json.loads(self._manifest.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ResultError(f"{self._manifest} is damaged ({error}); restore it from version control") from None
         entries = {"environment": dict, "updates": list}
         if not isinstance(content, dict) or any(not isinstance(content.get(k), kind) for k, kind in entries.items()):

@@ -154,7 +154,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no training configuration {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     for text in overrides:
         _override(values, text)

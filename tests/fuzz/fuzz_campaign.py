@@ -1,0 +1,147 @@
+"""Feed every reader damaged input and count: `python tests/fuzz/fuzz_campaign.py --inputs 100000`.
+
+Prints a table of inputs, accepted, refused, crashes; exits with 1 if anything but an answer or one of our errors came
+back, or an input took longer than the limit. Input number i of a parser depends on nothing but --seed and i.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fuzz_mutation import mutated
+from fuzz_parsers import Parser, all_parsers
+
+from samn_tracker.errors import SamnError
+
+_SHOWN = 5
+
+
+@dataclass
+class Count:
+    """What became of a parser's inputs; `crashes` holds the first few, as (number of the input, what was raised)."""
+
+    inputs: int = 0
+    accepted: int = 0
+    refused: int = 0
+    crashed: int = 0
+    slowest: float = 0.0
+    crashes: list[tuple[int, str]] = field(default_factory=list)
+
+
+class TooSlowError(Exception):
+    """An input took longer than the limit."""
+
+
+def fuzz(parser: Parser, inputs: int, folder: Path, seed: int = 0, limit: float = 10.0, first: int = 0) -> Count:
+    """Feed `inputs` mutated inputs, from number `first` on; a parser's own name is part of the seed."""
+    count = Count()
+    for number in range(first, first + inputs):
+        data = input_bytes(parser, seed, number)
+        start = time.perf_counter()
+        try:
+            with _limited(limit):
+                parser.parse(data, folder)
+            count.accepted += 1
+        except SamnError:
+            count.refused += 1
+        except (Exception, SystemExit) as error:
+            count.crashed += 1
+            if len(count.crashes) < _SHOWN:
+                count.crashes.append((number, f"{type(error).__name__}: {str(error)[:120]}"))
+        count.inputs += 1
+        count.slowest = max(count.slowest, time.perf_counter() - start)
+    return count
+
+
+def input_bytes(parser: Parser, seed: int, number: int) -> bytes:
+    """Input number `number` of a parser; the first ones are its seeds as they are."""
+    if number < len(parser.seeds):
+        return parser.seeds[number]
+    return mutated(parser.seeds, random.Random(zlib.crc32(f"{parser.name} {seed} {number}".encode())))
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TooSlowError(f"longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def quiet_below_python() -> Iterator[None]:
+    """Image libraries print a line for each damaged picture to descriptor 2."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nothing:  # noqa: PTH123
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def campaign(inputs: int, seed: int, only: list[str]) -> dict[str, Count]:
+    """Fuzz every parser (or those named) in folders of their own; progress on stderr."""
+    counts = {}
+    shared_memory = Path("/dev/shm")
+    place = str(shared_memory) if shared_memory.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=place) as root:
+        for index, parser in enumerate(all_parsers(Path(root))):
+            if only and parser.name not in only:
+                continue
+            folder = Path(root) / str(index)
+            folder.mkdir()
+            start = time.perf_counter()
+            with quiet_below_python():
+                counts[parser.name] = fuzz(parser, inputs, folder, seed)
+            print(f"{parser.name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    return counts
+
+
+def table(counts: dict[str, Count]) -> str:
+    """A line a parser, and its first crashes below it."""
+    lines = [f"{'parser':<30}{'inputs':>10}{'accepted':>10}{'refused':>10}{'crashes':>9}{'slowest, s':>12}"]
+    for name, one in counts.items():
+        numbers = f"{one.inputs:>10}{one.accepted:>10}{one.refused:>10}{one.crashed:>9}{one.slowest:>12.3f}"
+        lines.append(f"{name:<30}{numbers}")
+        lines += [f"    input {number}: {message}" for number, message in one.crashes]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the campaign; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=100_000, help="for each parser")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    arguments = parser.parse_args(argv)
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    counts = campaign(arguments.inputs, arguments.seed, arguments.only)
+    print(table(counts))
+    return 1 if any(one.crashed for one in counts.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
