@@ -107,7 +107,9 @@ class Trainer:
             self._optimiser.step()
             self._average.update(self.network, progress.iteration)
             progress.iteration += 1
-            progress.seconds += time.perf_counter() - begun
+            elapsed = time.perf_counter() - begun
+            progress.seconds += elapsed
+            meter.seconds += elapsed
             if self._processes.leads and self._report(meter, rate):
                 meter = Meter()
 

@@ -6,7 +6,6 @@ import json
 import platform
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,21 +23,20 @@ LOG, CONFIG, PROVENANCE = "log.jsonl", "config.toml", "provenance.json"
 
 @dataclass
 class Meter:
-    """Running sums between two log lines; `waiting` is seconds spent waiting for data."""
+    """Running sums between two log lines; `seconds` of training, of which `waiting` for data."""
 
     losses: list[float] = field(default_factory=list)
     overlaps: list[float] = field(default_factory=list)
+    seconds: float = 0.0
     waiting: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
 
     def summary(self, samples: int) -> dict[str, float]:
         """Means, samples per second (`samples` were used in each iteration) and the loader's share of the time."""
-        elapsed = time.perf_counter() - self.started
         return {
             "loss": sum(self.losses) / len(self.losses),
             "iou": sum(self.overlaps) / len(self.overlaps),
-            "samples_per_second": samples * len(self.losses) / elapsed,
-            "loader_share": self.waiting / elapsed,
+            "samples_per_second": samples * len(self.losses) / self.seconds,
+            "loader_share": self.waiting / self.seconds,
         }
 
 
