@@ -39,7 +39,8 @@ def create(
     """Write a workspace: stack, trackers.ini for this interpreter, and the sequences (images as links).
 
     `rules` names a folder of ready files here: a year, "demo" or "demo/masks". Reset-based years get polygons or boxes
-    as ground truth, VOT2020 masks and anchors; the other kind is converted.
+    as ground truth, VOT2020 masks and anchors; the other kind is converted. Without sequences the toolkit downloads its
+    own when it first opens the workspace.
 
     Raises:
         ConfigError: there is already another workspace.
@@ -52,8 +53,9 @@ def create(
     faults = [fault for item in converted for fault in _faults(item, masks)]
     if faults:
         raise DatasetError("; ".join(faults))
-    write_sequences(workspace / "sequences", converted)
-    (workspace / "results").mkdir(exist_ok=True)
+    if converted:
+        write_sequences(workspace / "sequences", converted)
+    (workspace / "results").mkdir(parents=True, exist_ok=True)
     if (HERE / rules / "stack.yaml").is_file():
         shutil.copy(HERE / rules / "stack.yaml", workspace / "stack.yaml")
     write_atomically(workspace / "trackers.ini", _trackers(rules, tracker, device, settings, timeout).encode())
@@ -182,7 +184,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line of `python -m vot_workspace create`."""
     parser = argparse.ArgumentParser(prog="vot_workspace create", description=__doc__)
     parser.add_argument("workspace", type=Path, help="new folder")
-    parser.add_argument("--data", type=Path, required=True, help="folder of sequences in any layout, or VOT20xx.json")
+    parser.add_argument(
+        "--data", type=Path, help="folder of sequences in any layout, or VOT20xx.json; without it the toolkit downloads"
+    )
     parser.add_argument("--rules", choices=(*YEARS, "demo", "demo/masks"), default="vot2018", help="default: vot2018")
     parser.add_argument("--sequences", nargs="+", help="only these")
     parser.add_argument("--tracker", default="samn-lite", help="what the entry SAMN runs (default: samn-lite)")
@@ -191,7 +195,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
     parser.add_argument("--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020)")
     given = parser.parse_args(argv)
-    sequences = read_dataset(given.data, given.sequences)
+    sequences = read_dataset(given.data, given.sequences) if given.data else []
     create(
         given.workspace,
         given.rules,

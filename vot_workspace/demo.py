@@ -7,6 +7,7 @@ on the demo, and are not comparable with published ones.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -27,8 +28,8 @@ from vot_workspace.trajectory import MaskPart
 from vot_workspace.workspace import Workspace
 
 KINDS = ("rotating", "partial_occlusion", "distractors")
-LENGTH, SEED, SIZE = 50, 1, (320, 240)
-ANCHOR_SPACING = 25
+LENGTH, SEED, SIZE = 40, 1, (320, 240)
+ANCHOR_SPACING = 20
 TRACKER = "SAMN"
 RULES = {"polygons": "demo", "masks": "demo/masks"}
 TITLES = {
@@ -90,7 +91,7 @@ class Demo:
     def evaluate(self, name: str, workspace: Workspace) -> None:
         """`vot evaluate` once, and a check of everything that it should have left."""
         self.say(f"{name}: vot evaluate ({', '.join(experiment.name for experiment in workspace.experiments)})")
-        faults = run(workspace, TRACKER, attempts=1)
+        faults = run(workspace, TRACKER, workers=min(2, os.cpu_count() or 1), attempts=1)
         self.failures += [f"{name}: {fault}" for fault in faults]
 
     def score(self, name: str, workspace: Workspace) -> str:

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped]
+
 from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
 from vot_workspace.check import Fault, check
@@ -41,6 +43,7 @@ def run(
     """
     with locked(workspace.folder) as lock:
         results = workspace.results(tracker)
+        _fetch_data(workspace, tracker)
         description = describe(workspace, tracker)
         if restart:
             shutil.rmtree(results, ignore_errors=True)
@@ -55,6 +58,13 @@ def run(
             if len(faults) >= len(before):
                 break
         return faults
+
+
+def _fetch_data(workspace: Workspace, tracker: str) -> None:
+    """Let the toolkit download the sequences of its own stacks, which it does when it opens a workspace without any."""
+    if workspace.stack.get("dataset") and not (workspace.sequence_folder / "list.txt").is_file():
+        print(f"the VOT toolkit downloads {workspace.stack['dataset']}", file=sys.stderr)
+        toolkit.run("evaluate", workspace.folder, tracker, "--experiments", "none")
 
 
 def _delete(faults: Sequence[Fault]) -> None:
@@ -109,9 +119,11 @@ def split(workspace: Workspace, parts: int) -> list[list[str]]:
 def make_shard(workspace: Workspace, folder: Path, names: Sequence[str]) -> Path:
     """A workspace with only the sequences `names`, which writes into the results folder of the whole one."""
     (folder / "sequences").mkdir(parents=True)
-    for name in ("config.yaml", "trackers.ini", "stack.yaml"):
-        if (workspace.folder / name).is_file():
-            shutil.copy(workspace.folder / name, folder / name)
+    shutil.copy(workspace.folder / "trackers.ini", folder / "trackers.ini")
+    write_atomically(folder / "stack.yaml", yaml.safe_dump(dict(workspace.stack)).encode())
+    write_atomically(
+        folder / "config.yaml", yaml.safe_dump({"stack": "stack.yaml", "registry": ["./trackers.ini"]}).encode()
+    )
     for name in names:
         (folder / "sequences" / name).symlink_to((workspace.sequence_folder / name).resolve())
     write_atomically(folder / "sequences" / "list.txt", "".join(f"{name}\n" for name in names).encode())
