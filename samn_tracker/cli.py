@@ -16,10 +16,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trackingnet": ("trackingnet_runner.__main__", "TrackingNet: run, pack, lint, score, show"),
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),
     "vot": ("vot_workspace.__main__", "VOT: create, run, check, score, pack, export, doctor, demo"),
+    "report": ("samn_tracker.app.report.command", "compare runs: one HTML file, plots, LaTeX tables"),
     "train": ("samn_tracker.train.__main__", "train a model from a TOML file"),
     "regress": ("samn_tracker.regress.__main__", "run the cached cases again and say what moved"),
     "weights": ("samn_tracker.weights_cli", "list, info, verify, convert, export weights"),
+    "doctor": ("samn_tracker.app.doctor", "what is installed, what works here, and what to do about the rest"),
+    "completion": ("samn_tracker.app.completion", "shell completion: bash, zsh"),
 }
+
+EXIT_CODES = "exit codes: 0 done; 1 input, a result or the installation is wrong; 2 wrong command line; 130 interrupted"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _usage() -> str:
     lines = [f"  {name:<12} {description}" for name, (_, description) in COMMANDS.items()]
-    return "usage: samn COMMAND ...\n\n" + "\n".join(lines) + "\n\n`samn COMMAND --help` explains a command."
+    return (
+        "usage: samn COMMAND ...\n\n"
+        + "\n".join(lines)
+        + "\n\n`samn COMMAND --help` explains a command.\n"
+        + EXIT_CODES
+    )
 
 
 if __name__ == "__main__":

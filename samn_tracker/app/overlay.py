@@ -34,18 +34,23 @@ def colour_of(number: int) -> Colour:
     return COLOURS[(number - 1) % len(COLOURS)]
 
 
-def draw_answers(image: NDArray[np.uint8], answers: Mapping[int, Prediction]) -> NDArray[np.uint8]:
+def draw_answers(image: NDArray[np.uint8], answers: Mapping[int, Prediction], words: bool = True) -> NDArray[np.uint8]:
     """A copy of the image (H, W, 3) RGB with the answer of each object id.
 
     Masks are tinted and outlined; the rotated box is drawn, or the upright one of trackers without. An object that is
-    not found has no tint, a grey box where it was last, and the word "lost".
+    not found has no tint, a grey box where it was last, and the word "lost". `words` are the confidences and ids.
     """
     canvas = image.copy()
     for number, answer in answers.items():
         if answer.found and answer.mask is not None:
             tint_mask(canvas, answer.mask, colour_of(number))
     for number, answer in answers.items():
-        _draw_box(canvas, number, answer, several=len(answers) > 1)
+        corners = corners_of(answer)
+        colour = colour_of(number) if answer.found else (150, 150, 150)
+        draw_polygon(canvas, corners, colour)
+        if words:
+            said = [str(number)] * (len(answers) > 1) + [f"{answer.confidence:.2f}" if answer.found else "lost"]
+            draw_text(canvas, " ".join(said), (corners[:, 0].min(), corners[:, 1].min() - 4), colour)
     return canvas
 
 
@@ -86,11 +91,3 @@ def draw_text(canvas: NDArray[np.uint8], text: str, place: tuple[float, float], 
 def line_width(canvas: NDArray[np.uint8]) -> int:
     """Pixels: 1 on small pictures, 2 at 480 lines and more, and so on."""
     return max(1, round(min(canvas.shape[:2]) / 300))
-
-
-def _draw_box(canvas: NDArray[np.uint8], number: int, answer: Prediction, several: bool) -> None:
-    colour = colour_of(number) if answer.found else (150, 150, 150)
-    corners = corners_of(answer)
-    draw_polygon(canvas, corners, colour)
-    words = [str(number)] * several + [f"{answer.confidence:.2f}" if answer.found else "lost"]
-    draw_text(canvas, " ".join(words), (corners[:, 0].min(), corners[:, 1].min() - 4), colour)

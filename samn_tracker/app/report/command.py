@@ -1,0 +1,158 @@
+"""Compare trackers: one self-contained HTML file from runs on one benchmark.
+
+A RUN is the folder of a run (samn got10k|trackingnet|davis run, python -m samn_tracker.benchmark.ope run), a folder of
+results in the benchmark's layout (with --benchmark and --split), a tracker's VOT results (--benchmark vot), or a file
+that `score --json` wrote. NAME=RUN gives it a name.
+
+Examples:
+  samn report runs/lite runs/csrt runs/mil --truth DATA --output report.html
+  samn report lite=lite.json mil=mil.json --output report.html --latex tables.tex --plots plots
+  samn report W/results/* --benchmark vot --truth W --output report.html
+
+Exit codes: 0 done; 1 something was wrong with a run; 2 wrong command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from samn_tracker.app.report import latex, page, plots
+from samn_tracker.app.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
+from samn_tracker.app.report.runs import (
+    LOWER_IS_BETTER,
+    PRIMARY,
+    load_benchmark,
+    read_saved_scores,
+    run_from_folder,
+    run_from_scores,
+)
+from samn_tracker.app.report.vot import PRIMARY as VOT_PRIMARY
+from samn_tracker.app.report.vot import run_from_vot
+from samn_tracker.benchmark.files import write_atomic
+from samn_tracker.benchmark.run_folder import RunFolder
+from samn_tracker.errors import ConfigError, ResultError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `samn report ...`; returns the exit code.
+
+    Raises:
+        SamnError: a run cannot be read or scored.
+    """
+    arguments = parser().parse_args(argv)
+    named = [_named(text) for text in arguments.runs]
+    report = _vot_report(named, arguments) if arguments.benchmark == "vot" else _report(named, arguments)
+    report = _with_attributes(_with_curves(report), arguments.attributes)
+    if arguments.title:
+        report = replace(report, title=arguments.title)
+    write_atomic(arguments.output, page.render(report))
+    print(arguments.output)
+    if arguments.latex:
+        write_atomic(arguments.latex, latex.render(report))
+        print(arguments.latex)
+    if arguments.plots:
+        print("\n".join(map(str, plots.write_plots(report, arguments.plots))))
+    return 0
+
+
+def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
+    runs: list[Run] = []
+    notes: list[str] = []
+    kinds: set[tuple[str, str]] = set()
+    for name, path in named:
+        if path.suffix == ".json" and path.is_file():
+            table = read_saved_scores(path)
+            runs.append(run_from_scores(name, table))
+        else:
+            benchmark, split = _benchmark_of(path, arguments.benchmark, arguments.split)
+            if arguments.truth is None:
+                raise ConfigError(f"{path} has to be scored; give the benchmark's data as --truth DATA")
+            pictures = arguments.pictures
+            run, table = run_from_folder(name, path, load_benchmark(benchmark), split, arguments.truth, pictures)
+            runs.append(run)
+        kinds.add((table.benchmark, table.split))
+        notes += [f"{name}: {note}" for note in table.notes]
+    if len(kinds) > 1:
+        listed = ", ".join(f"{benchmark} {split}" for benchmark, split in sorted(kinds))
+        raise ConfigError(f"these runs are of different benchmarks ({listed}); make a report of each")
+    ((benchmark, split),) = kinds
+    primary = PRIMARY.get(benchmark, next(iter(runs[0].overall)))
+    known = load_benchmark(benchmark).title if benchmark in PRIMARY else benchmark
+    title = f"{known}: {len(runs)} trackers" if len(runs) > 1 else f"{known}: {runs[0].name}"
+    return Report(title, f"{known}, {split}", primary, with_unique_names(runs), LOWER_IS_BETTER, tuple(notes))
+
+
+def _vot_report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
+    if arguments.truth is None:
+        raise ConfigError("VOT results need --truth: the workspace, or pysot's VOT20xx.json")
+    scored = [run_from_vot(name, path, arguments.truth) for name, path in named]
+    runs = with_unique_names([run for run, _, _ in scored])
+    notes = tuple(dict.fromkeys(note for _, note, _ in scored))
+    if len(notes) > 1:
+        raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
+    title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
+    return Report(title, f"VOT {arguments.truth.stem}", VOT_PRIMARY, runs, scored[0][2], notes)
+
+
+def _benchmark_of(path: Path, benchmark: str | None, split: str | None) -> tuple[str, str]:
+    """Benchmark and split, as given or as the run's manifest says."""
+    if not path.is_dir():
+        raise ResultError(f"there is no run at {path}; give a run's folder, a folder of results, or a scores file")
+    manifest = RunFolder(path).manifest or {}
+    found = benchmark or manifest.get("benchmark")
+    if found is None:
+        raise ConfigError(f"{path} does not say of which benchmark it is (no manifest.json); give --benchmark, --split")
+    return found, split or manifest.get("split") or load_benchmark(found).splits[0]
+
+
+def _with_curves(report: Report) -> Report:
+    """Where the benchmark has no curve, one that every per-sequence score has."""
+    if report.plots or not all(run.sequences for run in report.runs):
+        return report
+    curve = {run.name: share_of_sequences(run, report.primary) for run in report.runs}
+    return replace(report, runs=tuple(replace(run, curves={"sequences": curve[run.name]}) for run in report.runs))
+
+
+def _with_attributes(report: Report, path: Path | None) -> Report:
+    if path is None:
+        return report
+    try:
+        tags = json.loads(path.read_text(encoding="utf-8"))
+        means = [attribute_means(run, tags, report.primary) for run in report.runs]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ResultError(f'{path} is not {{"sequence": ["attribute", ...]}} ({error})') from None
+    runs = zip(report.runs, means, strict=True)
+    return replace(report, runs=tuple(replace(run, attributes=values) for run, values in runs))
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    return (name, Path(path)) if equals and name else (Path(text).stem or text, Path(text))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `samn report`."""
+    result = argparse.ArgumentParser(
+        prog="samn report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = result.add_argument
+    add("runs", nargs="+", metavar="[NAME=]RUN", help="the first one is compared with the others")
+    add("--output", type=Path, required=True, metavar="HTML", help="the file to write")
+    add("--truth", type=Path, metavar="DATA", help="the benchmark's data; for vot the workspace or VOT20xx.json")
+    add("--benchmark", metavar="NAME", help="got10k, trackingnet, davis, ope or vot, where a run does not say it")
+    add("--split", help="of the benchmark, where a run does not say it")
+    add("--attributes", type=Path, metavar="JSON", help='{"sequence": ["occlusion", ...]} for the attribute bars')
+    add("--pictures", type=int, default=3, metavar="N", help="best and worst sequences to draw (default 3)")
+    add("--plots", type=Path, metavar="DIR", help="also write every chart as PNG and SVG")
+    add("--latex", type=Path, metavar="FILE", help="also write the tables for LaTeX")
+    add("--title", help="of the page")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""`samn doctor` and `samn completion`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from samn_tracker.app import doctor
+from samn_tracker.app.completion import RUNNER_COMMANDS, SUBCOMMANDS, script
+from samn_tracker.cli import COMMANDS, main
+
+
+def test_it_looks_at_everything(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    code = main(["doctor", "--json"])
+    found = {one["subject"]: one for one in json.loads(capsys.readouterr().out)}
+    assert {"python", "numpy", "torch", "device", "video", "display"} <= found.keys()
+    assert (found["numpy"]["state"], found["display"]["state"]) == ("ok", "missing")
+    assert "--box" in found["display"]["words"]
+    assert code == any(one["state"] == "fault" for one in found.values())
+
+
+def test_a_damaged_weights_file_is_a_fault(
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Path(weights).read_bytes()
+    for name, data in {"whole": whole, "cut": whole[: len(whole) // 2], "other": whole}.items():
+        (tmp_path / f"{name}.safetensors").write_bytes(data)
+    import hashlib
+
+    digest = hashlib.sha256(whole).hexdigest()
+    (tmp_path / "SHA256SUMS").write_text(f"{digest}  whole.safetensors\n{'0' * 64}  other.safetensors\n")
+    monkeypatch.setattr("samn_tracker.app.doctor.SHIPPED_WEIGHTS", tmp_path)
+    monkeypatch.setattr("samn_tracker.weights_cli.SHIPPED_WEIGHTS", tmp_path)
+    states = {one.subject: one.state for one in doctor.weights()}
+    assert states == {"cut.safetensors": "fault", "other.safetensors": "fault", "whole.safetensors": "ok"}
+    assert main(["doctor"]) == 1
+    assert "another was listed; reinstall" in capsys.readouterr().out
+
+
+def complete(words: list[str], shell: str = "bash") -> list[str]:
+    """What a real bash offers after `words`, the last of which is being typed."""
+    if shutil.which("bash") is None:
+        pytest.skip("no bash here")
+    lines = [script("bash", list(COMMANDS)), f"COMP_WORDS=({' '.join(repr(one) for one in words)})"]
+    lines += [f"COMP_CWORD={len(words) - 1}", "_samn", 'printf "%s\\n" "${COMPREPLY[@]}"']
+    finished = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert finished.stderr == ""
+    return finished.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["samn", "tr"], ["track", "trackingnet", "train"]),
+        (["samn", "got10k", "s"], ["score", "show"]),
+        (["samn", "track", "a.mp4", "--debug"], ["--debug-dir", "--debug-pixel"]),
+        (["samn", "report", "--tr"], ["--truth"]),
+        (["samn", "track", "holi"], []),
+        (["samn", "weights", "verify", "l"], []),
+    ],
+)
+def test_bash_offers_what_can_follow(words: list[str], offered: list[str]) -> None:
+    assert complete(words) == offered
+
+
+def test_completion_offers_the_subcommands_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    from vot_workspace.__main__ import COMMANDS as VOT
+
+    assert set(SUBCOMMANDS["vot"]) == set(VOT)
+    for program, names in SUBCOMMANDS.items():
+        if program in ("vot", "completion"):
+            continue
+        for name in names:
+            with pytest.raises(SystemExit) as stopped:
+                main([program, name, "--help"])
+            assert stopped.value.code == 0
+    assert "run" in RUNNER_COMMANDS
+    capsys.readouterr()
+
+
+def test_completion_is_printed_for_both_shells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "bash"]) == 0
+    bash = capsys.readouterr().out
+    assert main(["completion", "zsh"]) == 0
+    assert capsys.readouterr().out == "autoload -Uz bashcompinit && bashcompinit\n" + bash
+
+
+@pytest.mark.parametrize("command", ["track", "report", "doctor", "completion"])
+def test_help_teaches_and_documents_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    printed = capsys.readouterr().out
+    assert f"samn {command}" in printed
+    main([])
+    assert "exit codes: 0 done" in capsys.readouterr().out

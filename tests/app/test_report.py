@@ -1,0 +1,272 @@
+"""`samn report`: from results on disk to a page that a browser shows without a complaint."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from samn_tracker.app.report import latex, page
+from samn_tracker.app.report.model import (
+    Curve,
+    Report,
+    Run,
+    Thumbnail,
+    attribute_means,
+    sequence_rows,
+    share_of_sequences,
+    with_unique_names,
+)
+from samn_tracker.app.report.svg import ticks
+from samn_tracker.benchmark.ope import main as ope
+from samn_tracker.cli import main
+from samn_tracker.errors import ResultError
+
+from .conftest import FRAMES, box, picture
+
+VOID = {"meta", "link", "img", "br", "path", "polyline", "circle", "rect"}
+LINE = np.linspace(0, 1, 11)
+
+
+def example(names: tuple[str, ...] = ("ours", "theirs <b>")) -> Report:
+    """Two runs with everything that a report can show."""
+    runs = []
+    for index, name in enumerate(names):
+        values = {"car": 0.9 - 0.4 * index, "dog": 0.3 + 0.2 * index, "cat": 0.5}
+        runs.append(
+            Run(
+                name,
+                {"success": float(np.mean(list(values.values()))), "lost": 3.0 + index, "coverage": None},
+                {key: {"success": value} for key, value in values.items()},
+                {"success": Curve(LINE, 1 - LINE * (1 + index) / 2, 0.5)},
+                {"occlusion": 0.4 + 0.1 * index},
+                (0.6 + 0.1 * index, 0.5),
+                30.5,
+                {"car": LINE[::-1], "dog": np.full(5, 0.5)},
+                (Thumbnail("car", "0.900", cv2.imencode(".jpg", picture(0))[1].tobytes()),),
+                (Thumbnail("dog", "0.300", cv2.imencode(".jpg", picture(1))[1].tobytes()),),
+                {"tracker": name, "device": "cpu"},
+            )
+        )
+    return Report("A & B", "example", "success", tuple(runs), frozenset({"lost"}), ("read me",))
+
+
+class Structure(HTMLParser):
+    """Fails where tags do not match; collects text, tags and references."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID or tag == "polyline" or tag in ("circle", "rect"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def structure(html: str) -> Structure:
+    """The parsed page."""
+    parsed = Structure()
+    parsed.feed(html)
+    while parsed.open and parsed.open[-1] in VOID:
+        parsed.open.pop()
+    assert parsed.open == []
+    return parsed
+
+
+def test_the_page_is_well_formed_and_needs_no_network() -> None:
+    html = page.render(example())
+    parsed = structure(html)
+    assert "script" not in parsed.tags
+    assert all(one.startswith(("#", "data:")) for one in parsed.references)
+    assert not re.search(r"https?://|@import|url\(", html)
+    assert "theirs <b>" in parsed.text, "names are text and not markup"
+    for word in ("Success", "Attributes", "Best and worst", "Confidence over time", "read me", "30.5"):
+        assert word in parsed.text
+
+
+def test_sections_without_data_are_left_out() -> None:
+    bare = Report("bare", "example", "success", (Run("one", {"success": 0.5}),))
+    parsed = structure(page.render(bare))
+    assert "0.500" in parsed.text
+    for word in ("Curves", "Attributes", "Sequences", "Best and worst", "Confidence", "made"):
+        assert word not in parsed.text.replace("Made by", "")
+
+
+def test_sequences_are_sorted_by_the_lead_of_the_first_run() -> None:
+    rows = sequence_rows(example())
+    assert [row.name for row in rows] == ["dog", "cat", "car"]
+    assert [row.difference for row in rows] == pytest.approx([-0.2, 0.0, 0.4])
+
+
+def test_a_sequence_that_one_run_lacks_comes_last() -> None:
+    first = Run("a", {}, {"x": {"s": 0.5}, "y": {"s": 0.1}})
+    rows = sequence_rows(Report("", "", "s", (first, Run("b", {}, {"y": {"s": 0.9}}))))
+    assert [(row.name, row.difference) for row in rows] == [("y", pytest.approx(-0.8)), ("x", None)]
+
+
+def test_the_best_value_of_a_column_knows_which_way_is_better() -> None:
+    report = example()
+    assert report.best("success") == {"ours"}
+    assert report.best("lost") == {"ours"}
+    assert report.best("coverage") == set()
+    assert Report("", "", "s", (Run("a", {"s": 1.0}),)).best("s") == set(), "one run has nobody to beat"
+
+
+def test_attribute_means_and_shares_by_hand() -> None:
+    run = example().runs[0]
+    assert attribute_means(run, {"car": ["fast", "big"], "dog": ["fast"], "gone": ["fast"]}, "success") == {
+        "big": pytest.approx(0.9),
+        "fast": pytest.approx(0.6),
+    }
+    curve = share_of_sequences(run, "success")
+    assert curve.y[[0, 40, 60, 95]] == pytest.approx([1, 2 / 3, 1 / 3, 0])
+
+
+def test_equal_names_get_numbers() -> None:
+    runs = [Run("a", {}), Run("b", {}), Run("a", {})]
+    assert [run.name for run in with_unique_names(runs)] == ["a (1)", "b", "a (2)"]
+    with pytest.raises(ResultError, match="nothing to report"):
+        with_unique_names([])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (0, 50, [0, 10, 20, 30, 40, 50]), (100, 356, [100, 150, 200, 250, 300, 350])],
+)
+def test_ticks_are_round_numbers(low: float, high: float, expected: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_latex_marks_the_best_and_escapes_names() -> None:
+    text = latex.render(example(("ours", "50%_wide")))
+    assert r"ours & \textbf{0.567} & \textbf{3.000} \\" in text
+    assert r"50\%\_wide" in text
+    assert r"dog & 0.300 & \textbf{0.500} \\" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, whites: str) -> Path:
+    """Two runs of the one-pass benchmark on two sequences: one perfect, one of the box tracker MIL."""
+    place = tmp_path_factory.mktemp("finished")
+    for name in ("first", "second"):
+        folder = place / "data" / name
+        (folder / "img").mkdir(parents=True)
+        for index in range(FRAMES):
+            cv2.imwrite(str(folder / "img" / f"{index:04d}.jpg"), picture(index)[..., ::-1])
+        rows = [",".join(map(str, box(index))) for index in range(FRAMES)]
+        (folder / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
+    for name, tracker in (("white", whites), ("mil", "opencv-mil")):
+        given = ["--data", str(place / "data"), "--split", "zero-based", "--tracker", tracker]
+        assert ope(["run", *given, "--output", str(place / "runs" / name)]) == 0
+    return place
+
+
+@pytest.fixture
+def runs(workplace: Path, finished: Path) -> Path:
+    """The working directory, with `data/` and the finished `runs/`."""
+    shutil.copytree(finished, workplace, dirs_exist_ok=True)
+    return workplace
+
+
+def test_a_report_from_run_folders(runs: Path) -> None:
+    Path("tags.json").write_text(json.dumps({"first": ["fast"], "second": ["fast", "small"]}))
+    given = ["runs/white", "MIL=runs/mil", "--truth", "data", "--attributes", "tags.json"]
+    assert (
+        main(["report", *given, "--output", "r.html", "--latex", "r.tex", "--plots", "plots", "--pictures", "1"]) == 0
+    )
+    html = Path("r.html").read_text()
+    parsed = structure(html)
+    for word in ("One-pass evaluation: 2 trackers", "white", "MIL", "first", "second", "opencv-mil", "fast"):
+        assert word in parsed.text
+    assert html.count("data:image/jpeg") == 4
+    assert r"\textbf" in Path("r.tex").read_text()
+    expected = {"curve_success", "curve_precision", "curve_normalized_precision", "attributes"}
+    assert {path.name for path in Path("plots").iterdir()} == {
+        f"{one}.{end}" for one in expected for end in ("png", "svg")
+    }
+    assert cv2.imread("plots/curve_success.png") is not None
+
+
+def test_a_report_from_saved_scores_has_the_same_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "mil=runs/mil", "--truth", "data", "--output", "a.html", "--pictures", "0"]) == 0
+    capsys.readouterr()
+    score = ["score", "--truth", "data", "--results", "runs/mil", "--split", "zero-based", "--json"]
+    assert ope(score) == 0
+    Path("mil.json").write_text(capsys.readouterr().out)
+    assert main(["report", "mil.json", "--output", "b.html"]) == 0
+    tables = [re.search(r"<table.*?</table>", Path(name).read_text()) for name in ("a.html", "b.html")]
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", table.group()) for table in tables if table]
+    assert cells[0][:3] == cells[1][:3]
+
+
+REPORT_MISTAKES = {
+    "no run": (["runs/gone", "--truth", "data"], "there is no run at runs/gone"),
+    "no truth": (["runs/mil"], "give the benchmark's data as --truth"),
+    "no benchmark": (["frames", "--truth", "data"], "give --benchmark"),
+    "unknown benchmark": (["frames", "--truth", "data", "--benchmark", "lasot"], "no benchmark is called 'lasot'"),
+    "not scores": (["tags.json"], "does not hold scores"),
+    "vot without truth": (["runs/mil", "--benchmark", "vot"], "VOT results need --truth"),
+    "not attributes": (["runs/mil", "--truth", "data", "--attributes", "list.json"], "list.json is not"),
+}
+
+
+@pytest.mark.parametrize("mistake", REPORT_MISTAKES)
+def test_a_mistake_gets_one_clear_sentence(runs: Path, capsys: pytest.CaptureFixture[str], mistake: str) -> None:
+    arguments, sentence = REPORT_MISTAKES[mistake]
+    Path("tags.json").write_text("{}")
+    Path("list.json").write_text("[1, 2]")
+    capsys.readouterr()
+    assert main(["report", *arguments, "--output", "r.html"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("samn report: ")
+    assert sentence in printed
+    assert not Path("r.html").exists()
+
+
+def console_of(path: Path, profile: Path) -> tuple[str, Path]:
+    """What Chromium's console says about the page, and a screenshot."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium here; Debian's package is called chromium")
+    picture_path = path.with_suffix(".png")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    flags += " --disable-component-update --disable-sync --enable-logging=stderr --window-size=800,1200"
+    command = [browser, *flags.split(), f"--user-data-dir={profile}", f"--screenshot={picture_path}", path.as_uri()]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return "\n".join(line for line in finished.stderr.splitlines() if "CONSOLE" in line), picture_path
+
+
+def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "r.html").write_text(page.render(example()))
+    console, screenshot = console_of(tmp_path / "r.html", tmp_path / "profile")
+    assert console == ""
+    shown = cv2.imread(str(screenshot))
+    assert shown.shape == (1200, 800, 3)
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 100, "an empty page has few colours"
+
+
+def test_the_browser_check_would_see_a_complaint(tmp_path: Path) -> None:
+    (tmp_path / "bad.html").write_text("<script>console.error('a fault')</script>")
+    assert "a fault" in console_of(tmp_path / "bad.html", tmp_path / "profile")[0]
