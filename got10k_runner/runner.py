@@ -74,9 +74,9 @@ class Got10k(BoxBenchmark):
                 notes.append(f"{name} has no cover.label; the target is taken as visible in every frame")
             try:
                 overlaps[name] = self._overlaps(folder / name, boxes, cover, results / name)
+                times.append(_times(results / self.time_file(name)))
             except ResultError as error:
                 faults.append(str(error))
-            times.append(_times(results / self.time_file(name)))
         raise_all(faults, results)
         return _table(split, overlaps, np.concatenate(times), tuple(notes))
 
@@ -139,9 +139,13 @@ def _image_size(folder: Path) -> tuple[float, float]:
 
 
 def _times(path: Path) -> NDArray[np.float64]:
+    """Seconds of all frames and repetitions; none where there is no file."""
     if not path.is_file():
         return np.zeros(0)
-    return np.genfromtxt(path, delimiter=",").ravel()
+    try:
+        return np.array(path.read_text(encoding="ascii").replace(",", " ").split(), dtype=np.float64)
+    except ValueError as error:
+        raise ResultError(f"{path.name}: {error}") from None
 
 
 def _is_repetition(name: str, known: dict[str, Sequence] | dict[str, None]) -> bool:

@@ -16,7 +16,7 @@ from benchmark_data import environment, tree
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 DRIFT = ["--tracker", "toy_trackers:Drift"]
-SLOW = [*DRIFT, "--set", "delay=0.02"]
+SLOW = [*DRIFT, "--set", "delay=0.05"]
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -102,7 +102,7 @@ def killed_and_resumed(runner: str, data: Path, split: str, place: Path, kills: 
     for _ in range(kills):
         process = start(*arguments)
         wait_for(lambda: place.exists() or process.poll() is not None)  # noqa: B023
-        time.sleep(chance.uniform(0, 1.2))
+        time.sleep(chance.uniform(0, 0.9))
         met += process.poll() is None
         process.kill()
         process.communicate()
@@ -119,7 +119,7 @@ def test_kill_9_and_resume_is_byte_identical(
     for runner, data, split in [("got10k_runner", got10k_data, "val"), ("davis_runner", davis_data, "2017/val")]:
         command(runner, "run", "--data", data, "--split", split, *SLOW, "--output", f"{runner}-whole", check=True)
         met = killed_and_resumed(runner, data, split, tmp_path / f"{runner}-killed", kills, seed=kills)
-        assert met > 0
+        assert met >= kills // 2
         whole = tree(tmp_path / f"{runner}-whole/results")
         assert len(whole) > 0
         assert tree(tmp_path / f"{runner}-killed/results") == whole
