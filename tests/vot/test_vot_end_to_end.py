@@ -7,17 +7,21 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import pytest
 
 if find_spec("vot") is None:
     pytest.skip("the VOT toolkit is not installed (pip install samn-tracker[vot])", allow_module_level=True)
 
-from workspaces import write_flat
+from workspaces import mask, polygon, write_flat, write_images
 
 from vot_workspace.__main__ import main
+from vot_workspace.create import create
+from vot_workspace.layouts import read_dataset
 from vot_workspace.score import pysot_scores, read_truth
 
 FOLDER = Path(__file__).parent
@@ -32,6 +36,13 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
         timeout=280,
         env={**os.environ, "PYTHONPATH": str(FOLDER), "OMP_NUM_THREADS": "1"},
     )
+
+
+Write = Callable[[Path, dict[str, int]], Path]
+
+
+def as_flat(folder: Path, lengths: dict[str, int]) -> Path:
+    return write_flat(folder / "flat", lengths)
 
 
 def quick(*arguments: object) -> int:
@@ -103,6 +114,49 @@ def test_what_a_failing_tracker_said_is_shown(tmp_path: Path, tracker: str, reas
     assert result.returncode == 1
     assert reason in result.stderr
     assert "the tracker's output: " in result.stderr
+
+
+def as_toolkit(folder: Path, lengths: dict[str, int]) -> Path:
+    create(folder / "other", "vot2018", read_dataset(write_flat(folder / "flat", lengths)))
+    return folder / "other" / "sequences"
+
+
+def as_pysot(folder: Path, lengths: dict[str, int]) -> Path:
+    root = write_flat(folder / "VOT2019", lengths)
+    index = {}
+    for name, length in lengths.items():
+        images = [f"{name}/{frame:08d}.jpg" for frame in range(1, length + 1)]
+        index[name] = {"video_dir": name, "img_names": images, "gt_rect": [polygon(step) for step in range(length)]}
+    (root / "VOT2019.json").write_text(json.dumps(index))
+    return root
+
+
+def as_masks(folder: Path, lengths: dict[str, int]) -> Path:
+    for name, length in lengths.items():
+        write_images(folder / "davis" / name / "img", length, "{:05d}.jpg", first=0)
+        (folder / "davis" / name / "mask").mkdir()
+        for step in range(length):
+            cv2.imwrite(str(folder / "davis" / name / "mask" / f"{step:05d}.png"), mask(step))
+    return folder / "davis"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rules", "write"),
+    [("vot2016", as_flat), ("vot2018", as_toolkit), ("vot2019", as_pysot), ("vot2020", as_masks)],
+)
+@pytest.mark.parametrize("tracker", ["fault_trackers:matching", "opencv-mil"])
+def test_each_years_rules_on_each_layout(tmp_path: Path, rules: str, write: Write, tracker: str) -> None:
+    data = write(tmp_path, {"a": 14, "b": 12})
+    workspace = tmp_path / "w"
+    assert quick("create", workspace, "--data", data, "--rules", rules, "--tracker", tracker) == 0
+    result = command("run", workspace)
+    assert result.returncode == 0, result.stderr
+    assert quick("check", workspace) == 0
+    result = command("score", "--truth", workspace, "--results", workspace / "results" / "SAMN", "--json")
+    scored = json.loads(result.stdout)
+    assert scored["toolkit"]["accuracy"] > (0.8 if tracker != "opencv-mil" else 0.2)
+    assert ("eao" in scored["pysot"]) == (rules != "vot2020")
 
 
 @pytest.mark.slow
