@@ -221,6 +221,26 @@ def test_a_report_from_saved_scores_has_the_same_table(runs: Path, capsys: pytes
     assert cells[0][:3] == cells[1][:3]
 
 
+@pytest.mark.data
+def test_a_report_of_vot_results(shared_data: Path, workplace: Path) -> None:
+    oracles = shared_data / "oracles" / "vot"
+    every = json.loads((oracles / "VOT2018.json").read_text())
+    Path("VOT2018.json").write_text(json.dumps({name: every[name] for name in sorted(every)[:3]}))
+    given = [str(oracles / "results" / "VOT2018" / name) for name in ("NanoTrack", "LightTrack")]
+    assert main(["report", *given, "--benchmark", "vot", "--truth", "VOT2018.json", "--output", "r.html"]) == 0
+    parsed = structure(Path("r.html").read_text())
+    for word in (
+        "NanoTrack",
+        "LightTrack",
+        "EAO",
+        "Expected average overlap",
+        "Accuracy and robustness",
+        *sorted(every)[:3],
+    ):
+        assert word in parsed.text
+    assert parsed.tags.count("circle") == 2
+
+
 REPORT_MISTAKES = {
     "no run": (["runs/gone", "--truth", "data"], "there is no run at runs/gone"),
     "no truth": (["runs/mil"], "give the benchmark's data as --truth"),

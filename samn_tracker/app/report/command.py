@@ -96,7 +96,7 @@ def _vot_report(named: list[tuple[str, Path]], arguments: argparse.Namespace) ->
     if len(notes) > 1:
         raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
     title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
-    return Report(title, f"VOT {arguments.truth.stem}", VOT_PRIMARY, runs, scored[0][2], notes)
+    return Report(title, arguments.truth.resolve().stem, VOT_PRIMARY, runs, scored[0][2], notes)
 
 
 def _benchmark_of(path: Path, benchmark: str | None, split: str | None) -> tuple[str, str]:

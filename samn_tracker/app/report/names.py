@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from samn_tracker.app.report.model import Report
 from samn_tracker.app.report.svg import Axes
 
@@ -40,7 +42,6 @@ _LABELS = {
     "eao": ("sequence length (frames)", "expected average overlap"),
     "sequences": ("score", "share of sequences"),
 }
-AR_AXES = Axes("robustness", "accuracy", (0.0, 1.0))
 
 
 def score_title(name: str) -> str:
@@ -61,6 +62,15 @@ def plot_axes(report: Report, name: str) -> Axes:
     low, high = min(float(curve.x.min()) for curve in curves), max(float(curve.x.max()) for curve in curves)
     top = max(1.0, max(float(curve.y.max(initial=0.0)) for curve in curves))
     return Axes(x_label, y_label, (low, high), (0.0, top))
+
+
+def accuracy_robustness_axes(report: Report) -> Axes:
+    """Tenths around every run's point."""
+    points = np.array([run.accuracy_robustness for run in report.runs if run.accuracy_robustness is not None])
+    low = np.clip(np.floor(points.min(axis=0) * 10 - 0.5) / 10, 0, 1)
+    high = np.clip(np.ceil(points.max(axis=0) * 10 + 0.5) / 10, 0, 1)
+    (left, bottom), (right, top) = low.tolist(), high.tolist()
+    return Axes("robustness", "accuracy", (left, right), (bottom, top))
 
 
 def format_score(value: float | None) -> str:

@@ -67,8 +67,10 @@ def _curves(report: Report, numbers: dict[str, int]) -> str:
         figures.append(f"<figure><h3>{escape(title)}</h3>{chart}{_legend(plain, numbers)}</figure>")
     points = {run.name: run.accuracy_robustness for run in report.runs if run.accuracy_robustness is not None}
     if points:
-        chart = svg.scatter_chart(names.AR_AXES, points, numbers, "Accuracy and robustness")
-        figures.append(f"<figure><h3>Accuracy and robustness</h3>{chart}</figure>")
+        title = "Accuracy and robustness"
+        chart = svg.scatter_chart(names.accuracy_robustness_axes(report), points, numbers, title)
+        words = {name: f"{name} [{x:.3f}, {y:.3f}]" for name, (x, y) in points.items()}
+        figures.append(f"<figure><h3>{title}</h3>{chart}{_legend(words, numbers, dashed=False)}</figure>")
     return f'<div class="grid">{"".join(figures)}</div>' if figures else ""
 
 

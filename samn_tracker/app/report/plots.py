@@ -55,7 +55,7 @@ def _draw_curves(figure: Any, report: Report, name: str) -> None:
 
 
 def _draw_points(figure: Any, report: Report) -> None:
-    axes = names.AR_AXES
+    axes = names.accuracy_robustness_axes(report)
     plot = figure.add_subplot(xlabel=axes.x_label, ylabel=axes.y_label, xlim=axes.x_range, ylim=axes.y_range)
     for run in report.runs:
         if run.accuracy_robustness is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samn_tracker.app.report.model import Curve
 
 WIDTH, HEIGHT = 420, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 18, 12, 42
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 SERIES = 8
 """Colours that the style sheet names --s0 to --s7; further series start over with another dash."""
@@ -56,15 +56,13 @@ def line_chart(axes: Axes, curves: Mapping[str, Curve], numbers: Mapping[str, in
 
 
 def scatter_chart(axes: Axes, points: Mapping[str, tuple[float, float]], numbers: Mapping[str, int], label: str) -> str:
-    """A labelled point for each run."""
+    """A point for each run."""
     parts = [_frame(axes)]
     for name, (x, y) in points.items():
         ((across, down),) = axes.place(np.array([x]), np.array([y]))
         style = series_style(numbers[name], dashed=False)
         title = f"<title>{escape(name)}: {x:.3f}, {y:.3f}</title>"
         parts.append(f'<circle class="dot" style="{style}" cx="{across:.1f}" cy="{down:.1f}" r="6">{title}</circle>')
-        anchor, shift = ("start", 10) if across < WIDTH * 0.65 else ("end", -10)
-        parts.append(_text(across + shift, down + 4, _short(name, 24), anchor))
     return _picture("".join(parts), label)
 
 
@@ -157,7 +155,7 @@ def _pieces(axes: Axes, curve: Curve) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}"
+    return f"{value:.4g}"
 
 
 def _short(text: str, length: int) -> str:
