@@ -1,9 +1,9 @@
 # Everything runs in .venv, made by `make install` with the versions of constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := dev,vot,got10k,demo,video,report
+EXTRAS := dev,vot,got10k,demo,docs,video,report
 
-.PHONY: install demo test test-slow lint format clean
+.PHONY: install demo test test-slow lint docs format clean
 
 install:
 	$(PYTHON) -m venv .venv
@@ -23,9 +23,12 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs:
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache

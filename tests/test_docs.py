@@ -1,0 +1,191 @@
+"""The documentation: every command and program in it runs, every option and link exists, and it builds strictly."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docs_blocks import Block, read_blocks
+from docs_playground import copy_playground, make_playground, write_untrained_weights
+
+from samn_tracker import cli
+from samn_tracker.images import read_image
+from samn_tracker.loading import SHIPPED_WEIGHTS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PROSE = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("[a-z]*/README.md"))]
+SECONDS = 240
+
+
+def page_id(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def runnable(page: Path) -> list[Block]:
+    return [b for b in read_blocks(page) if b.reason is None and (b.title or b.language in ("sh", "python"))]
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights for a checkout that has none: what is tested here is that commands run, not how well they track."""
+    folder = tmp_path_factory.mktemp("weights")
+    if not (SHIPPED_WEIGHTS / "samn-lite.safetensors").is_file():
+        write_untrained_weights(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def original_playground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("original")
+    make_playground(folder)
+    return folder
+
+
+@pytest.fixture
+def playground(
+    original_playground: Path, weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A folder with what a reader has at hand, as the working directory; modules that a page writes are forgotten."""
+    copy_playground(original_playground, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("SAMN_WEIGHTS_DIR", str(weights_folder))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=page_id)
+def test_every_block_of_a_page_runs(page: Path, playground: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In order, in one folder; Python blocks share their names, first of all a frame, its target, and more frames."""
+    images = [read_image(path) for path in sorted((playground / "frames").iterdir())]
+    names: dict[str, Any] = {"__name__": "page", "frame": images[0], "frames": images[1:], "target": [60, 40, 48, 36]}
+    for block in runnable(page):
+        if block.title:
+            (playground / block.title).write_text(block.text, encoding="utf-8")
+        elif block.language == "python":
+            exec(compile(block.text, block.place, "exec"), names)
+        else:
+            run_shell(block, capsys)
+
+
+def run_shell(block: Block, capsys: pytest.CaptureFixture[str]) -> None:
+    """Plain `samn` lines in this process, which spares the seconds that loading torch takes; anything else in bash."""
+    lines = [line for line in block.text.replace("\\\n", " ").splitlines() if line.strip()]
+    if not all(re.fullmatch(r"samn [^$`|<>;&]*", line) for line in lines):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text], capture_output=True, text=True, timeout=SECONDS
+        )
+        assert done.returncode == 0, f"{block.place}: {block.text}\n{done.stdout}{done.stderr}"
+        return
+    for line in lines:
+        try:
+            code = cli.main(shlex.split(line, comments=True)[1:])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        said = capsys.readouterr()
+        assert code == 0, f"{block.place}: {line} ended with {code}\n{said.out}{said.err}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_shell_and_python_block_has_a_known_language(page: Path) -> None:
+    known = {"sh", "python", "text", "toml", "ini", "json"}
+    strange = [f"{block.place}: {block.language!r}" for block in read_blocks(page) if block.language not in known]
+    assert not strange, "a block in another language would never be run"
+
+
+@cache
+def help_texts() -> dict[tuple[str, ...], str]:
+    """As the documentation's own build makes them."""
+    spec = spec_from_file_location("docs_generate", DOCS / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    texts: dict[tuple[str, ...], str] = module.help_texts()
+    return texts
+
+
+def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every `samn` command line of a page's shell blocks and inline code, run or not, with where it stands."""
+    text = page.read_text(encoding="utf-8")
+    for block in read_blocks(page):
+        if block.language == "sh":
+            for line in block.text.replace("\\\n", " ").splitlines():
+                yield block.place, line.split("#")[0].split()
+        text = text.replace(block.text, "\n" * block.text.count("\n"))
+    for number, line in enumerate(text.splitlines(), start=1):
+        for code in re.findall(r"`([^`]+)`", line):
+            yield f"{page.name}:{number}", code.split()
+
+
+@pytest.mark.parametrize("page", PROSE, ids=page_id)
+def test_every_command_and_option_that_is_named_exists(page: Path) -> None:
+    """A samn command's options are those of its own help; an option named alone is one of any of our commands."""
+    texts = help_texts()
+    words = {key[:2] for key in texts}
+    everything = " ".join(texts.values())
+    faults = []
+    for place, parts in commands(page):
+        if parts[:1] == ["samn"] and len(parts) > 1 and parts[1].isalpha() and parts[1].islower():
+            if ("samn", parts[1]) not in words:
+                faults.append(f"{place}: there is no `samn {parts[1]}`")
+                continue
+            command = ("samn", *parts[1:3]) if ("samn", *parts[1:3]) in texts else ("samn", parts[1])
+            text = texts.get(command, everything)
+        elif parts and parts[0].startswith("--"):
+            text = everything
+        else:
+            continue
+        for option in (part.split("=")[0] for part in parts if re.match(r"--[a-z]", part)):
+            if not re.search(rf"{re.escape(option)}\b(?!-)", text) and option != "--help":
+                faults.append(f"{place}: `{' '.join(parts[:3])}` has no {option}")
+    assert not faults, "\n".join(faults)
+
+
+GENERATED = ("reference/commands.md", "reference/configuration.md", "reference/training-configuration.md", "models.md")
+
+
+@pytest.mark.parametrize("page", PROSE, ids=page_id)
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    files = [page.parent / target for target in targets if target and "://" not in target]
+    made = {(DOCS / name).resolve() for name in GENERATED}
+    missing = [str(file) for file in files if not file.exists() and file.resolve() not in made]
+    assert not missing, f"{page_id(page)} links to what is not there: {', '.join(missing)}"
+
+
+def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
+    program = shutil.which("mkdocs", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("mkdocs is not installed; pip install 'samn-tracker[docs]'")
+    site = tmp_path / "site"
+    done = subprocess.run(
+        [program, "build", "--strict", "--quiet", "--site-dir", str(site)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    configuration = (site / "reference" / "configuration.html").read_text(encoding="utf-8")
+    assert "search_factor" in configuration
+    assert "samn got10k run" in (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    assert "load_tracker" in (site / "reference" / "api.html").read_text(encoding="utf-8")
+    assert not re.findall(r'(?:src|href)="https?://(?!squidfunk)', configuration), "a page loads something from the net"
