@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from samn_tracker.benchmark.run_folder import RunFolder
 from samn_tracker.benchmark.sequences import Sequence
-from samn_tracker.errors import ConfigError, EnvironmentProblemError, ResultError, SamnError
+from samn_tracker.errors import EnvironmentProblemError, ResultError, SamnError
 
 if TYPE_CHECKING:
     from samn_tracker.benchmark.execute import Progress, RunRequest, SequenceError
 
+_CONNECT_SECONDS = 5
 ATTEMPTS = 3
 """How often a sequence is given to a worker before it counts as the one that kills them."""
 
@@ -115,8 +117,7 @@ def _connected(request: RunRequest) -> Any:
         raise EnvironmentProblemError(
             "--workers and --cluster need Ray: pip install 'samn-tracker[cluster]', or leave them out"
         ) from error
-    if request.workers < 1:
-        raise ConfigError(f"--workers {request.workers}: at least one is needed")
+    _require_listener(request.cluster)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     resources = {} if request.cluster else {"num_cpus": request.workers}
     try:
@@ -128,8 +129,22 @@ def _connected(request: RunRequest) -> Any:
             **resources,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise EnvironmentProblemError(f"Ray cannot be started or reached at '{request.cluster}': {error}") from error
+        raise EnvironmentProblemError(
+            f"Ray cannot be started or reached at '{request.cluster or 'this machine'}': {error}; check the address, "
+            "that both sides run one version of Ray, and, if the cluster asks for a token, that this process has it"
+        ) from error
     return ray
+
+
+def _require_listener(address: str) -> None:
+    """Fail within seconds where nobody listens at HOST:PORT; Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not (colon and port.isdigit()) or "/" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise EnvironmentProblemError(f"nobody listens at --cluster {address}: {error}; check the address") from error
 
 
 def _uses_gpu(device: str) -> bool:

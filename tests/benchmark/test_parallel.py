@@ -51,3 +51,10 @@ def test_failures_in_workers_are_those_of_one_process(command: Command, tmp_path
     assert ran.returncode == 1
     assert "answers boxes only" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_an_absent_cluster_is_said_at_once(command: Command, tmp_path: Path, got10k_data: Path) -> None:
+    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run"]
+    ran = command(*arguments, "--tracker", "toy_trackers:Drift", "--cluster", "127.0.0.1:9")
+    assert ran.returncode == 1
+    assert "nobody listens at --cluster 127.0.0.1:9" in ran.stderr
