@@ -41,7 +41,7 @@ def run(
     Raises:
         ResultError: the workspace is in use, or holds results of another configuration.
     """
-    with locked(workspace.folder) as lock:
+    with locked(workspace.folder) as lock, toolkit.termination_unwinds():
         results = workspace.results(tracker)
         _fetch_data(workspace, tracker)
         description = describe(workspace, tracker)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from samn_tracker.errors import EnvironmentProblemError
@@ -23,7 +26,8 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start `vot COMMAND --workspace W ...`; everything that it prints goes to our standard error.
 
-    Its exit code says little: callers look at the files it leaves. `inherited` file descriptors stay open in it.
+    Its exit code says little: callers look at the files it leaves. It leads a process group, so that `stop` reaches its
+    trackers. `inherited` file descriptors stay open in it.
 
     Raises:
         EnvironmentProblemError: the toolkit is not installed.
@@ -38,6 +42,7 @@ def start(
         stdout=STANDARD_ERROR,
         env={**os.environ, **cache_off, **(environment or {})},
         pass_fds=inherited,
+        start_new_session=True,
     )
 
 
@@ -45,17 +50,33 @@ def run(command: str, workspace: Path, *arguments: str, environment: Mapping[str
     """Run `vot COMMAND` to its end; its exit code."""
     process = start(command, workspace, *arguments, environment=environment)
     try:
-        return process.wait()
+        with termination_unwinds():
+            return process.wait()
     finally:
         stop(process)
 
 
+@contextmanager
+def termination_unwinds() -> Iterator[None]:
+    """Inside, SIGTERM ends this process like Ctrl-C: by an exception, so that the processes that it started end too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def unwind(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process that is still running, politely first."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    """End what is left of a toolkit and of the trackers that it started, politely first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)

@@ -22,6 +22,7 @@ from workspaces import mask, polygon, write_flat, write_images
 from vot_workspace.__main__ import main
 from vot_workspace.create import create
 from vot_workspace.layouts import read_dataset
+from vot_workspace.manifest import locked
 from vot_workspace.score import pysot_scores, read_truth
 
 FOLDER = Path(__file__).parent
@@ -180,3 +181,20 @@ def test_the_demo_succeeds_and_fails_honestly(tmp_path: Path) -> None:
     bad = command("demo", "--directory", tmp_path / "bad", "--tracker", "fault_trackers:dying", "--length", 36)
     assert bad.returncode == 1
     assert "FAILED polygons: baseline/" in bad.stderr
+
+
+@pytest.mark.slow
+def test_a_terminated_run_leaves_no_toolkit_and_no_tracker_behind(tmp_path: Path) -> None:
+    workspace = make(tmp_path, "hanging", {"a": 12}, timeout=200)
+    line = [sys.executable, "-m", "vot_workspace", "run", str(workspace)]
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(20)
+        second = command("run", workspace)
+        assert second.returncode == 1
+        assert f"in use by another run (process {process.pid}" in second.stderr
+        process.terminate()
+        assert process.wait(30) == 128 + 15
+    with locked(workspace):  # its children inherit the lock, so it is free only when all have ended
+        pass
