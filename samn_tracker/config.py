@@ -212,6 +212,29 @@ class SegmentationConfig:
 
 
 @dataclass(frozen=True)
+class RecoveryConfig:
+    """Finding a lost target again.
+
+    A target is lost once `after_frames` frames in a row had no answer. From then on the spatial memory looks at one
+    more place each frame, in growing rings around the last one, and an answer counts only where it is surer than usual.
+
+    Attributes:
+        enabled: False looks at the last place only, as the paper does, and accepts any answer there.
+        rings, step: how far the rings reach, and how far apart their places are, in search windows.
+        lead_uncertainty: below this a place is looked at again, with the window around its peak.
+        accept_uncertainty, accept_confidence: the spatial memory's and the mask's part in accepting a place.
+    """
+
+    enabled: bool = False
+    after_frames: int = 3
+    rings: int = 3
+    step: float = 0.5
+    lead_uncertainty: float = 8.0
+    accept_uncertainty: float = 2.0
+    accept_confidence: float = 0.4
+
+
+@dataclass(frozen=True)
 class RuntimeConfig:
     """Where and how the networks run; never changes what is computed beyond rounding.
 
@@ -233,6 +256,7 @@ class TrackerConfig:
     appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
+    recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> TrackerConfig:

@@ -27,6 +27,7 @@ from samn_tracker.memory.augmentation import first_frame_samples
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
+from samn_tracker.recovery import next_place
 from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, target_kind
 from samn_tracker.start import filled_mask, first_mask_crop, start_box
 
@@ -49,6 +50,7 @@ class TrackState:
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
         frame_index: 0 for the frame of `initialize`.
+        lost_frames: how many frames in a row had no answer, up to the latest.
         trace: what the latest frame looked like on the way; for debugging.
     """
 
@@ -62,6 +64,7 @@ class TrackState:
     last: Prediction
     areas: deque[int]
     frame_index: int = 0
+    lost_frames: int = 0
     trace: Trace | None = field(default=None, repr=False)
 
 
@@ -72,6 +75,11 @@ class Search(NamedTuple):
     encoded: Encoded
     localisation: Localisation
     trusted: bool
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """(2,) x, y of the target by this search, in image pixels."""
+        return self.window.to_image(self.localisation.centre_crop)
 
 
 class View(NamedTuple):
@@ -152,6 +160,7 @@ class Tracker:
         """
         state, image = self._checked(image)
         state.frame_index += 1
+        centre_before = state.centre
         search = self._search(state, image)
         view = self._view(state, image, search)
         probability = self._segment(state, view)
@@ -163,10 +172,14 @@ class Tracker:
         )
         mask = (view.window.paste(probability, state.shape) > state.threshold).astype(np.uint8)
         target = largest_component(mask)
-        if uncertainty >= self.config.spatial.output_uncertainty or not target_crop.any() or not target.any():
+        seen = uncertainty < self.config.spatial.output_uncertainty and target_crop.any() and target.any()
+        confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty) if seen else 0.0
+        if not seen or (self._recovering(state) and not self._accepts(uncertainty, confidence)):
+            state.centre = centre_before if self._recovering(state) else state.centre
+            state.lost_frames += 1
             state.last = replace(state.last, confidence=0.0, found=False)
             return state.last
-        confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty)
+        state.lost_frames = 0
         polygon = fit_rotated_box(target, self.config.segmentation)
         state.last = Prediction(mask_to_box(target), polygon, mask, confidence)
         self._memorise(state, search, view, probability, state.last.box)
@@ -191,13 +204,48 @@ class Tracker:
         """Ask the spatial memory where the target is, and move the search centre there if it is sure."""
         if state.spatial is None:
             return None
-        window = self._search_window(state.centre, state.size)
+        search = self._look(state.spatial, state, image, state.centre)
+        if self._recovering(state) and not self._sure(search):
+            search = self._look_elsewhere(state.spatial, state, image) or search
+        if search.trusted:
+            state.centre = np.clip(search.centre, 0, state.shape[::-1])
+        return search
+
+    def _look(
+        self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8], centre: NDArray[np.float64]
+    ) -> Search:
+        window = self._search_window(centre, state.size)
         encoded = self.engine.encode(window.crop(image)[None])
-        localisation = state.spatial.localise(encoded.query.f16, state.size / window.scale)
-        trusted = localisation.uncertainty < self.config.spatial.move_uncertainty
-        if trusted:
-            state.centre = np.clip(window.to_image(localisation.centre_crop), 0, state.shape[::-1])
-        return Search(window, encoded, localisation, trusted)
+        localisation = spatial.localise(encoded.query.f16, state.size / window.scale)
+        return Search(window, encoded, localisation, localisation.uncertainty < self.config.spatial.move_uncertainty)
+
+    # --- a lost target -------------------------------------------------------------------------------------------
+
+    def _recovering(self, state: TrackState) -> bool:
+        config = self.config.recovery
+        return config.enabled and state.spatial is not None and state.lost_frames >= config.after_frames
+
+    def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
+        """Another place of the growing rings, and its peak once more from close by; None if it is not surely there."""
+        config = self.config.recovery
+        side = self._search_window(state.centre, state.size).side
+        place = next_place(state.centre, side, state.shape, state.lost_frames - config.after_frames, config)
+        if place is None:
+            return None
+        lead = self._look(spatial, state, image, place)
+        if lead.localisation.uncertainty >= config.lead_uncertainty:
+            return None
+        again = self._look(spatial, state, image, np.clip(lead.centre, 0, state.shape[::-1]))
+        return again if self._sure(again) else None
+
+    def _sure(self, search: Search) -> bool:
+        return search.localisation.uncertainty < self.config.recovery.accept_uncertainty
+
+    def _accepts(self, uncertainty: float, confidence: float) -> bool:
+        config = self.config.recovery
+        return uncertainty < config.accept_uncertainty and confidence >= config.accept_confidence
+
+    # --- what is segmented ---------------------------------------------------------------------------------------
 
     def _view(self, state: TrackState, image: NDArray[np.uint8], search: Search | None) -> View:
         """The patch to segment: the searched one where it serves, else one cut around the centre."""

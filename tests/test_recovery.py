@@ -1,0 +1,111 @@
+"""Where a lost target is looked for, and when it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from samn_tracker.config import SAMN_LITE, RecoveryConfig, RuntimeConfig
+from samn_tracker.engine import Engine
+from samn_tracker.model.network import Network
+from samn_tracker.recovery import next_place
+from samn_tracker.synthetic import make_sequence
+from samn_tracker.tracker import Tracker
+
+CONFIG = RecoveryConfig(rings=2, step=0.5)
+CENTRE = np.array([500.0, 400.0])
+
+
+def places(count: int, shape: tuple[int, int] = (800, 1000), config: RecoveryConfig = CONFIG) -> np.ndarray:
+    found = [next_place(CENTRE, 100.0, shape, index, config) for index in range(count)]
+    return np.array([one for one in found if one is not None])
+
+
+def test_places_lie_in_growing_rings_half_a_window_apart() -> None:
+    steps = (places(24) - CENTRE) / 50
+    assert np.array_equal(steps, np.round(steps))
+    assert np.array_equal(np.abs(steps).max(axis=1), [1] * 8 + [2] * 16)
+    assert len({tuple(step) for step in steps}) == 24
+
+
+def test_after_the_last_ring_the_first_place_comes_again() -> None:
+    visited = places(48)
+    assert np.array_equal(visited[:24], visited[24:])
+
+
+def test_places_outside_of_the_image_are_left_out() -> None:
+    visited = places(30, shape=(420, 1000))
+    assert (visited[:, 1] < 420).all()
+    assert len({tuple(one) for one in visited}) == 14
+
+
+@pytest.mark.parametrize("config", [replace(CONFIG, rings=0), replace(CONFIG, step=30.0)])
+def test_no_place_but_the_last_one(config: RecoveryConfig) -> None:
+    assert next_place(CENTRE, 100.0, (800, 1000), 7, config) is None
+
+
+def _small_tracker(recovery: RecoveryConfig) -> Tracker:
+    config = replace(
+        SAMN_LITE,
+        spatial=replace(SAMN_LITE.spatial, patch_size=96),
+        segmentation=replace(SAMN_LITE.segmentation, patch_size=96, minimum_pixels=1),
+        recovery=recovery,
+        runtime=RuntimeConfig(precision="float32"),
+    )
+    torch.manual_seed(5)
+    return Tracker(Engine(Network(config.model), "cpu", config.runtime), config)
+
+
+def test_a_lost_target_is_believed_only_where_both_memories_are_sure() -> None:
+    sequence = make_sequence("moving", 0, 3, textures="procedural")
+    believed = {}
+    for accept in (0.0, 2.0):
+        tracker = _small_tracker(RecoveryConfig(enabled=True, accept_confidence=accept))
+        tracker.initialize(sequence.frame(0), sequence.mask(0))
+        assert tracker.state is not None
+        tracker.state.lost_frames = 3
+        centre = tracker.state.centre.copy()
+        answer = tracker.track(sequence.frame(1))
+        believed[accept] = answer.found
+        if not answer.found:
+            assert tracker.state.lost_frames == 4
+            assert np.array_equal(tracker.state.centre, centre)
+            assert answer.confidence == 0
+    assert believed == {0.0: True, 2.0: False}
+
+
+def test_a_found_target_is_no_longer_lost() -> None:
+    sequence = make_sequence("moving", 0, 2, textures="procedural")
+    tracker = _small_tracker(RecoveryConfig(enabled=True, accept_confidence=0.0))
+    tracker.initialize(sequence.frame(0), sequence.mask(0))
+    assert tracker.state is not None
+    tracker.state.lost_frames = 3
+    assert tracker.track(sequence.frame(1)).found
+    assert tracker.state.lost_frames == 0
+
+
+def test_the_search_leaves_the_last_place_and_finds_the_target_there() -> None:
+    """The target jumps from one side to the other while nothing is seen; with the true first frame's features."""
+    sequence = make_sequence("moving", 1, 2, textures="procedural")
+    image, mask = sequence.frame(0), sequence.mask(0)
+    recovery = RecoveryConfig(enabled=True, accept_confidence=0.0, after_frames=1)
+    tracker = _small_tracker(recovery)
+    tracker.initialize(image, mask)
+    assert tracker.state is not None and tracker.state.spatial is not None
+    state = tracker.state
+    true_centre = state.centre.copy()
+    state.lost_frames = 1
+    for _ in range(5):
+        state.spatial.localise(tracker._look(state.spatial, state, image, true_centre).encoded.query.f16, [20, 20])
+    state.centre = np.array([0.0, 0.0]) if true_centre[0] > 160 else np.array([319.0, 0.0])
+    reached = False
+    for _ in range(48):
+        search = tracker._search(state, image)
+        reached = search is not None and bool(np.linalg.norm(search.centre - true_centre) < 15)
+        if reached:
+            break
+        state.lost_frames += 1
+    assert reached
