@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from samn_tracker.benchmark.ope import main as ope
 from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
 
+from .browser import console_of
 from .conftest import FRAMES, box, picture
 
 VOID = {"meta", "link", "img", "br", "path", "polyline", "circle", "rect"}
@@ -265,22 +265,9 @@ def test_a_mistake_gets_one_clear_sentence(runs: Path, capsys: pytest.CaptureFix
     assert not Path("r.html").exists()
 
 
-def console_of(path: Path, profile: Path) -> tuple[str, Path]:
-    """What Chromium's console says about the page, and a screenshot."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium here; Debian's package is called chromium")
-    picture_path = path.with_suffix(".png")
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --enable-logging=stderr --window-size=800,1200"
-    command = [browser, *flags.split(), f"--user-data-dir={profile}", f"--screenshot={picture_path}", path.as_uri()]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return "\n".join(line for line in finished.stderr.splitlines() if "CONSOLE" in line), picture_path
-
-
 def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> None:
     (tmp_path / "r.html").write_text(page.render(example()))
-    console, screenshot = console_of(tmp_path / "r.html", tmp_path / "profile")
+    console, screenshot = console_of(tmp_path / "r.html")
     assert console == ""
     shown = cv2.imread(str(screenshot))
     assert shown.shape == (1200, 800, 3)
@@ -289,4 +276,4 @@ def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> No
 
 def test_the_browser_check_would_see_a_complaint(tmp_path: Path) -> None:
     (tmp_path / "bad.html").write_text("<script>console.error('a fault')</script>")
-    assert "a fault" in console_of(tmp_path / "bad.html", tmp_path / "profile")[0]
+    assert "a fault" in console_of(tmp_path / "bad.html")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,9 @@ import pytest
 
 from samn_tracker.app.sources import open_source
 from samn_tracker.app.video import VideoWriter, require_av
-from samn_tracker.errors import ConfigError, DatasetError, ImageError
+from samn_tracker.errors import ConfigError, DatasetError, EnvironmentProblemError, ImageError
 
+from .browser import console_of
 from .conftest import FRAMES, SIZE, picture
 
 TOP_LEFT = (slice(0, 20), slice(0, 20))
@@ -40,7 +42,18 @@ def test_what_is_written_comes_back_in_its_colours(tmp_path: Path) -> None:
         assert np.allclose(frame.image[5:12, 5:12].mean(axis=(0, 1)), (220, 30, 30), atol=8)
 
 
-def test_a_browser_can_play_it(tmp_path: Path) -> None:
+def test_a_real_browser_plays_it(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4")
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<video src=a.mp4 muted onerror=\"console.log('error ' + this.error.code)\" "
+        "onloadeddata=\"console.log('plays ' + this.videoWidth + 'x' + this.videoHeight + ', ' + this.duration)\">"
+    )
+    console, _ = console_of(page)
+    assert f"plays {SIZE[1] + 1}x{SIZE[0] + 1}, 0.33" in console
+
+
+def test_it_is_in_the_form_that_browsers_play(tmp_path: Path) -> None:
     data = write_video(tmp_path / "a.mp4")
     with require_av().open(str(tmp_path / "a.mp4")) as container:
         codec = container.streams.video[0].codec_context
@@ -128,3 +141,11 @@ def test_an_impossible_range(workplace: Path, start: int, end: int | None) -> No
 def test_a_range_behind_the_last_image(workplace: Path) -> None:
     with pytest.raises(DatasetError, match="holds 8 images"):
         open_source("frames", 8)
+
+
+def test_without_pyav_the_message_says_what_to_do(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.mp4").write_bytes(b"anything")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(EnvironmentProblemError, match=r"pip install 'samn-tracker\[video\]'"):
+        open_source("a.mp4")
+    assert open_source("frames").total == FRAMES, "images need no PyAV"
