@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "samn_tracker" / "weights"
 _HELP_WIDTH = "110"
+_OTHERS = {
+    ("samn-trax",): "samn_tracker.trax_server",
+    ("python -m benchmarks",): "benchmarks.__main__",
+    ("python -m benchmarks.accuracy",): "benchmarks.accuracy",
+}
 _WORDS_OF_OWN = {"samn_tracker.train.__main__": ("pack", "preview", "export")}
 
 
@@ -61,9 +66,8 @@ def help_texts() -> dict[tuple[str, ...], str]:
         for words in ((), *((word,) for word in words_of_own)):
             for more, parser in _parsers(module.main, words):
                 texts[("samn", name, *words, *more)] = parser.format_help()
-    from samn_tracker.trax_server import main
-
-    texts[("samn-trax",)] = next(_parsers(main, ()))[1].format_help()
+    for words, module_name in _OTHERS.items():
+        texts[words] = next(_parsers(import_module(module_name).main, ()))[1].format_help()
     return texts
 
 
