@@ -47,7 +47,7 @@ def draw_boxes(image: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
         )
     scale = max(1.0, max(image.shape[:2]) / _LONGEST_SIDE)
     shown = cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
-    drawn = cv2.selectROIs(_TITLE, cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), showCrosshair=False)
+    drawn = cv2.selectROIs(_TITLE, cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), showCrosshair=False, printNotice=False)
     cv2.destroyWindow(_TITLE)
     boxes = [np.asarray(box, dtype=np.float64) * scale for box in drawn if box[2] > 0 and box[3] > 0]
     if not boxes:
