@@ -159,7 +159,8 @@ def _table(configs: Sequence[Any], titles: Sequence[str]) -> list[str]:
         values = [getattr(config, item.name) for config in configs]
         if not is_dataclass(values[0]) and item.name != "sets":
             shown = " | ".join(_shown(value) for value in values)
-            rows.append(f"| `{item.name}` | {shown} | {meanings.get(item.name, '')}{_choices(hints[item.name])} |")
+            meaning = _with_choices(meanings.get(item.name, ""), hints[item.name])
+            rows.append(f"| `{item.name}` | {shown} | {meaning} |")
     return [words, "\n".join(rows)]
 
 
@@ -178,10 +179,12 @@ def _docstring(kind: type) -> tuple[str, dict[str, str]]:
     return text.strip(), {name: meaning.rstrip(".") for name, meaning in meanings.items()}
 
 
-def _choices(hint: Any) -> str:
-    if get_origin(hint) is not Literal:
-        return ""
-    return f" ({', '.join(f'`{value}`' for value in get_args(hint))})"
+def _with_choices(meaning: str, hint: Any) -> str:
+    """The meaning, with the possible values where it does not name them all itself."""
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    if all(f'"{one}"' in meaning for one in choices):
+        return meaning
+    return f"{meaning} ({', '.join(f'`{one}`' for one in choices)})".strip()
 
 
 def _shown(value: Any) -> str:
