@@ -19,13 +19,21 @@ BOX_MARGIN = 5
 
 
 class Batch(NamedTuple):
-    """Samples as tensors: frames (B, 3, 3, S, S) RGB in 0..1 (sample, time, colour), masks (B, 3, S, S) of 0 and 1,
-    first (B, 1, S, S) the given mask, box_start (B,) bool, whether it is a filled box."""
+    """Samples as tensors.
+
+    Attributes:
+        frames: (B, 3, 3, S, S) RGB in 0..1 (sample, time, colour).
+        masks: (B, 3, S, S) of 0 and 1, the truth.
+        first: (B, 1, S, S) the given mask.
+        box_start: (B,) bool, whether it is a filled box.
+        located: (B, 3, 2) the point xy in patch pixels that each frame's location map is drawn around.
+    """
 
     frames: Tensor
     masks: Tensor
     first: Tensor
     box_start: Tensor
+    located: Tensor
 
 
 def segment(network: Network, batch: Batch, dynamic: DynamicConfig | None = None) -> list[Tensor]:
@@ -41,27 +49,31 @@ def segment(network: Network, batch: Batch, dynamic: DynamicConfig | None = None
     frames = batch.frames.transpose(0, 1)
     queries = _split(network.encode_query(frames.flatten(0, 1)), len(frames))
     first = network.encode_memory(frames[0], batch.first, queries[0])
-    second_logits = recall(network, queries[1], [first], dynamic)
+    second_logits = recall(network, queries[1], [first], batch.located[:, 1], dynamic)
     predicted = target_probability(second_logits)
     box = batch.box_start[:, None, None, None]
     allowed = functional.max_pool2d(batch.first, 2 * BOX_MARGIN + 1, 1, BOX_MARGIN)
     predicted = torch.where(box, predicted * allowed, predicted)
     second = network.encode_memory(frames[1], predicted, queries[1])
     first = MemoryFeatures(torch.where(box, second.key, first.key), torch.where(box, second.value, first.value))
-    return [second_logits, recall(network, queries[2], [first, second], dynamic)]
+    return [second_logits, recall(network, queries[2], [first, second], batch.located[:, 2], dynamic)]
 
 
 def recall(
-    network: Network, query: QueryFeatures, memories: list[MemoryFeatures], dynamic: DynamicConfig | None
+    network: Network,
+    query: QueryFeatures,
+    memories: list[MemoryFeatures],
+    located: Tensor,
+    dynamic: DynamicConfig | None,
 ) -> Tensor:
-    """Logits (B, 2, S, S) for query features, from memory frames in order of time."""
+    """Logits (B, 2, S, S) for query features, from memory frames in order of time, and located points (B, 2)."""
     keys = torch.stack([memory.key.flatten(2).transpose(1, 2) for memory in memories], dim=1)
     values = torch.stack([memory.value.flatten(2).transpose(1, 2) for memory in memories], dim=1)
     bias = None if dynamic is None else _frame_bias(query.key, memories, dynamic)
     with torch.autocast(query.key.device.type, enabled=False):
         retrieved = read_memory(query.key.float(), keys.float(), values.float(), bias, network.config.similarity)
     height, width = query.key.shape[-2:]
-    location = location_map(network.config, (height, width), (width / 2, height / 2), query.value)
+    location = location_map(network.config, (height, width), located / 16, query.value)
     return network.decode(retrieved.to(query.value.dtype), query, location)
 
 

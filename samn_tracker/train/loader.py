@@ -56,19 +56,20 @@ def patch_size(run: RunConfig, iteration: int) -> int:
 
 
 def as_tensors(sample: Sample) -> Tensors:
-    """A sample as uint8 tensors: frames (3, 3, S, S), masks (3, S, S), first (1, S, S), box_start ()."""
+    """A sample as tensors: frames (3, 3, S, S), masks (3, S, S), first (1, S, S), box_start (), located (3, 2)."""
     return {
         "frames": torch.from_numpy(sample.frames).permute(0, 3, 1, 2).contiguous(),
         "masks": torch.from_numpy(sample.masks),
         "first": torch.from_numpy(sample.first)[None],
         "box_start": torch.tensor(sample.box_start),
+        "located": torch.from_numpy(sample.located),
     }
 
 
 def to_batch(tensors: Tensors, device: torch.device) -> Batch:
     """Collated uint8 tensors as the network's input on `device`."""
     moved = {key: value.to(device, non_blocking=True) for key, value in tensors.items()}
-    return Batch(moved["frames"].float() / 255, moved["masks"], moved["first"].float(), moved["box_start"])
+    return Batch(**{**moved, "frames": moved["frames"].float() / 255, "first": moved["first"].float()})
 
 
 def make_loader(maker: SampleMaker, run: RunConfig, start: int, rank: int = 0, world: int = 1) -> DataLoader[Tensors]:

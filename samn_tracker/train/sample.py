@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.train.objects import box_of
+from samn_tracker.train.objects import box_of, centre_and_size
 from samn_tracker.train.photometry import degrade, draw_look
 
 FRAMES = 3
@@ -34,6 +34,8 @@ class SamplingConfig:
     far_jitter: float = 1.0
     far_share: float = 0.3
     scale_jitter: float = 0.2
+    located: float = 0.75
+    located_noise: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,39 @@ class Sample:
         masks: (3, S, S) uint8 0/1, the truth.
         first: (S, S) uint8 0/1, the mask that the tracker is given: the truth, or a filled box.
         box_start: whether it is a box; frame 2 then repeats frame 1, as the tracker's start does (section 6).
+        located: (3, 2) float32, the point that each frame's location map is drawn around, xy in patch pixels: where a
+            spatial memory would put the target's centre, or the middle of the patch where it is not asked.
     """
 
     frames: NDArray[np.uint8]
     masks: NDArray[np.uint8]
     first: NDArray[np.uint8]
     box_start: bool
+    located: NDArray[np.float32]
 
 
-def finish(sample: Sample, box_share: float, rng: np.random.Generator) -> Sample:
-    """Flip, colours and defects; then, with probability `box_share`, a start from a box."""
+def finish(sample: Sample, config: SamplingConfig, rng: np.random.Generator) -> Sample:
+    """Flip, colours and defects; then a start from a box, for some; then where the target was located."""
     look = draw_look(rng, 1.0)
     frames = [degrade(draw_look(rng, 0.25)(look(frame)), rng) for frame in sample.frames]
     masks = sample.masks
     if rng.random() < 0.5:
         frames, masks = [frame[:, ::-1] for frame in frames], masks[:, :, ::-1]
     sample = replace(sample, frames=np.stack(frames), masks=np.ascontiguousarray(masks), first=masks[0].copy())
-    return start_from_box(sample, rng) if rng.random() < box_share else sample
+    if rng.random() < config.box_start:
+        sample = start_from_box(sample, rng)
+    return replace(sample, located=_located(sample.masks, config, rng))
+
+
+def _located(masks: NDArray[np.uint8], config: SamplingConfig, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Near the target's centre with probability `config.located`, if it is in view; else the middle of the patch."""
+    points = np.full((len(masks), 2), masks.shape[-1] / 2, np.float32)
+    for index, mask in enumerate(masks):
+        centre, size = centre_and_size(mask)
+        noise = config.located_noise * size * rng.normal(0, 1, 2)
+        if rng.random() < config.located and size > 0:
+            points[index] = centre + noise
+    return points
 
 
 def start_from_box(sample: Sample, rng: np.random.Generator) -> Sample:
@@ -82,4 +100,4 @@ def start_from_box(sample: Sample, rng: np.random.Generator) -> Sample:
     cv2.fillConvexPoly(box, corners, 1)
     frames, masks = sample.frames.copy(), sample.masks.copy()
     frames[1], masks[1] = frames[0], masks[0]
-    return Sample(frames, masks, box, box_start=True)
+    return replace(sample, frames=frames, masks=masks, first=box, box_start=True)

@@ -54,7 +54,7 @@ class SampleMaker:
         for _ in range(ATTEMPTS):
             sample = self._attempt(rng, size)
             if sample is not None and sample.masks[0].sum() >= SMALLEST_FIRST_MASK:
-                return finish(sample, self.config.box_start, rng)
+                return finish(sample, self.config, rng)
         raise DatasetError(f"no usable object in {ATTEMPTS} tries; are the masks of the data sets empty or tiny?")
 
     def _attempt(self, rng: np.random.Generator, size: int) -> Sample | None:
@@ -176,7 +176,8 @@ class SampleMaker:
             frame, mask = scene.compose(base, target, layers, number, view, softness, rng)
             frames.append(frame)
             masks.append(mask)
-        return Sample(np.stack(frames), np.stack(masks), masks[0], box_start=False)
+        middle = np.full((FRAMES, 2), views[0].size / 2, np.float32)
+        return Sample(np.stack(frames), np.stack(masks), masks[0], box_start=False, located=middle)
 
     def _background(self, factor: float, size: int, rng: np.random.Generator) -> _Ground:
         """A photograph that drifts under the scene as if the camera moved."""

@@ -49,7 +49,8 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
 def batch_of(images: list[NDArray[np.uint8]], first: NDArray[np.uint8], box_start: bool) -> Batch:
     frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[None].float() / 255
     given = torch.from_numpy(first)[None, None].float()
-    return Batch(frames, torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8), given, torch.tensor([box_start]))
+    masks = torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8)
+    return Batch(frames, masks, given, torch.tensor([box_start]), torch.full((1, 3, 2), SIZE / 2))
 
 
 def trained(base: TrackerConfig) -> Network:
@@ -111,7 +112,7 @@ def test_a_box_start_remembers_the_predicted_mask_instead_of_the_box() -> None:
         pseudo = target_probability(second) * allowed
         start, now = (network.encode_query(batch.frames[:, frame]) for frame in (0, 2))
         memory = network.encode_memory(batch.frames[:, 0], pseudo, start)
-        expected = recall(network, now, [memory], None)
+        expected = recall(network, now, [memory], torch.full((1, 2), SIZE / 2), None)
     torch.testing.assert_close(third, expected, atol=1e-4, rtol=1e-4)
 
 

@@ -11,7 +11,7 @@ from training_pictures import picture
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.train.pool import WeightedSource
-from samn_tracker.train.sample import Sample, SamplingConfig, start_from_box
+from samn_tracker.train.sample import Sample, SamplingConfig, finish, start_from_box
 from samn_tracker.train.samples import SampleMaker
 from samn_tracker.train.sources import LabelledImage
 
@@ -130,7 +130,7 @@ def test_a_box_start_uses_upright_and_rotated_boxes() -> None:
     mask = np.zeros((64, 64), np.uint8)
     for offset in range(12):
         mask[10 + 3 * offset : 18 + 3 * offset, 10 + 3 * offset : 18 + 3 * offset] = 1
-    sample = Sample(np.zeros((3, 64, 64, 3), np.uint8), np.stack([mask] * 3), mask, False)
+    sample = Sample(np.zeros((3, 64, 64, 3), np.uint8), np.stack([mask] * 3), mask, False, np.zeros((3, 2), np.float32))
     areas = [start_from_box(sample, np.random.default_rng(seed)).first.sum() for seed in range(20)]
     assert min(areas) < 0.6 * max(areas)
 
@@ -147,3 +147,20 @@ def test_a_kind_without_a_data_set_is_refused() -> None:
         SampleMaker([WeightedSource(stills(), still=1)], replace(STILLS, clip=0.5))
     with pytest.raises(DatasetError, match="'background'"):
         SampleMaker([WeightedSource(stills(), paste=1, still=1)], replace(STILLS, paste=0.5))
+
+
+def test_most_frames_are_located_near_the_target_and_the_rest_in_the_middle() -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:20, 40:50] = 1  # centre (45, 15), size 10
+    empty = np.zeros_like(mask)
+    sample = Sample(np.zeros((3, 64, 64, 3), np.uint8), np.stack([mask, mask, empty]), mask, False, np.zeros((3, 2)))
+    config = SamplingConfig(box_start=0.0, located=0.75, located_noise=0.2)
+    finished = [finish(sample, config, np.random.default_rng(seed)) for seed in range(300)]
+    points = np.stack([one.located for one in finished])
+    centres = np.array([one.masks[0].nonzero()[1].mean() + 0.5 for one in finished])  # 45, or 19 where mirrored
+    assert (points[:, 2] == 32).all()
+    located = (points[:, 1] != 32).any(axis=1)
+    assert 0.65 < located.mean() < 0.85
+    error = points[located, 1] - np.stack([centres[located], np.full(located.sum(), 15.0)], axis=1)
+    assert np.abs(error.mean(0)).max() < 0.5
+    assert 1.6 < error.std() < 2.4
