@@ -131,6 +131,7 @@ def test_the_best_value_of_a_column_knows_which_way_is_better() -> None:
     assert report.best("lost") == {"ours"}
     assert report.best("coverage") == set()
     assert Report("", "", "s", (Run("a", {"s": 1.0}),)).best("s") == set(), "one run has nobody to beat"
+    assert Report("", "", "s", (Run("a", {"s": 1.0}), Run("b", {"s": 1.0}))).best("s") == set(), "a tie has no winner"
 
 
 def test_attribute_means_and_shares_by_hand() -> None:

@@ -52,6 +52,6 @@ def _cell(value: float | None, best: bool) -> str:
 
 
 def _row_cells(values: tuple[float | None, ...]) -> list[str]:
-    """The highest is bold, if there are several."""
-    highest = max((value for value in values if value is not None), default=None)
-    return [_cell(value, len(values) > 1 and value == highest) for value in values]
+    """The highest is bold, unless all are the same."""
+    known = {value for value in values if value is not None}
+    return [_cell(value, len(known) > 1 and value == max(known)) for value in values]

@@ -92,9 +92,9 @@ class Report:
         return list(dict.fromkeys(name for run in self.runs for name in run.curves))
 
     def best(self, score: str) -> set[str]:
-        """Names of the runs with the best value of a score; of a single run, none."""
+        """Names of the runs with the best value of a score; none where all have the same."""
         values = {run.name: value for run in self.runs if (value := run.overall.get(score)) is not None}
-        if len(values) < 2:
+        if len(set(values.values())) < 2:
             return set()
         top = min(values.values()) if score in self.lower_is_better else max(values.values())
         return {name for name, value in values.items() if value == top}

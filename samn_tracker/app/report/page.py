@@ -111,7 +111,8 @@ def _sequences(report: Report) -> str:
 
 def _sequence_row(row: SequenceRow, several: bool) -> str:
     known = [value for value in row.values if value is not None]
-    cells = [_score_cell(value, several and value is not None and value == max(known)) for value in row.values]
+    differ = len(set(known)) > 1
+    cells = [_score_cell(value, differ and value == max(known)) for value in row.values]
     if several:
         kind = "" if not row.difference else ' class="ahead"' if row.difference > 0 else ' class="behind"'
         text = "–" if row.difference is None else f"{row.difference:+.{1 if max(known) > 1 else 3}f}"

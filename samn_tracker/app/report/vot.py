@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from samn_tracker.app.report.model import Curve, Run
+from samn_tracker.app.report.runs import manifest_facts
 from samn_tracker.errors import ResultError
 
 PRIMARY = "accuracy"
@@ -31,11 +34,11 @@ def run_from_vot(name: str, path: Path, truth: Path) -> tuple[Run, str, frozense
     sequences, stack = score.read_truth(truth)
     scored = score.pysot_scores(sequences, stack, path)
     if _EXPERIMENT in scored:
-        return _from_pysot(name, scored[_EXPERIMENT]), PYSOT_NOTE, LOWER_IS_BETTER
+        return replace(_from_pysot(name, scored[_EXPERIMENT]), manifest=_facts(path)), PYSOT_NOTE, LOWER_IS_BETTER
     analysed = import_module("vot_workspace.score_toolkit").analyse(sequences, stack, path)
     if not analysed.get(_EXPERIMENT):
         raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
-    return _from_toolkit(name, analysed[_EXPERIMENT]), TOOLKIT_NOTE, frozenset()
+    return replace(_from_toolkit(name, analysed[_EXPERIMENT]), manifest=_facts(path)), TOOLKIT_NOTE, frozenset()
 
 
 def _from_pysot(name: str, scored: Any) -> Run:
@@ -60,6 +63,19 @@ def _from_toolkit(name: str, figures: Any) -> Run:
         curves={"eao": _eao_curve(figures["curve"], overall["eao"])} if figures.get("curve") else {},
         accuracy_robustness=None if accuracy is None or robustness is None else (robustness, accuracy),
     )
+
+
+def _facts(path: Path) -> dict[str, str]:
+    """What `samn vot run` wrote beside the results; nothing where they came from elsewhere."""
+    file = path / "manifest.json"
+    if not file.is_file():
+        return {}
+    try:
+        identity = json.loads(file.read_text(encoding="utf-8"))["tracker"]
+        own = "weights_sha256" in identity
+        return manifest_facts({"identity": identity}) if own else {key: str(one) for key, one in identity.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResultError(f"{file} is damaged ({error}); run the tracker again") from None
 
 
 def _eao_curve(values: Any, eao: float | None) -> Curve:
