@@ -28,6 +28,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "samn_tracker" / "weights"
 _HELP_WIDTH = "110"
 _OTHERS = {
     ("samn-trax",): "samn_tracker.trax_server",
+    ("python -m samn_tracker.benchmark.ope",): "samn_tracker.benchmark.ope",
     ("python -m benchmarks",): "benchmarks.__main__",
     ("python -m benchmarks.accuracy",): "benchmarks.accuracy",
 }
@@ -53,7 +54,8 @@ def commands_page() -> str:
     """The help of every command."""
     parts = ["# Command lines", "The help of every command, as `--help` prints it. See [exit codes](../exit-codes.md)."]
     for words, text in help_texts().items():
-        parts.append(f"{'##' if len(words) <= 2 else '###'} {' '.join(words)}\n\n```text\n{text.rstrip()}\n```")
+        level = "##" if len(words) == 1 or words[:-1] == ("samn",) else "###"
+        parts.append(f"{level} {' '.join(words)}\n\n```text\n{text.rstrip()}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -67,7 +69,8 @@ def help_texts() -> dict[tuple[str, ...], str]:
             for more, parser in _parsers(module.main, words):
                 texts[("samn", name, *words, *more)] = parser.format_help()
     for words, module_name in _OTHERS.items():
-        texts[words] = next(_parsers(import_module(module_name).main, ()))[1].format_help()
+        for more, parser in _parsers(import_module(module_name).main, ()):
+            texts[(*words, *more)] = parser.format_help()
     return texts
 
 

@@ -33,6 +33,7 @@ def make_playground(folder: Path) -> None:
     _write_trackingnet(folder / "data" / "TrackingNet" / "TEST")
     _write_davis(folder / "data" / "DAVIS")
     _write_vot(folder / "data" / "VOT2018")
+    _write_onepass(folder / "data" / "OTB")
     _write_masks(folder / "data" / "mine")
 
 
@@ -88,6 +89,12 @@ def _write_vot(root: Path) -> None:
     text = "".join(",".join(f"{value:.2f}" for value in row) + "\n" for row in corners)
     (root / "a_video" / "groundtruth.txt").write_text(text)
     (root / "list.txt").write_text("a_video\n")
+
+
+def _write_onepass(root: Path) -> None:
+    sequence = make_sequence("moving", 7, LENGTH, SIZE)
+    _write_images(sequence, root / "a_video" / "img", "{:04d}.jpg", first=1)
+    (root / "a_video" / "groundtruth_rect.txt").write_text(_box_rows(sequence, LENGTH))
 
 
 def _write_masks(root: Path) -> None:

@@ -103,6 +103,20 @@ def run_shell(block: Block, capsys: pytest.CaptureFixture[str]) -> None:
         assert code == 0, f"{block.place}: {line} ended with {code}\n{said.out}{said.err}"
 
 
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [("samn weights info none.safetensors", "no weights file"), ("echo lost; false", "lost"), ("samn nonsense", "")],
+)
+def test_a_command_that_fails_is_named(
+    block: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"words\n\n```sh\n{block}\n```\n\n<!-- not run: it would fail -->\n```sh\nfalse\n```\n")
+    (wrong,) = runnable(page)
+    with pytest.raises(AssertionError, match=rf"page\.md:4(.|\n)*{said}"):
+        run_shell(wrong, capsys)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_every_shell_and_python_block_has_a_known_language(page: Path) -> None:
     known = {"sh", "python", "text", "toml", "ini", "json"}
