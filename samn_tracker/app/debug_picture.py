@@ -22,6 +22,8 @@ _WHITE = (240, 240, 240)
 _YELLOW = (255, 220, 60)
 _BAR_HEIGHT = 40
 _CAPTION = 22
+_FAINTEST, _STRONGEST = 0.3, 0.85
+"""Share of the heat map's colour where it is 0, and at its top; the picture shows through the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,8 @@ def heat_over(patch: Picture, values: NDArray[np.float32], top: float) -> Pictur
     level = cv2.resize(level, (patch.shape[1], patch.shape[0]), interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(np.round(level * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     heat = cv2.cvtColor(colours, cv2.COLOR_BGR2RGB)
-    return np.asarray(cv2.addWeighted(patch, 0.4, heat, 0.6, 0), dtype=np.uint8)
+    share = (_FAINTEST + (_STRONGEST - _FAINTEST) * level)[..., None]
+    return np.round(patch * (1 - share) + heat * share).astype(np.uint8)
 
 
 def _frame_panel(image: Picture, answer: Prediction, window: Window, search: Search | None) -> Picture:
