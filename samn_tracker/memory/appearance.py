@@ -35,6 +35,7 @@ class AppearanceBank:
     _relevance: Tensor  # (capacity,) float32, NaN until the first read
     _present: Tensor  # (O, N) bool: the frame holds something for the object
     _ages: Tensor  # (O, N) in frames before the newest
+    _shares_keys: bool  # every frame came with one key for all objects (expanded), so they all read alike
 
     def __init__(self, appearance: AppearanceConfig, dynamic: DynamicConfig, similarity: Literal["dot", "l2"]) -> None:
         """An empty bank; `start` fills it.
@@ -62,6 +63,7 @@ class AppearanceBank:
         self._last_due = 0
         self._last_is_due = False
         self._bias = None
+        self._shares_keys = True
         self._write(0, key, value)
         self._refresh()
 
@@ -104,6 +106,7 @@ class AppearanceBank:
                 torch.cat([buffer, buffer.new_zeros(len(key), *buffer.shape[1:])])
                 for buffer in (self._keys, self._values, self._pooled)
             )
+        self._shares_keys = False
         self._first_frames += [frame_index] * len(key)
         self._write(0, key, value, slice(present, None))
         self._refresh()
@@ -119,12 +122,13 @@ class AppearanceBank:
         """
         self._check_started()
         used = len(self)
+        rows = 1 if self._shares_keys and len(query_key) == 1 else len(self._keys)
         pooled = pool_key(query_key, self._dynamic.grid)
-        similarities = frame_similarities(pooled, self._pooled[:, :used], self._dynamic, self._ages)
-        bias = frame_bias(similarities, self._dynamic.temperature, self._present)
-        self._update_relevance(bias.exp())
-        self._bias = bias
-        return read_memory(query_key, self._keys[:, :used], self._values[:, :used], bias, self._similarity)
+        similarities = frame_similarities(pooled, self._pooled[:rows, :used], self._dynamic, self._ages[:rows])
+        bias = frame_bias(similarities, self._dynamic.temperature, self._present[:rows])
+        self._bias = bias.expand(len(self._keys), -1)
+        self._update_relevance(self._bias.exp())
+        return read_memory(query_key, self._keys[:rows, :used], self._values[:, :used], bias, self._similarity)
 
     def __len__(self) -> int:
         """Frames held now."""
@@ -164,6 +168,7 @@ class AppearanceBank:
 
     def _write(self, slot: int, key: Tensor, value: Tensor, objects: slice = slice(None)) -> None:
         """Copy a frame into a slot; nothing is known of its relevance yet."""
+        self._shares_keys = self._shares_keys and (len(key) == 1 or key.stride(0) == 0)
         self._keys[objects, slot] = key.flatten(2).transpose(1, 2)
         self._values[objects, slot] = value.flatten(2).transpose(1, 2)
         self._pooled[objects, slot] = pool_key(key, self._dynamic.grid)

@@ -28,33 +28,38 @@ def read_memory(
 
     Args:
         query_key: (O, Ck, h, w), or (1, Ck, h, w) shared by all objects.
-        keys: (O, N, P, Ck) of N frames with P positions each.
+        keys: (O, N, P, Ck) of N frames with P positions each, or (1, N, P, Ck) shared by all objects: with a shared
+            query key too, all objects read with the same weights, which are then computed once.
         values: (O, N, P, Cv).
-        frame_bias: (O, N) added to the logits of each frame's positions; -inf hides a frame.
+        frame_bias: (O, N) added to the logits of each frame's positions, with as many rows as the keys; -inf hides a
+            frame.
         similarity: which logits.
 
     Returns:
         (O, Cv, h, w) in the dtype of the values, laid out channels last.
     """
-    objects, frames, positions, channels = keys.shape
+    rows, frames, positions, channels = keys.shape
     height, width = query_key.shape[-2:]
     precise = torch.promote_types(keys.dtype, torch.float32)
     keys = keys.to(precise)
     bias = _position_bias(keys, frame_bias, similarity)
-    keys_t = keys.reshape(objects, frames * positions, channels).transpose(1, 2)
-    flat_values = values.reshape(objects, frames * positions, -1)
+    keys_t = keys.reshape(rows, frames * positions, channels).transpose(1, 2)
+    flat_values = values.reshape(len(values), frames * positions, -1)
     scale = (2.0 if similarity == "l2" else 1.0) / math.sqrt(channels)
-    query = (query_key.to(precise) * scale).flatten(2).transpose(1, 2).expand(objects, -1, -1)
-    logits = objects * height * width * frames * positions
+    query = (query_key.to(precise) * scale).flatten(2).transpose(1, 2).expand(rows, -1, -1)
+    logits = rows * height * width * frames * positions
     parts = math.ceil(logits / _CPU_LOGITS_AT_A_TIME) if query.device.type == "cpu" else 1
     read = torch.cat([_attend(part, keys_t, flat_values, bias) for part in query.chunk(parts, dim=1)], dim=1)
-    return read.view(objects, height, width, -1).permute(0, 3, 1, 2)
+    return read.view(len(values), height, width, -1).permute(0, 3, 1, 2)
 
 
 def _attend(query: Tensor, keys_t: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """Attention of queries (O, Q, Ck) over keys (O, Ck, N*P) and values (O, N*P, Cv): (O, Q, Cv)."""
+    """Attention of queries (R, Q, Ck) over keys (R, Ck, N*P) and values (O, N*P, Cv): (O, Q, Cv); R is O or 1."""
     logits = query @ keys_t if bias is None else torch.baddbmm(bias, query, keys_t)
-    return torch.softmax(logits, dim=-1).to(values.dtype) @ values
+    weights = torch.softmax(logits, dim=-1).to(values.dtype)
+    if len(weights) == len(values):
+        return weights @ values
+    return torch.stack([weights[0] @ value for value in values])
 
 
 def _position_bias(keys: Tensor, frame_bias: Tensor | None, similarity: str) -> Tensor | None:

@@ -119,8 +119,9 @@ class FeatureMemoryEncoder(nn.Module):
             raise ValueError("the feature memory encoder needs the query features of the same patch")
         m4 = functional.relu(self.mask_f4(torch.cat([mask, 1 - mask], dim=1) - 0.5))
         m8 = functional.relu(self.mask_f8(m4))
-        f8 = self.reduce_f8(query.f8)
-        f16 = self.reduce_f16(query.f16)
+        f8, f16 = (
+            reduced.expand(len(mask), -1, -1, -1) for reduced in (self.reduce_f8(query.f8), self.reduce_f16(query.f16))
+        )
         fused = self.fuse_f8(functional.relu(torch.cat([m8, f8], dim=1)))
         fused = self.fuse_f16(torch.cat([fused, f16], dim=1))
         return query.key, self.out(functional.relu(fused))

@@ -31,7 +31,8 @@ class Network(nn.Module):
     def encode_memory(self, patch: Tensor, mask: Tensor, query: QueryFeatures | None = None) -> MemoryFeatures:
         """Memory key and value of patches (B, 3, S, S) with their masks (B, 1, S, S) in 0..1.
 
-        `query` are the query features of the same patches; needed where `config.memory_encoder` is "feature".
+        `query` are the query features of the same patches, or those of the one patch that all masks are of; needed
+        where `config.memory_encoder` is "feature".
         """
         return self.memory_encoder(patch, mask, query)
 

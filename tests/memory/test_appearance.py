@@ -346,3 +346,25 @@ def test_the_smallest_banks_work() -> None:
     bank.start(*frame(3))
     run(bank, range(1, 5))
     torch.testing.assert_close(bank.read(frame(9)[0]), frame(3)[1])
+
+
+def test_objects_with_one_key_read_as_they_do_one_by_one() -> None:
+    """Shared keys are attended once for all objects; the same keys, copied, are attended for each."""
+    generator = torch.Generator().manual_seed(11)
+    shared, copied = (AppearanceBank(AppearanceConfig(), DynamicConfig(), "l2") for _ in range(2))
+    for index in range(4):
+        key = torch.randn(1, 8, 6, 6, generator=generator).expand(3, -1, -1, -1)
+        value = torch.randn(3, 5, 6, 6, generator=generator)
+        for bank, given in ((shared, key), (copied, key.clone())):
+            if index == 0:
+                bank.start(given, value)
+            else:
+                bank.memorise(given, value, 5 * index)
+    query = torch.randn(1, 8, 6, 6, generator=generator)
+    torch.testing.assert_close(shared.read(query), copied.read(query))
+    torch.testing.assert_close(shared.weights, copied.weights)
+    assert shared.weights.shape == (3, 4)
+    later = torch.randn(1, 8, 6, 6, generator=generator), torch.randn(1, 5, 6, 6, generator=generator)
+    for bank in (shared, copied):
+        bank.add_objects(*later, frame_index=15)
+    torch.testing.assert_close(shared.read(query), copied.read(query))
