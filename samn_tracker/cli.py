@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -39,15 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         print(f"samn: unknown command {arguments[0]!r}\n\n{_usage()}", file=sys.stderr)
         return 2
-    module = import_module(COMMANDS[arguments[0]][0])
+    on_sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return int(module.main(arguments[1:]))
+        return int(import_module(COMMANDS[arguments[0]][0]).main(arguments[1:]))
     except SamnError as error:
         print(f"samn {arguments[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"samn {arguments[0]}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def _usage() -> str:

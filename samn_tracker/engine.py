@@ -5,7 +5,9 @@ One engine serves any number of trackers and sequences; it holds no state of a t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -13,11 +15,31 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from samn_tracker.config import RuntimeConfig
-from samn_tracker.errors import ConfigError
+from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.model.decoder import Region
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, QueryFeatures
 from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.network import Network, location_map, target_probability
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def tells_full_memory(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """`method`, which says what to lower where the device's memory is full; the state before it is kept."""
+
+    @wraps(method)
+    def told(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return method(*args, **kwargs)
+        except torch.OutOfMemoryError as error:
+            reason = str(error).split(". ")[0]
+            raise EnvironmentProblemError(
+                f"the memory of the device is full ({reason}); use --device cpu, end other programs on it, or lower "
+                "segmentation.patch_size, appearance.capacity or the number of objects"
+            ) from error
+
+    return told
 
 
 class Encoded(NamedTuple):

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from samn_tracker.config import TrackerConfig
-from samn_tracker.engine import Encoded, Engine
+from samn_tracker.engine import Encoded, Engine, tells_full_memory
 from samn_tracker.errors import ImageError, RegionError, TrackerStateError
 from samn_tracker.geometry import Window
 from samn_tracker.images import as_rgb
@@ -43,6 +43,7 @@ class MultiTracker:
         self.config = config
         self.state: MultiState | None = None
 
+    @tells_full_memory
     def initialize_objects(self, image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
         """Start on every id in `labels` and forget everything earlier; returns the labels.
 
@@ -63,6 +64,7 @@ class MultiTracker:
         self.state = state
         return labels
 
+    @tells_full_memory
     def track_objects(self, image: NDArray[Any], new_labels: NDArray[Any] | None = None) -> NDArray[np.uint8]:
         """The label map of the next frame; `new_labels` gives objects that appear in it, with ids not used before.
 

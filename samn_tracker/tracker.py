@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import TrackerConfig
 from samn_tracker.decoded_region import holds_target, region_around
-from samn_tracker.engine import Encoded, Engine
+from samn_tracker.engine import Encoded, Engine, tells_full_memory
 from samn_tracker.errors import ImageError, TrackerStateError
 from samn_tracker.geometry import Window
 from samn_tracker.images import as_rgb
@@ -117,6 +117,7 @@ class Tracker:
         self.info = info
         self.state: TrackState | None = None
 
+    @tells_full_memory
     def initialize(self, image: NDArray[Any], target: Any) -> Prediction:
         """Start on `target` in `image` and forget everything earlier.
 
@@ -151,6 +152,7 @@ class Tracker:
         self.state = state
         return state.last
 
+    @tells_full_memory
     def track(self, image: NDArray[Any]) -> Prediction:
         """Find the target in the next frame.
 

@@ -1,0 +1,96 @@
+"""A small data set for the real programs, and the table of faults that a test run prints at its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+
+from samn_tracker.synthetic import make_sequence, write_sequence_images
+
+HERE = Path(__file__).parent
+FRAMES = 8
+_rows: list[tuple[str, str]] = []
+
+Note = Callable[[str, str], None]
+
+
+@pytest.fixture
+def note() -> Note:
+    """note(fault, what happened): a line of the table."""
+    return lambda fault, happened: _rows.append((fault, " ".join(happened.split())))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _rows:
+        terminalreporter.section("faults tried, and what happened")
+        width = max(len(fault) for fault, _ in _rows)
+        for fault, happened in _rows:
+            terminalreporter.write_line(f"{fault:<{width}}  {happened[:160]}")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two sequences in GOT-10k's layout, `ball` and `cube`."""
+    root = tmp_path / "data"
+    for seed, name in enumerate(("ball", "cube")):
+        sequence = make_sequence("moving", seed, FRAMES, (128, 96), "procedural")
+        folder = root / "test" / name
+        write_sequence_images(sequence, folder)
+        (folder / "groundtruth.txt").write_text(",".join(f"{value:.4f}" for value in sequence.box(0)) + "\n")
+    (root / "test" / "list.txt").write_text("ball\ncube\n")
+    return root
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """The frames of one sequence as a Motion-JPEG video, which needs no encoder that a build of OpenCV could lack."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, (128, 96))
+    assert writer.isOpened()
+    for frame in make_sequence("moving", 0, FRAMES, (128, 96), "procedural").frames:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
+    """`samn ARGUMENTS` as a process of its own."""
+    line = [sys.executable, "-m", "samn_tracker.cli", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(line, text=True, env=environment(), **pipes, **options)  # type: ignore[call-overload]
+
+
+def samn(*arguments: object, seconds: float = 120, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run `samn ARGUMENTS`; a hang fails the test, and so does a traceback."""
+    process = start(*arguments, **options)
+    try:
+        out, err = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def last_line(result: subprocess.CompletedProcess[str]) -> str:
+    """Exit code and last line on stderr, for the table."""
+    lines = [line for line in result.stderr.splitlines() if line.strip() and "sequences failed" not in line]
+    return f"exit {result.returncode}: {lines[-1].strip() if lines else 'nothing on stderr'}"
+
+
+def run_got10k(data: Path, output: Path, *more: object, **options: object) -> subprocess.CompletedProcess[str]:
+    return samn("got10k", "run", "--data", data, "--output", output, *still(), *more, **options)
+
+
+def still(**settings: object) -> list[object]:
+    """The small tracker of `fault_toys`."""
+    return ["--tracker", "fault_toys:still", *(part for k, v in settings.items() for part in ("--set", f"{k}={v}"))]
