@@ -31,6 +31,7 @@ _OTHERS = {
     ("python -m samn_tracker.benchmark.ope",): "samn_tracker.benchmark.ope",
     ("python -m benchmarks",): "benchmarks.__main__",
     ("python -m benchmarks.accuracy",): "benchmarks.accuracy",
+    ("python -m benchmarks.recovery",): "benchmarks.recovery",
 }
 _WORDS_OF_OWN = {"samn_tracker.train.__main__": ("pack", "preview", "export")}
 
