@@ -82,12 +82,17 @@ class Engine:
         return Encoded(tensor, self.network.encode_query(tensor))
 
     @torch.inference_mode()
+    def features(self, patches: NDArray[np.uint8]) -> Tensor:
+        """Only the stride-16 features (B, C, S/16, S/16) of patches (B, S, S, 3), without query key and value."""
+        _, _, f16 = self.network.query_encoder.trunk(_normalised(torch.from_numpy(patches).to(self.device), self.dtype))
+        return f16
+
+    @torch.inference_mode()
     def memorise(self, encoded: Encoded, masks: NDArray[np.float32]) -> MemoryFeatures:
         """Memory key and value of one encoded patch for each of the soft masks (O, S, S) in 0..1."""
         objects = masks.shape[0]
         tensor = torch.from_numpy(np.ascontiguousarray(masks)).to(self.device, self.dtype)[:, None]
-        query = QueryFeatures(*(part.expand(objects, -1, -1, -1) for part in encoded.query))
-        memory = self.network.encode_memory(encoded.patches.expand(objects, -1, -1, -1), tensor, query)
+        memory = self.network.encode_memory(encoded.patches.expand(objects, -1, -1, -1), tensor, encoded.query)
         return MemoryFeatures(memory.key.expand(objects, -1, -1, -1), memory.value)
 
     @torch.inference_mode()

@@ -23,7 +23,13 @@ from samn_tracker.errors import ImageError, TrackerStateError
 from samn_tracker.geometry import Window
 from samn_tracker.images import as_rgb
 from samn_tracker.memory.appearance import AppearanceBank
-from samn_tracker.memory.augmentation import first_frame_samples
+from samn_tracker.memory.augmentation import (
+    MOVED,
+    cuts_are_whole_cells,
+    first_frame_samples,
+    moved_features,
+    wide_patch,
+)
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
@@ -294,9 +300,13 @@ class Tracker:
             return
         window = self._search_window(state.centre, state.size)
         patches, centres_crop = first_frame_samples(image, window)
-        batches = [patches[i : i + _ENCODE_BATCH] for i in range(0, len(patches), _ENCODE_BATCH)]
-        features = torch.cat([self.engine.encode(batch).query.f16 for batch in batches])
-        state.spatial.start(features, centres_crop, state.size / window.scale)
+        features = []
+        if self.config.spatial.cut_shifts and cuts_are_whole_cells(window.size):
+            wide = self.engine.features(wide_patch(image, window)[None])
+            features, patches = [moved_features(wide, centres_crop)], patches[MOVED:]
+        for first in range(0, len(patches), _ENCODE_BATCH):
+            features.append(self.engine.features(patches[first : first + _ENCODE_BATCH]))
+        state.spatial.start(torch.cat(features), centres_crop, state.size / window.scale)
 
     def _memorise(
         self, state: TrackState, search: Search | None, view: View, probability: NDArray[np.float32], box: Box

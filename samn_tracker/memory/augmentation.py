@@ -7,12 +7,18 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from samn_tracker.geometry import Window
+from samn_tracker.memory.spatial_peaks import STRIDE
 
 # Shifts are relative to half the patch, as released: 0.75 puts the target centre at 1/8 or 7/8 of the patch.
 SHIFTS = (0.25, 0.75)
+MOVED = 1 + 4 * len(SHIFTS)
+"""So many of the samples, the first ones, are cuts of the wide patch: the unmoved one and the shifted ones."""
+
 # Standard deviations (vertical, horizontal) in patch pixels.
 BLURS = ((2.0, 0.2), (0.2, 2.0), (3.0, 1.0), (1.0, 3.0), (2.0, 2.0))
 # Degrees, each both ways.
@@ -33,11 +39,31 @@ def first_frame_samples(image: NDArray[np.uint8], window: Window) -> tuple[NDArr
         patches: (27, size, size, 3) uint8.
         centres: (27, 2) float64, the target centre in each patch, x and y in patch pixels.
     """
-    wide = Window(window.centre, 2 * window.side, 2 * window.size).crop(image)
-    samples = list(_variants(wide, window.size))
+    samples = list(_variants(wide_patch(image, window), window.size))
     middle = window.size / 2
     patches = np.stack([patch for patch, _ in samples])
     return patches, middle + np.asarray([shift for _, shift in samples], dtype=np.float64)
+
+
+def wide_patch(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """The (2 size, 2 size, 3) patch of twice the window's side, at the same scale."""
+    return Window(window.centre, 2 * window.side, 2 * window.size).crop(image)
+
+
+def cuts_are_whole_cells(size: int) -> bool:
+    """Whether a patch of `size` pixels is an even number of stride-16 cells, and its shifts are whole cells."""
+    return size % (2 * STRIDE) == 0 and all(round(amount * size / 2) % STRIDE == 0 for amount in SHIFTS)
+
+
+def moved_features(wide: Tensor, centres: NDArray[np.float64]) -> Tensor:
+    """The first `MOVED` samples' features (MOVED, C, h, w), cut out of those (1, C, 2h, 2w) of the wide patch.
+
+    They differ from encoded samples near the border, where they have seen what lies beyond it. The shifts must be whole
+    cells (`cuts_are_whole_cells`).
+    """
+    height, width = wide.shape[-2] // 2, wide.shape[-1] // 2
+    corners = np.rint(np.array([width, height]) - centres[:MOVED] / STRIDE).astype(int)
+    return torch.stack([wide[0, :, top : top + height, left : left + width] for left, top in corners])
 
 
 def _variants(wide: NDArray[np.uint8], size: int) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int]]]:

@@ -99,20 +99,25 @@ class SpatialMemory:
         samples = _normalised(features)
         labels = self._labels(grid, centres_crop, target_size_crop, samples)
         weights = samples.new_full((count,), 1 / count)
-        projection = principal_components(samples, config.projection_channels)
+        directions = strongest_directions(samples, config.first_subspace * config.projection_channels)
+        inside = samples if directions is None else directions @ samples
+        projection = principal_components(inside, config.projection_channels)
         empty_filter = samples.new_zeros(len(projection), config.filter_size**2)
         penalties = (config.filter_regularisation, config.projection_regularisation)
-        problem = JointProblem(samples, labels, weights, grid, config.activation_leak, penalties)
+        problem = JointProblem(inside, labels, weights, grid, config.activation_leak, penalties)
         correlation_filter, projection = gauss_newton(
             problem, (empty_filter, projection), config.first_newton_steps, config.first_cg_iterations
         )
+        projected = projection @ inside
+        if directions is not None:
+            projection = projection @ directions
         self._state = _State(
             shape=(channels, height, width),
             grid=grid,
             projection=projection,
             correlation_filter=correlation_filter,
             kernel=correlation_filter.T @ projection,
-            samples=SampleMemory(projection @ samples, labels, config.capacity, config.initial_samples_share),
+            samples=SampleMemory(projected, labels, config.capacity, config.initial_samples_share),
             peaks=deque([LABEL_PEAK], maxlen=config.trusted_peaks),
             frames=1,
             last_update=1,
@@ -205,6 +210,20 @@ def principal_components(samples: Tensor, count: int) -> Tensor:
     columns = columns - columns.mean(dim=1, keepdim=True)
     _, vectors = torch.linalg.eigh(columns @ columns.T)
     return vectors[:, -count:].flip(1).T.contiguous()
+
+
+def strongest_directions(samples: Tensor, count: int) -> Tensor | None:
+    """`count` orthonormal directions (count, C) that hold nearly all of the (n, C, L) samples; None for all channels.
+
+    One step of subspace iteration from evenly spread columns of the samples themselves. A projection that combines
+    orthonormal directions has the same penalty as its coefficients, so only what the directions leave out is lost.
+    """
+    channels = samples.shape[1]
+    if not 0 < count < channels:
+        return None
+    columns = samples.transpose(0, 1).flatten(1)
+    chosen = torch.linspace(0, columns.shape[1] - 1, count, device=columns.device).long()
+    return torch.linalg.qr(columns @ (columns.T @ columns[:, chosen]))[0].T
 
 
 def _normalised(features: Tensor) -> Tensor:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from samn_tracker.geometry import Window
-from samn_tracker.memory.augmentation import first_frame_samples
+from samn_tracker.memory.augmentation import (
+    MOVED,
+    cuts_are_whole_cells,
+    first_frame_samples,
+    moved_features,
+    wide_patch,
+)
 
 TARGET = (160.0, 120.0)
 
@@ -92,3 +99,21 @@ def test_same_input_same_samples() -> None:
     first, second = first_frame_samples(image, window), first_frame_samples(image, window)
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_cut_features_are_those_of_the_encoded_samples() -> None:
+    """With features that see one cell only, here its mean colour, cutting equals encoding."""
+    image, window = natural_image(), Window((160.3, 119.8), 111.0, 128)
+    patches, centres = first_frame_samples(image, window)
+
+    def features(batch: NDArray[np.uint8]) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(torch.from_numpy(batch).permute(0, 3, 1, 2).double(), 16)
+
+    cut = moved_features(features(wide_patch(image, window)[None]), centres)
+    torch.testing.assert_close(cut, features(patches[:MOVED]))
+    assert torch.unique(cut.flatten(1), dim=0).shape[0] == MOVED
+
+
+@pytest.mark.parametrize(("size", "whole"), [(128, True), (256, True), (384, True), (320, False), (96, False)])
+def test_only_sizes_whose_shifts_are_whole_cells_are_cut(size: int, whole: bool) -> None:
+    assert cuts_are_whole_cells(size) is whole

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from samn_tracker.config import SpatialConfig
 from samn_tracker.errors import ConfigError, TrackerStateError, WeightsError
-from samn_tracker.memory.spatial import Localisation, SpatialMemory, principal_components
+from samn_tracker.memory.spatial import Localisation, SpatialMemory, principal_components, strongest_directions
 
 CELLS, CHANNELS, STRIDE = 16, 24, 16
 MIDDLE = np.full(2, CELLS * STRIDE / 2)
@@ -298,3 +298,15 @@ def test_features_that_are_not_finite_are_refused() -> None:
 def test_a_capacity_below_the_first_frame_is_refused() -> None:
     with pytest.raises(ConfigError, match="set at least 9"):
         started(replace(CONFIG, capacity=8))
+
+
+def test_the_strongest_directions_are_orthonormal_and_hold_samples_of_low_rank_whole() -> None:
+    generator = torch.Generator().manual_seed(5)
+    mixture = torch.randn(20, 6, generator=generator)
+    samples = mixture @ torch.randn(4, 6, 30, generator=generator)
+    directions = strongest_directions(samples, 6)
+    assert directions is not None
+    torch.testing.assert_close(directions @ directions.T, torch.eye(6), atol=1e-5, rtol=0)
+    torch.testing.assert_close(directions.T @ (directions @ samples), samples, atol=1e-4, rtol=1e-4)
+    assert strongest_directions(samples, 0) is None
+    assert strongest_directions(samples, 20) is None
