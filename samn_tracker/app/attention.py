@@ -33,7 +33,7 @@ def attention_of(
     """
     bank.read(query_key)
     frames = len(bank)
-    keys = bank._keys[0, :frames].float()
+    keys = bank.keys[0].float()
     query = query_key[0, :, cell[0], cell[1]].float()
     logits = keys @ query
     if similarity == "l2":

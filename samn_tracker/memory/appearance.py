@@ -140,6 +140,12 @@ class AppearanceBank:
         return list(self._slot_frames)
 
     @property
+    def keys(self) -> Tensor:
+        """(O, N, P, Ck) keys of the frames held, as they are stored; a view, to look at only."""
+        self._check_started()
+        return self._keys[:, : len(self)]
+
+    @property
     def weights(self) -> Tensor:
         """(O, N) weight of each frame at the last read, each row of sum 1; empty frames have 0.
 

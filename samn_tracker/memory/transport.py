@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 import torch
-from ot.lp.emd_wrap import emd_c
 from torch import Tensor
 
 from samn_tracker.errors import EnvironmentProblemError
@@ -45,6 +44,8 @@ def exact_cost(cost: Tensor, supply: Tensor, demand: Tensor) -> Tensor:
     Raises:
         EnvironmentProblemError: the simplex stopped before an optimum, which valid masses cannot cause.
     """
+    from ot.lp.emd_wrap import emd_c  # seconds of import time that only a tracker on a CPU has to pay
+
     costs, supplies, demands = (t.double().contiguous().cpu().numpy() for t in (cost, supply, demand))
     least = np.empty(len(costs))
     for i in range(len(costs)):
