@@ -30,17 +30,17 @@ def _wait_for_work(process: subprocess.Popen[str], more: float) -> None:
 
 @pytest.mark.parametrize("sent", SIGNALS, ids=lambda sent: sent.name)
 def test_benchmark_run(sent: signal.Signals, data: Path, tmp_path: Path, note: Note) -> None:
-    assert run_got10k(data, tmp_path / "whole", "--set", "delay=0.05").returncode == 0
+    assert run_got10k(data, tmp_path / "whole", "--set", "delay=0.15").returncode == 0
     chance, codes = random.Random(int(sent)), []
     for _ in range(3):
-        process = start("got10k", "run", "--data", data, "--output", tmp_path / "run", *still(delay=0.05))
+        process = start("got10k", "run", "--data", data, "--output", tmp_path / "run", *still(delay=0.15))
         _wait_for_work(process, chance.uniform(0, 0.5))
         process.send_signal(sent)
         _, err = process.communicate(timeout=60)
         assert "Traceback" not in err
         assert process.returncode == (-sent if sent == signal.SIGKILL else 130)
         codes.append(process.returncode)
-    end = run_got10k(data, tmp_path / "run", "--set", "delay=0.05")
+    end = run_got10k(data, tmp_path / "run", "--set", "delay=0.15")
     note(f"samn got10k run: {sent.name} three times, then once more", f"exits {codes}, then {last_line(end)}")
     assert end.returncode == 0
     assert _results(tmp_path / "run") == _results(tmp_path / "whole") != {}
