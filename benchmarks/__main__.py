@@ -142,7 +142,7 @@ def _bars(results: dict[str, Any]) -> list[dict[str, dict[str, float]]]:
 
 def _picture_title(results: dict[str, Any]) -> str:
     machine = results["machine"]
-    place = machine["gpu"] or f"{machine['torch_threads']} threads of {machine['processor']}"
+    place = machine["gpu"] or f"{machine['processor']}, {machine['torch_threads']} threads"
     return f"One frame with {PICTURE_STORED} stored frames, on {place}"
 
 

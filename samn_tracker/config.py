@@ -215,7 +215,7 @@ class SegmentationConfig:
     box_start_minimum_fill: float = 0.2
     recrop_distance: float = 0.75
     follow: Literal["mask", "peak"] = "mask"
-    decode_reach: float = 2.0
+    decode_reach: float = 2.5
 
 
 @dataclass(frozen=True)

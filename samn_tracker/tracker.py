@@ -25,8 +25,8 @@ from samn_tracker.images import as_rgb
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.augmentation import (
     MOVED,
-    cuts_are_whole_cells,
     first_frame_samples,
+    is_cut_evenly,
     moved_features,
     wide_patch,
 )
@@ -301,7 +301,7 @@ class Tracker:
         window = self._search_window(state.centre, state.size)
         patches, centres_crop = first_frame_samples(image, window)
         features = []
-        if self.config.spatial.cut_shifts and cuts_are_whole_cells(window.size):
+        if self.config.spatial.cut_shifts and is_cut_evenly(window.size):
             wide = self.engine.features(wide_patch(image, window)[None])
             features, patches = [moved_features(wide, centres_crop)], patches[MOVED:]
         for first in range(0, len(patches), _ENCODE_BATCH):

@@ -14,7 +14,8 @@ from torch import Tensor
 from samn_tracker.geometry import Window
 from samn_tracker.memory.spatial_peaks import STRIDE
 
-# Shifts are relative to half the patch, as released: 0.75 puts the target centre at 1/8 or 7/8 of the patch.
+# Shifts are relative to half the patch, as released: 0.75 puts the target centre at 1/8 or 7/8 of the patch. They are
+# rounded to whole stride-16 cells, so that a shifted sample's features can be cut out of those of a larger patch.
 SHIFTS = (0.25, 0.75)
 MOVED = 1 + 4 * len(SHIFTS)
 """So many of the samples, the first ones, are cuts of the wide patch: the unmoved one and the shifted ones."""
@@ -50,16 +51,16 @@ def wide_patch(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     return Window(window.centre, 2 * window.side, 2 * window.size).crop(image)
 
 
-def cuts_are_whole_cells(size: int) -> bool:
-    """Whether a patch of `size` pixels is an even number of stride-16 cells, and its shifts are whole cells."""
-    return size % (2 * STRIDE) == 0 and all(round(amount * size / 2) % STRIDE == 0 for amount in SHIFTS)
+def is_cut_evenly(size: int) -> bool:
+    """Whether a patch of `size` pixels is an even number of stride-16 cells wide."""
+    return size % (2 * STRIDE) == 0
 
 
 def moved_features(wide: Tensor, centres: NDArray[np.float64]) -> Tensor:
     """The first `MOVED` samples' features (MOVED, C, h, w), cut out of those (1, C, 2h, 2w) of the wide patch.
 
-    They differ from encoded samples near the border, where they have seen what lies beyond it. The shifts must be whole
-    cells (`cuts_are_whole_cells`).
+    They differ from encoded samples near the border, where they have seen what lies beyond it. The patch must be an
+    even number of cells wide (`is_cut_evenly`).
     """
     height, width = wide.shape[-2] // 2, wide.shape[-1] // 2
     corners = np.rint(np.array([width, height]) - centres[:MOVED] / STRIDE).astype(int)
@@ -71,7 +72,7 @@ def _variants(wide: NDArray[np.uint8], size: int) -> Iterator[tuple[NDArray[np.u
     unmoved = (0, 0)
     yield _middle(wide, size), unmoved
     for amount in SHIFTS:
-        pixels = round(amount * size / 2)
+        pixels = STRIDE * round(amount * size / 2 / STRIDE)
         for shift in ((x, y) for x in (pixels, -pixels) for y in (pixels, -pixels)):
             yield _middle(wide, size, shift), shift
     yield _middle(wide[:, ::-1], size), unmoved

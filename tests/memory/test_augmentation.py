@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from samn_tracker.geometry import Window
 from samn_tracker.memory.augmentation import (
     MOVED,
-    cuts_are_whole_cells,
     first_frame_samples,
+    is_cut_evenly,
     moved_features,
     wide_patch,
 )
@@ -101,9 +101,10 @@ def test_same_input_same_samples() -> None:
     np.testing.assert_array_equal(first[1], second[1])
 
 
-def test_cut_features_are_those_of_the_encoded_samples() -> None:
+@pytest.mark.parametrize("size", [96, 128, 288])
+def test_cut_features_are_those_of_the_encoded_samples(size: int) -> None:
     """With features that see one cell only, here its mean colour, cutting equals encoding."""
-    image, window = natural_image(), Window((160.3, 119.8), 111.0, 128)
+    image, window = natural_image(), Window((160.3, 119.8), 111.0, size)
     patches, centres = first_frame_samples(image, window)
 
     def features(batch: NDArray[np.uint8]) -> torch.Tensor:
@@ -114,6 +115,6 @@ def test_cut_features_are_those_of_the_encoded_samples() -> None:
     assert torch.unique(cut.flatten(1), dim=0).shape[0] == MOVED
 
 
-@pytest.mark.parametrize(("size", "whole"), [(128, True), (256, True), (384, True), (320, False), (96, False)])
-def test_only_sizes_whose_shifts_are_whole_cells_are_cut(size: int, whole: bool) -> None:
-    assert cuts_are_whole_cells(size) is whole
+@pytest.mark.parametrize(("size", "whole"), [(128, True), (288, True), (384, True), (48, False), (100, False)])
+def test_only_an_even_number_of_cells_is_cut(size: int, whole: bool) -> None:
+    assert is_cut_evenly(size) is whole
