@@ -191,6 +191,8 @@ class SegmentationConfig:
             if that lies further than this many target sizes from the patch's middle.
         follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
             "mask"'s box, or the spatial memory's own "peak".
+        box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
+            first mask's tight box, where the two differ by no more than this factor; 1 answers tight boxes.
         decode_reach: only this many target sizes around the located centre are decoded at the finest stride, to the
             same numbers as in a whole patch; the whole patch is where the mask reaches the border of that region or
             nothing is found in it. 0 always decodes the whole patch.
@@ -214,7 +216,8 @@ class SegmentationConfig:
     box_start_margin_pixels: float = 5.0
     box_start_minimum_fill: float = 0.2
     recrop_distance: float = 0.75
-    follow: Literal["mask", "peak"] = "mask"
+    follow: Literal["mask", "peak"] = "peak"
+    box_habit_limit: float = 1.4
     decode_reach: float = 2.5
 
 
@@ -394,5 +397,6 @@ SAMN_LITE = TrackerConfig(
         batch_norm=False,
     ),
     spatial=SpatialConfig(localisation_pass="shared", projection_channels=32),
+    segmentation=SegmentationConfig(threshold_mask_start=0.3, scale_step_box_start=0.005),
 )
 VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

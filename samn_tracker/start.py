@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -14,11 +15,26 @@ from samn_tracker.geometry import Window
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.regions import (
     box_to_mask,
+    largest_component,
     mask_to_box,
     polygon_to_box_same_area,
     polygon_to_mask,
     target_kind,
 )
+
+
+@dataclass(frozen=True)
+class BoxHabit:
+    """Size of the user's box relative to the mask's box, and the shift of its centre in units of the mask's box."""
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: tuple[float, float] = (0.0, 0.0)
+
+    def apply(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The box (4,) that the user would draw around a mask with the tight box `box` (4,)."""
+        size = box[2:] * self.scale
+        centre = box[:2] + box[2:] / 2 + box[2:] * self.shift
+        return np.concatenate([centre - size / 2, size])
 
 
 def start_box(target: NDArray[Any]) -> NDArray[np.float64]:
@@ -35,6 +51,24 @@ def filled_mask(target: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint
     if kind == "mask":
         return target
     return polygon_to_mask(target, shape) if kind == "polygon" else box_to_mask(target, shape)
+
+
+def box_habit(target: NDArray[Any], first: NDArray[np.float32], window: Window, config: SegmentationConfig) -> BoxHabit:
+    """How the user's box lies around the first mask (S, S) of `window`; no difference for other kinds of targets.
+
+    A hand-drawn box is rarely the tightest one. Where the two differ by more than `box_habit_limit`, the mask is not
+    trusted, and boxes stay those of the masks.
+    """
+    mask = largest_component((first > config.threshold_box_start).astype(np.uint8))
+    if target_kind(target) != "box" or not mask.any():
+        return BoxHabit()
+    own = mask_to_box(mask)
+    low, high = window.to_image(own[:2]), window.to_image(own[:2] + own[2:])
+    scale = target[2:] / (high - low)
+    if scale.max() > config.box_habit_limit or scale.min() < 1 / config.box_habit_limit:
+        return BoxHabit()
+    shift = (target[:2] + target[2:] / 2 - (low + high) / 2) / (high - low)
+    return BoxHabit(tuple(scale), tuple(shift))
 
 
 def first_mask_crop(

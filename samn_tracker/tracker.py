@@ -35,7 +35,7 @@ from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
 from samn_tracker.recovery import next_place
 from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, target_kind
-from samn_tracker.start import filled_mask, first_mask_crop, start_box
+from samn_tracker.start import BoxHabit, box_habit, filled_mask, first_mask_crop, start_box
 
 Box = NDArray[np.float64]
 _MINIMUM_SIDE = 2.0
@@ -55,6 +55,7 @@ class TrackState:
         bank, spatial: the two memories; `spatial` is None where it is switched off.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
+        habit: how the user's box lies around the mask, where the start was a box.
         frame_index: 0 for the frame of `initialize`.
         lost_frames: how many frames in a row had no answer, up to the latest.
         trace: what the latest frame looked like on the way; for debugging.
@@ -69,6 +70,7 @@ class TrackState:
     spatial: SpatialMemory | None
     last: Prediction
     areas: deque[int]
+    habit: BoxHabit = field(default_factory=BoxHabit)
     frame_index: int = 0
     lost_frames: int = 0
     trace: Trace | None = field(default=None, repr=False)
@@ -189,7 +191,7 @@ class Tracker:
             return state.last
         state.lost_frames = 0
         polygon = fit_rotated_box(target, self.config.segmentation)
-        state.last = Prediction(mask_to_box(target), polygon, mask, confidence)
+        state.last = Prediction(state.habit.apply(mask_to_box(target)), polygon, mask, confidence)
         self._memorise(state, search, view, probability, state.last.box)
         self._follow(state, state.last, uncertainty)
         return state.last
@@ -293,6 +295,7 @@ class Tracker:
         encoded = self.engine.encode(window.crop(image)[None])
         first = first_mask_crop(self.engine, self.config, encoded, window, target, state.shape)
         state.bank.start(*self.engine.memorise(encoded, first[None]))
+        state.habit = box_habit(target, first, window, self.config.segmentation)
         state.areas.append(int(first.sum() * window.scale**2))
 
     def _start_spatial(self, state: TrackState, image: NDArray[np.uint8]) -> None:

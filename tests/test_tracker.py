@@ -11,9 +11,11 @@ import torch
 from samn_tracker.config import SAMN_LITE, DynamicConfig, ModelConfig, RuntimeConfig, TrackerConfig
 from samn_tracker.engine import Engine, resolve_device
 from samn_tracker.errors import ConfigError, ImageError, RegionError, TrackerStateError
+from samn_tracker.geometry import Window
 from samn_tracker.model.network import Network
 from samn_tracker.multi_tracker import MultiTracker, objects_window
 from samn_tracker.prediction import Prediction, TrackerProtocol
+from samn_tracker.start import BoxHabit, box_habit
 from samn_tracker.tracker import Tracker
 
 SMALL = replace(
@@ -109,11 +111,11 @@ def test_the_first_answer_is_the_given_target(engine: Engine) -> None:
 def test_mask_and_box_starts_use_their_own_threshold_and_scale_step(engine: Engine) -> None:
     tracker = Tracker(engine, SMALL)
     tracker.initialize(frame(0), np.array([20, 30, 24, 24]))
-    assert (tracker.state.threshold, tracker.state.scale_step) == (0.5, 0.05)
+    assert (tracker.state.threshold, tracker.state.scale_step) == (0.5, 0.005)
     mask = np.zeros((90, 120), np.uint8)
     mask[30:54, 20:44] = 255
     tracker.initialize(frame(0), mask)
-    assert (tracker.state.threshold, tracker.state.scale_step) == (0.2, 0.1)
+    assert (tracker.state.threshold, tracker.state.scale_step) == (0.3, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -266,3 +268,28 @@ def test_dynamic_and_model_configs_are_frozen() -> None:
         DynamicConfig().grid = 3  # type: ignore[misc]
     with pytest.raises(AttributeError):
         ModelConfig().trunk = "resnet18"  # type: ignore[misc]
+
+
+def habit_of(target: list[float], limit: float = 1.4) -> BoxHabit:
+    """Of a first mask that fills x 30..50, y 20..60 of the image, seen through a window of half the scale."""
+    first = np.zeros((50, 50), np.float32)
+    first[10:30, 15:25] = 1.0
+    config = replace(SMALL.segmentation, box_habit_limit=limit)
+    return box_habit(np.array(target), first, Window((50.0, 50.0), 100.0, 50), config)
+
+
+def test_answered_boxes_lie_around_the_mask_as_the_users_box_did() -> None:
+    habit = habit_of([28.0, 18, 24, 44])  # 2 pixels looser on every side of the mask's box (30, 20, 20, 40)
+    assert habit.scale == pytest.approx((1.2, 1.1))
+    assert habit.shift == pytest.approx((0.0, 0.0))
+    assert habit.apply(np.array([100.0, 100, 40, 80])).tolist() == pytest.approx([96, 96, 48, 88])
+
+
+def test_a_box_far_from_its_first_mask_is_not_kept_and_other_starts_have_no_habit() -> None:
+    assert habit_of([20.0, 0, 60, 90]) == BoxHabit()
+    assert habit_of([28.0, 18, 24, 44], limit=1.0) == BoxHabit()
+    corners = np.array([[28.0, 18], [52, 18], [52, 62], [28, 62]])
+    assert (
+        box_habit(corners, np.ones((50, 50), np.float32), Window((50.0, 50.0), 100.0, 50), SMALL.segmentation)
+        == BoxHabit()
+    )

@@ -29,6 +29,10 @@ TRUNKS: dict[str, TrunkShape] = {
 class FrozenBatchNorm2d(nn.BatchNorm2d):
     """BatchNorm that always uses its running statistics: training batches are too small to estimate them."""
 
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.eval()
+
     def train(self, mode: bool = True) -> FrozenBatchNorm2d:
         """Stay in evaluation mode whatever is asked."""
         super().train(False)

@@ -61,8 +61,8 @@ def test_folding_batch_norm_changes_nothing_but_rounding() -> None:
     assert torch.allclose(segment(folded), expected, atol=1e-4 * float(expected.abs().max()))
 
 
-def test_batch_norm_stays_in_evaluation_mode_while_training() -> None:
-    network = Network(SMALL_IMAGE_MEMORY).train()
+@pytest.mark.parametrize("network", [Network(SMALL_IMAGE_MEMORY), Network(SMALL_IMAGE_MEMORY).train()])
+def test_batch_norm_is_in_evaluation_mode_when_new_and_while_training(network: Network) -> None:
     norms = [module for module in network.modules() if isinstance(module, FrozenBatchNorm2d)]
     assert norms
     assert not any(module.training for module in norms)
