@@ -193,6 +193,8 @@ class SegmentationConfig:
             "mask"'s box, or the spatial memory's own "peak".
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, where the two differ by no more than this factor; 1 answers tight boxes.
+        part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
+            centre are left out, and nearer ones are preferred as the part that the boxes are drawn around.
         decode_reach: only this many target sizes around the located centre are decoded at the finest stride, to the
             same numbers as in a whole patch; the whole patch is where the mask reaches the border of that region or
             nothing is found in it. 0 always decodes the whole patch.
@@ -218,6 +220,7 @@ class SegmentationConfig:
     recrop_distance: float = 0.75
     follow: Literal["mask", "peak"] = "peak"
     box_habit_limit: float = 1.4
+    part_reach: float = 1.0
     decode_reach: float = 2.5
 
 

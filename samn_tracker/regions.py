@@ -163,6 +163,27 @@ def largest_component(mask: Mask, minimum_pixels: int = 1) -> Mask:
     return result
 
 
+def parts_around(mask: Mask, centre: FloatArray, distance: float) -> tuple[Mask, Mask]:
+    """The target's main part and all of its parts, among the connected parts (8 neighbours) of the mask.
+
+    The main part has the most pixels, weighted by a Gaussian of the distance from `centre` (2,) xy to the part's
+    middle, with `distance` as its standard deviation. Parts whose middle lies further than `distance` from the centre
+    belong to something else, unless they are the main one. Both results are all zero for an empty mask.
+    """
+    main, kept = np.zeros_like(mask), np.zeros_like(mask)
+    x, y, width, height = cv2.boundingRect(_as_uint8(mask))
+    if width == 0:
+        return main, kept
+    crop = (slice(y, y + height), slice(x, x + width))
+    _, labels, statistics, middles = cv2.connectedComponentsWithStats(_as_uint8(mask[crop]), connectivity=8)
+    away = np.linalg.norm(middles + np.array([x + 0.5, y + 0.5]) - centre, axis=1) / distance
+    best = 1 + int((statistics[1:, cv2.CC_STAT_AREA] * np.exp(-(away[1:] ** 2) / 2)).argmax())
+    belongs = away <= 1
+    belongs[0], belongs[best] = False, True
+    main[crop], kept[crop] = labels == best, belongs[labels]
+    return main, kept
+
+
 def _as_uint8(mask: NDArray[Any]) -> Mask:
     """The mask in the memory layout that OpenCV reads, non-zero kept non-zero; a copy only where needed."""
     return np.ascontiguousarray(mask if mask.dtype == np.uint8 else mask != 0).view(np.uint8)

@@ -34,7 +34,7 @@ from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
 from samn_tracker.recovery import next_place
-from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, target_kind
+from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, parts_around, target_kind
 from samn_tracker.start import BoxHabit, box_habit, filled_mask, first_mask_crop, start_box
 
 Box = NDArray[np.float64]
@@ -177,11 +177,11 @@ class Tracker:
         state.trace = Trace(view.window, search, probability, state.bank.frame_indices, _weights(state.bank))
 
         uncertainty = search.localisation.uncertainty if search else 0.0
-        target_crop = largest_component(
-            (probability > state.threshold).view(np.uint8), self.config.segmentation.minimum_pixels
-        )
+        above = (probability > state.threshold).view(np.uint8)
+        target_crop = largest_component(above, self.config.segmentation.minimum_pixels)
         mask = (view.window.paste(probability, state.shape) > state.threshold).astype(np.uint8)
-        target = largest_component(mask)
+        reach = self.config.segmentation.part_reach * float(np.sqrt(state.size.prod()))
+        target, mask = parts_around(mask, state.centre, reach)
         seen = uncertainty < self.config.spatial.output_uncertainty and target_crop.any() and target.any()
         confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty) if seen else 0.0
         if not seen or (self._recovering(state) and not self._accepts(uncertainty, confidence)):

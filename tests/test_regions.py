@@ -280,3 +280,17 @@ def test_a_polygon_mask_has_the_polygons_area() -> None:
     corners = cv2.boxPoints(((400.0, 240.0), (200.0, 150.0), 23.0)).astype(np.float64)
     mask = regions.polygon_to_mask(corners, (480, 854))
     assert mask.sum() == pytest.approx(shapely.Polygon(corners).area, rel=1e-3)
+
+
+def test_the_part_near_the_located_centre_is_preferred_to_a_larger_one_far_away() -> None:
+    mask = np.zeros((100, 100), np.uint8)
+    mask[10:20, 10:20] = 1  # the target, middle (15, 15)
+    mask[10:14, 24:28] = 1  # a part of it, 11 pixels away
+    mask[60:80, 60:80] = 1  # another object, four times as large
+    main, kept = parts_around(mask, np.array([15.0, 15.0]), 15.0)
+    assert np.argwhere(main).min(0).tolist() == [10, 10]
+    assert main.sum() == 100
+    assert kept.sum() == 100 + 16
+    far, all_of_it = parts_around(mask, np.array([70.0, 70.0]), 15.0)
+    assert far.sum() == all_of_it.sum() == 400
+    assert not parts_around(np.zeros((5, 5), np.uint8), np.zeros(2), 1.0)[1].any()
