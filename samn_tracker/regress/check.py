@@ -22,7 +22,7 @@ from samn_tracker.regress.environment import describe_environment
 from samn_tracker.regress.record import Record, run_case
 from samn_tracker.regress.scores import score_record
 
-_WIDEST = 44
+_WIDEST = 40
 
 
 def check(

@@ -15,6 +15,8 @@ from samn_tracker.benchmark.trackers import describe_tracker
 def describe_environment(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:
     """As JSON-able values: tracker, weights, code, settings, packages; Python, processor, torch's CPU capability."""
     identity = describe_tracker(spec, "cpu", overrides)
+    if identity["config"]:
+        del identity["overrides"]  # the configuration holds them
     return {
         **identity,
         "python": platform.python_version(),
