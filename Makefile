@@ -13,7 +13,7 @@ demo:
 	$(BIN)/python -m vot_workspace demo
 
 test:
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow:
 	$(BIN)/python -m pytest -m slow
