@@ -10,7 +10,7 @@ install:
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
 
 demo:
-	$(BIN)/python -m vot_workspace demo
+	OMP_NUM_THREADS=1 $(BIN)/python -m vot_workspace demo
 
 test:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
