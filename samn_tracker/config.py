@@ -228,11 +228,11 @@ class SegmentationConfig:
 class RecoveryConfig:
     """Finding a lost target again.
 
-    A target is lost once `after_frames` frames in a row had no answer. From then on the spatial memory looks at one
-    more place each frame, in growing rings around the last one, and an answer counts only where it is surer than usual.
+    A target is lost once `after_frames` frames in a row had no answer. From then on, wherever the spatial memory does
+    not trust the last place, it looks at one more place each frame, in growing rings around that.
 
     Attributes:
-        enabled: False looks at the last place only, as the paper does, and accepts any answer there.
+        enabled: False looks at the last place only, as the paper does.
         rings, step: how far the rings reach, and how far apart their places are, in search windows.
         lead_uncertainty: below this a place is looked at again, with the window around its peak.
         accept_uncertainty, accept_confidence: the spatial memory's and the mask's part in accepting a place.

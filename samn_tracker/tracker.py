@@ -77,12 +77,16 @@ class TrackState:
 
 
 class Search(NamedTuple):
-    """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there."""
+    """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there.
+
+    `elsewhere` says that it found a lost target away from the last place.
+    """
 
     window: Window
     encoded: Encoded
     localisation: Localisation
     trusted: bool
+    elsewhere: bool = False
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -184,8 +188,9 @@ class Tracker:
         target, mask = parts_around(mask, state.centre, reach)
         seen = uncertainty < self.config.spatial.output_uncertainty and target_crop.any() and target.any()
         confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty) if seen else 0.0
-        if not seen or (self._recovering(state) and not self._accepts(uncertainty, confidence)):
-            state.centre = centre_before if self._recovering(state) else state.centre
+        elsewhere = search is not None and search.elsewhere
+        if not seen or (elsewhere and confidence < self.config.recovery.accept_confidence):
+            state.centre = centre_before if elsewhere else state.centre
             state.lost_frames += 1
             state.last = replace(state.last, confidence=0.0, found=False)
             return state.last
@@ -215,7 +220,8 @@ class Tracker:
         if state.spatial is None:
             return None
         search = self._look(state.spatial, state, image, state.centre)
-        if self._recovering(state) and not self._sure(search):
+        lost = self.config.recovery.enabled and state.lost_frames >= self.config.recovery.after_frames
+        if lost and not search.trusted:
             search = self._look_elsewhere(state.spatial, state, image) or search
         if search.trusted:
             state.centre = np.clip(search.centre, 0, state.shape[::-1])
@@ -229,12 +235,6 @@ class Tracker:
         localisation = spatial.localise(encoded.query.f16, state.size / window.scale)
         return Search(window, encoded, localisation, localisation.uncertainty < self.config.spatial.move_uncertainty)
 
-    # --- a lost target -------------------------------------------------------------------------------------------
-
-    def _recovering(self, state: TrackState) -> bool:
-        config = self.config.recovery
-        return config.enabled and state.spatial is not None and state.lost_frames >= config.after_frames
-
     def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
         """Another place of the growing rings, and its peak once more from close by; None if it is not surely there."""
         config = self.config.recovery
@@ -246,16 +246,8 @@ class Tracker:
         if lead.localisation.uncertainty >= config.lead_uncertainty:
             return None
         again = self._look(spatial, state, image, np.clip(lead.centre, 0, state.shape[::-1]))
-        return again if self._sure(again) else None
-
-    def _sure(self, search: Search) -> bool:
-        return search.localisation.uncertainty < self.config.recovery.accept_uncertainty
-
-    def _accepts(self, uncertainty: float, confidence: float) -> bool:
-        config = self.config.recovery
-        return uncertainty < config.accept_uncertainty and confidence >= config.accept_confidence
-
-    # --- what is segmented ---------------------------------------------------------------------------------------
+        sure = again.localisation.uncertainty < config.accept_uncertainty
+        return again._replace(trusted=True, elsewhere=True) if sure else None
 
     def _view(self, state: TrackState, image: NDArray[np.uint8], search: Search | None) -> View:
         """The patch to segment: the searched one where it serves, else one cut around the centre."""

@@ -59,22 +59,32 @@ def _small_tracker(recovery: RecoveryConfig) -> Tracker:
     return Tracker(Engine(Network(config.model), "cpu", config.runtime), config)
 
 
-def test_a_lost_target_is_believed_only_where_both_memories_are_sure() -> None:
+@pytest.mark.parametrize("accept", [0.0, 2.0])
+def test_a_place_elsewhere_is_believed_only_if_the_mask_is_sure_too(accept: float) -> None:
     sequence = make_sequence("moving", 0, 3, textures="procedural")
-    believed = {}
-    for accept in (0.0, 2.0):
-        tracker = _small_tracker(RecoveryConfig(enabled=True, accept_confidence=accept))
-        tracker.initialize(sequence.frame(0), sequence.mask(0))
-        assert tracker.state is not None
-        tracker.state.lost_frames = 3
-        centre = tracker.state.centre.copy()
-        answer = tracker.track(sequence.frame(1))
-        believed[accept] = answer.found
-        if not answer.found:
-            assert tracker.state.lost_frames == 4
-            assert np.array_equal(tracker.state.centre, centre)
-            assert answer.confidence == 0
-    assert believed == {0.0: True, 2.0: False}
+    tracker = _small_tracker(
+        RecoveryConfig(
+            enabled=True,
+            after_frames=0,
+            lead_uncertainty=float("inf"),
+            accept_uncertainty=float("inf"),
+            accept_confidence=accept,
+        )
+    )
+    tracker.initialize(sequence.frame(0), sequence.mask(0))
+    assert tracker.state is not None and tracker.state.spatial is not None
+    distrust = replace(tracker.config, spatial=replace(tracker.config.spatial, move_uncertainty=-1.0))
+    tracker.config = distrust
+    centre = tracker.state.centre.copy()
+    answer = tracker.track(sequence.frame(1))
+    trace = tracker.state.trace
+    assert trace is not None and trace.search is not None and trace.search.elsewhere
+    if accept == 2.0:
+        assert not answer.found and answer.confidence == 0
+        assert tracker.state.lost_frames == 1
+        assert np.array_equal(tracker.state.centre, centre)
+    else:
+        assert answer.found
 
 
 def test_a_found_target_is_no_longer_lost() -> None:

@@ -77,7 +77,7 @@ class ZipSource(ResultSource):
     def __init__(self, path: Path) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
             raise ResultError(f"{path} is not a readable zip archive: {error}") from None
         self._entries = self._zip.infolist()
 

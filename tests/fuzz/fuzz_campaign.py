@@ -115,7 +115,8 @@ def campaign(inputs: int, seed: int, only: list[str]) -> dict[str, Count]:
             start = time.perf_counter()
             with quiet_below_python():
                 counts[parser.name] = fuzz(parser, inputs, folder, seed)
-            print(f"{parser.name}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+            seconds = f"{time.perf_counter() - start:.0f} s"
+            print(f"{parser.name}: {seconds}, {counts[parser.name]}", file=sys.stderr, flush=True)
     return counts
 
 

@@ -74,7 +74,7 @@ def _file(read: Callable[[Path], object], name: str) -> Callable[[bytes, Path], 
 
 
 def _runs(text: str) -> object:
-    numbers = [int(part) for part in text.split() if part.lstrip("-").isdecimal() and len(part) < 19]
+    numbers = [int(part) for part in text.split() if part.removeprefix("-").isdecimal() and len(part) < 19]
     height, width, *runs = [*numbers, 0, 0][: max(2, len(numbers))]
     mask = rle_decode(runs, (abs(height) % 512, abs(width) % 512))
     return rle_encode(mask)
