@@ -28,7 +28,8 @@ from samn_tracker.synthetic import SyntheticSequence, make_sequence
 SCENARIOS = ("out of view", "full occlusion", "returns elsewhere")
 _KINDS = {"out of view": "out_of_view", "full occlusion": "full_occlusion", "returns elsewhere": "out_of_view"}
 _GENERATED = 140
-_FRAMES_AFTER = 10
+_FRAMES_BEFORE = _FRAMES_AFTER = 10
+_FULL_VIEW = 0.9
 _SEEN_AGAIN = 0.2
 _OVERLAP = 0.3
 
@@ -46,14 +47,15 @@ class Outcome:
 
 
 def frame_indices(sequence: SyntheticSequence, scenario: str) -> tuple[list[int], int]:
-    """The frames to show, from the first to ten after the return, and the place of the return among them."""
+    """The frames to show, from ten in full view to ten after the return, and the place of the return among them."""
     visible = np.array([sequence.visibility(index) for index in range(sequence.length)])
     gone = int(np.flatnonzero(visible == 0)[0])
     back = gone + int(np.flatnonzero(visible[gone:] >= _SEEN_AGAIN)[0])
     start = back
     if scenario == "returns elsewhere":
         start = _farthest(sequence, visible, gone)
-    return [*range(back), *range(start, start + _FRAMES_AFTER)], back
+    first = max(0, int(np.flatnonzero(visible[:gone] > _FULL_VIEW)[-1]) + 1 - _FRAMES_BEFORE)
+    return [*range(first, back), *range(start, start + _FRAMES_AFTER)], back - first
 
 
 def _farthest(
@@ -62,7 +64,7 @@ def _farthest(
     """The frame in full view, late enough for what follows, in which the target is farthest from where it left."""
     boxes = np.array([sequence.box(index) for index in range(sequence.length)])
     centres = boxes[:, :2] + boxes[:, 2:] / 2
-    candidates = np.flatnonzero(visible[: sequence.length - _FRAMES_AFTER] > 0.9)
+    candidates = np.flatnonzero(visible[: sequence.length - _FRAMES_AFTER] > _FULL_VIEW)
     distances = np.linalg.norm(centres[candidates] - centres[gone], axis=1)
     return int(candidates[np.argmax(distances)])
 

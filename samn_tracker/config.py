@@ -228,8 +228,8 @@ class SegmentationConfig:
 class RecoveryConfig:
     """Finding a lost target again.
 
-    A target is lost once `after_frames` frames in a row had no answer. From then on, wherever the spatial memory does
-    not trust the last place, it looks at one more place each frame, in growing rings around that.
+    A target is lost once `after_frames` frames in a row had no answer. From then on, unless the spatial memory is sure
+    of the last place, it looks at one more place each frame, in growing rings around that.
 
     Attributes:
         enabled: False looks at the last place only, as the paper does.

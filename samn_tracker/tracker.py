@@ -221,7 +221,7 @@ class Tracker:
             return None
         search = self._look(state.spatial, state, image, state.centre)
         lost = self.config.recovery.enabled and state.lost_frames >= self.config.recovery.after_frames
-        if lost and not search.trusted:
+        if lost and search.localisation.uncertainty >= self.config.recovery.accept_uncertainty:
             search = self._look_elsewhere(state.spatial, state, image) or search
         if search.trusted:
             state.centre = np.clip(search.centre, 0, state.shape[::-1])

@@ -61,30 +61,29 @@ def _small_tracker(recovery: RecoveryConfig) -> Tracker:
 
 @pytest.mark.parametrize("accept", [0.0, 2.0])
 def test_a_place_elsewhere_is_believed_only_if_the_mask_is_sure_too(accept: float) -> None:
-    sequence = make_sequence("moving", 0, 3, textures="procedural")
-    tracker = _small_tracker(
-        RecoveryConfig(
-            enabled=True,
-            after_frames=0,
-            lead_uncertainty=float("inf"),
-            accept_uncertainty=float("inf"),
-            accept_confidence=accept,
-        )
-    )
-    tracker.initialize(sequence.frame(0), sequence.mask(0))
-    assert tracker.state is not None and tracker.state.spatial is not None
-    distrust = replace(tracker.config, spatial=replace(tracker.config.spatial, move_uncertainty=-1.0))
-    tracker.config = distrust
-    centre = tracker.state.centre.copy()
-    answer = tracker.track(sequence.frame(1))
-    trace = tracker.state.trace
-    assert trace is not None and trace.search is not None and trace.search.elsewhere
-    if accept == 2.0:
-        assert not answer.found and answer.confidence == 0
-        assert tracker.state.lost_frames == 1
-        assert np.array_equal(tracker.state.centre, centre)
-    else:
-        assert answer.found
+    sequence = make_sequence("moving", 1, 2, textures="procedural")
+    image = sequence.frame(0)
+    recovery = RecoveryConfig(enabled=True, after_frames=0, accept_confidence=accept)
+    tracker = _small_tracker(recovery)
+    spatial = replace(tracker.config.spatial, warmup_frames=0, output_uncertainty=recovery.accept_uncertainty)
+    tracker.config = replace(tracker.config, spatial=spatial)
+    tracker.initialize(image, sequence.mask(0))
+    assert tracker.state is not None
+    place = tracker.state.centre.copy()
+    corner = np.array([0.0 if place[0] > 160 else 319.0, 0.0])
+    tracker.state.centre = corner
+    for _ in range(48):
+        answer = tracker.track(image)
+        trace = tracker.state.trace
+        assert trace is not None and trace.search is not None
+        if trace.search.elsewhere:
+            break
+        assert not answer.found
+    assert trace.search.elsewhere
+    assert np.linalg.norm(trace.search.centre - place) < 15
+    assert answer.found == (accept == 0.0)
+    assert np.array_equal(tracker.state.centre, corner) == (accept == 2.0)
+    assert (tracker.state.lost_frames > 0) == (accept == 2.0)
 
 
 def test_a_found_target_is_no_longer_lost() -> None:
