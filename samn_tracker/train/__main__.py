@@ -54,7 +54,7 @@ def _pack(words: list[str]) -> None:
 
 
 def _preview(words: list[str]) -> None:
-    parser = _parser("samn train preview", "Draw training samples: three frames, outlined truth, and the given mask.")
+    parser = _parser("samn train preview", "Draw training samples: their frames, outlined truth, and the given mask.")
     parser.add_argument("out", type=Path, help="PNG file")
     parser.add_argument("--count", type=int, default=16)
     arguments = parser.parse_args(words)

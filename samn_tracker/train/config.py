@@ -202,6 +202,8 @@ def _check(config: TrainConfig) -> None:
     for key in ("size", "final_size"):
         if getattr(run, key) % 16 or getattr(run, key) < 64:
             faults.append(f"run.{key} must be a multiple of 16, at least 64")
+    if config.sampling.frames < 3:
+        faults.append("sampling.frames must be at least 3: a start from a box repeats the first frame")
     if config.start.trunk and config.start.weights:
         faults.append("start.trunk and start.weights exclude each other")
     if faults:

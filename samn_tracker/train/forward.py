@@ -1,4 +1,4 @@
-"""The forward pass of training: the tracker's own modules over the three frames of a sample (section 4.1, stage 2)."""
+"""The forward pass of training: the tracker's own modules over the frames of a sample (section 4.1, stage 2)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Batch(NamedTuple):
     """Samples as tensors.
 
     Attributes:
-        frames: (B, 3, 3, S, S) RGB in 0..1 (sample, time, colour).
-        masks: (B, 3, S, S) of 0 and 1, the truth.
+        frames: (B, T, 3, S, S) RGB in 0..1 (sample, time, colour).
+        masks: (B, T, S, S) of 0 and 1, the truth.
         first: (B, 1, S, S) the given mask.
         box_start: (B,) bool, whether it is a filled box.
-        located: (B, 3, 2) the point xy in patch pixels that each frame's location map is drawn around.
+        located: (B, T, 2) the point xy in patch pixels that each frame's location map is drawn around.
     """
 
     frames: Tensor
@@ -37,26 +37,33 @@ class Batch(NamedTuple):
 
 
 def segment(network: Network, batch: Batch, dynamic: DynamicConfig | None = None) -> list[Tensor]:
-    """Logits (B, 2, S, S) of the second and of the third frame.
+    """Logits (B, 2, S, S) of every frame after the first.
 
-    The first frame and its given mask are memorised; the second frame is predicted, and memorised with its prediction;
-    the third is predicted from both. Where the start is a box, the second frame is the first one again, and its
-    prediction, limited to the dilated box, replaces the box in memory.
+    The first frame and its given mask are memorised; each later frame is predicted from all before it, and memorised
+    with its prediction. Where the start is a box, the second frame is the first one again, and its prediction, limited
+    to the dilated box, replaces the box in memory.
 
     Args:
-        dynamic: weight the two memory frames as the tracker does; None weights them equally.
+        dynamic: weight the memory frames as the tracker does; None weights them equally.
     """
     frames = batch.frames.transpose(0, 1)
     queries = _split(network.encode_query(frames.flatten(0, 1)), len(frames))
-    first = network.encode_memory(frames[0], batch.first, queries[0])
-    second_logits = recall(network, queries[1], [first], batch.located[:, 1], dynamic)
-    predicted = target_probability(second_logits)
+    memories = [network.encode_memory(frames[0], batch.first, queries[0])]
     box = batch.box_start[:, None, None, None]
     allowed = functional.max_pool2d(batch.first, 2 * BOX_MARGIN + 1, 1, BOX_MARGIN)
-    predicted = torch.where(box, predicted * allowed, predicted)
-    second = network.encode_memory(frames[1], predicted, queries[1])
-    first = MemoryFeatures(torch.where(box, second.key, first.key), torch.where(box, second.value, first.value))
-    return [second_logits, recall(network, queries[2], [first, second], batch.located[:, 2], dynamic)]
+    logits = []
+    for time in range(1, len(frames)):
+        logits.append(recall(network, queries[time], memories, batch.located[:, time], dynamic))
+        if time == len(frames) - 1:
+            break
+        predicted = target_probability(logits[-1])
+        if time == 1:
+            predicted = torch.where(box, predicted * allowed, predicted)
+        memories.append(network.encode_memory(frames[time], predicted, queries[time]))
+        if time == 1:
+            replaced = zip(memories[1], memories[0], strict=True)
+            memories[0] = MemoryFeatures(*(torch.where(box, new, old) for new, old in replaced))
+    return logits
 
 
 def recall(

@@ -56,7 +56,7 @@ def patch_size(run: RunConfig, iteration: int) -> int:
 
 
 def as_tensors(sample: Sample) -> Tensors:
-    """A sample as tensors: frames (3, 3, S, S), masks (3, S, S), first (1, S, S), box_start (), located (3, 2)."""
+    """A sample as tensors: frames (T, 3, S, S), masks (T, S, S), first (1, S, S), box_start (), located (T, 2)."""
     return {
         "frames": torch.from_numpy(sample.frames).permute(0, 3, 1, 2).contiguous(),
         "masks": torch.from_numpy(sample.masks),

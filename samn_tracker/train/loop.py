@@ -43,7 +43,7 @@ class TrainingStep(nn.Module):
         self._dynamic = dynamic
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Loss () summed over the two predicted frames, and the soft IoU () of those where the target is present."""
+        """Loss () summed over the predicted frames, and the soft IoU () of those where the target is present."""
         device = batch.frames.device.type
         with torch.autocast(device, self._dtype) if self._dtype else contextlib.nullcontext():
             predictions = segment(self.network, batch, self._dynamic)

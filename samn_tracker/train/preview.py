@@ -13,7 +13,7 @@ from samn_tracker.train.samples import SampleMaker
 
 
 def preview(maker: SampleMaker, path: Path, count: int, size: int) -> None:
-    """Write a PNG with `count` samples in two columns: three frames with the truth outlined, then the given mask."""
+    """Write a PNG with `count` samples in two columns: the frames with the truth outlined, then the given mask."""
     rows = [_row(maker.make(number, size)) for number in range(2 * -(-count // 2))]
     columns = [np.vstack(rows[start::2]) for start in (0, 1)]
     cv2.imwrite(str(path), np.hstack(columns)[..., ::-1])

@@ -11,14 +11,33 @@ from numpy.typing import NDArray
 from samn_tracker.train.objects import box_of, centre_and_size
 from samn_tracker.train.photometry import degrade, draw_look
 
-FRAMES = 3
-
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """What samples look like. Shares are probabilities; distances and steps are in units of the target's size."""
+    """What samples look like. Shares are probabilities; distances and steps are in units of the target's size.
+
+    Attributes:
+        seed: of all draws; with the sample's number it decides the sample.
+        frames: of a sample: one given, the others predicted, each but the last memorised with its prediction.
+        paste, clip, still: shares of cut-outs moving over photographs, of real clips, and of one photograph in several
+            poses (stage 1 of section 4.1).
+        box_start: share of samples that are started from a filled box.
+        absent: share of samples whose target is not in the last frame.
+        occluder: share of samples in which something passes over the target.
+        same_kind: share of the distractors that are the target's double or of its kind.
+        deformed: share of the pasted objects that bend from frame to frame.
+        reversed: share of the clips that run backwards.
+        longest_gap: most frames between two chosen frames of a clip.
+        search_factor: least and largest side of a patch, in target sizes.
+        jitter, far_jitter, far_share: how far the target may lie from a later patch's middle; the far jitter is used in
+            a share `far_share` of the frames.
+        scale_jitter: standard deviation of the logarithm of a later patch's side.
+        located: share of the frames whose location map is drawn near the target rather than in the patch's middle.
+        located_noise: standard deviation of that place around the target's centre.
+    """
 
     seed: int = 0
+    frames: int = 3
     paste: float = 0.5
     clip: float = 0.27
     still: float = 0.23
@@ -40,14 +59,14 @@ class SamplingConfig:
 
 @dataclass(frozen=True)
 class Sample:
-    """Three frames of one target.
+    """The frames of one target, T of them.
 
     Attributes:
-        frames: (3, S, S, 3) uint8 RGB.
-        masks: (3, S, S) uint8 0/1, the truth.
+        frames: (T, S, S, 3) uint8 RGB.
+        masks: (T, S, S) uint8 0/1, the truth.
         first: (S, S) uint8 0/1, the mask that the tracker is given: the truth, or a filled box.
         box_start: whether it is a box; frame 2 then repeats frame 1, as the tracker's start does (section 6).
-        located: (3, 2) float32, the point that each frame's location map is drawn around, xy in patch pixels: where a
+        located: (T, 2) float32, the point that each frame's location map is drawn around, xy in patch pixels: where a
             spatial memory would put the target's centre, or the middle of the patch where it is not asked.
     """
 

@@ -1,7 +1,7 @@
-"""Training samples: three frames of a target, made as a pure function of a seed and a number.
+"""Training samples: the frames of a target, made as a pure function of a seed and a number.
 
 Three kinds are mixed: a cut-out pasted on another photograph and moved ("paste"), frames of a real clip ("clip"), and
-one photograph seen in three poses ("still", stage 1 of section 4.1).
+one photograph seen in several poses ("still", stage 1 of section 4.1).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from samn_tracker.errors import DatasetError
 from samn_tracker.train import scene
 from samn_tracker.train.objects import Cutout, centre_and_size, pick_object
 from samn_tracker.train.pool import ATTEMPTS, Pool, WeightedSource, any_image, match_resolution, recolour
-from samn_tracker.train.sample import FRAMES, Sample, SamplingConfig, finish
+from samn_tracker.train.sample import Sample, SamplingConfig, finish
 
 SMALLEST_FIRST_MASK = 32
 
@@ -37,6 +37,7 @@ class SampleMaker:
 
     def __init__(self, sources: Sequence[WeightedSource], config: SamplingConfig) -> None:
         self.config = config
+        self._frames = config.frames
         self.sources = [one.source for one in sources]
         self._pool = Pool(sources)
         wanted = [purpose for purpose in ("paste", "clip", "still") if getattr(config, purpose) > 0]
@@ -69,14 +70,14 @@ class SampleMaker:
         cutout = self._pool.cutout(owner, size / factor, rng)
         if cutout is None:
             return None
-        poses = scene.draw_poses(rng, np.zeros(2), 1.0, 0.25, FRAMES)
+        poses = scene.draw_poses(rng, np.zeros(2), 1.0, 0.25, self._frames)
         target = scene.Layer(
             cutout,
             poses,
             is_target=True,
             smeared=rng.random() < 0.15,
             deformation=self._draw_deformation(rng),
-            hidden=(FRAMES - 1,) if absent else (),
+            hidden=(self._frames - 1,) if absent else (),
         )
         count = max(int(absent), int(rng.choice(3, p=[0.35, 0.4, 0.25])))
         layers = [target]
@@ -89,7 +90,7 @@ class SampleMaker:
         return self._render(ground, layers, self._views(places, factor, size, rng), rng)
 
     def _still(self, rng: np.random.Generator, size: int) -> Sample | None:
-        """One photograph in three independent poses."""
+        """One photograph in several poses."""
         factor = self._draw_factor(rng)
         owner = self._pool.choose("still", rng)
         item = any_image(owner.source, rng)
@@ -97,27 +98,27 @@ class SampleMaker:
         if mask is None:
             return None
         centre, own_size = centre_and_size(mask)
-        poses = scene.draw_poses(rng, np.zeros(2), 1.0, 0.2, FRAMES, upright=True)
+        poses = scene.draw_poses(rng, np.zeros(2), 1.0, 0.2, self._frames, upright=True)
         image, mask, shrink = match_resolution(item.image, mask, own_size * factor / size)
         local = scene.unit_frame(centre * shrink, own_size * shrink)
         border = int(rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_REFLECT_101], p=[0.7, 0.3]))
-        ground = _Ground([image] * FRAMES, [mask] * FRAMES, [pose @ local for pose in poses], border)
+        ground = _Ground([image] * self._frames, [mask] * self._frames, [pose @ local for pose in poses], border)
         places = [(scene.position(pose), scene.scale_of(pose)) for pose in poses]
         views = self._views(places, factor, size, rng, away=rng.random() < self.config.absent)
         layers = self._extras(owner, poses, size / factor, 0.35, rng)
         return self._render(ground, layers, views, rng)
 
     def _clip(self, rng: np.random.Generator, size: int) -> Sample | None:
-        """Three frames of a real clip, in order of time or reversed, with growing gaps."""
+        """Frames of a real clip, in order of time or reversed, with growing gaps."""
         factor = self._draw_factor(rng)
         owner = self._pool.choose("clip", rng)
         clip = owner.source.clips[int(rng.integers(len(owner.source.clips)))]
-        gaps = rng.integers(1, self.config.longest_gap + 1, FRAMES - 1)
+        gaps = rng.integers(1, self.config.longest_gap + 1, self._frames - 1)
         span = int(gaps.sum())
         if span >= len(clip):
             return None
         start = int(rng.integers(len(clip) - span))
-        order = [clip[start], clip[start + int(gaps[0])], clip[start + span]]
+        order = [clip[start + int(offset)] for offset in (0, *gaps.cumsum())]
         if rng.random() < self.config.reversed:
             order.reverse()
         items = [owner.source.read(frame) for frame in order]
@@ -137,7 +138,9 @@ class SampleMaker:
         ]
         shrink = scaled[0][2]
         local = scene.unit_frame(centre * shrink, own_size * shrink)
-        ground = _Ground([one[0] for one in scaled], [one[1] for one in scaled], [local] * FRAMES, cv2.BORDER_REPLICATE)
+        ground = _Ground(
+            [one[0] for one in scaled], [one[1] for one in scaled], [local] * self._frames, cv2.BORDER_REPLICATE
+        )
         views = self._views(places, factor, size, rng, away=rng.random() < self.config.absent)
         poses = [scene.shift_by(place) @ scene.similarity(scale) for place, scale in places]
         layers = self._extras(owner, poses, size / factor, 0.15, rng)
@@ -176,7 +179,7 @@ class SampleMaker:
             frame, mask = scene.compose(base, target, layers, number, view, softness, rng)
             frames.append(frame)
             masks.append(mask)
-        middle = np.full((FRAMES, 2), views[0].size / 2, np.float32)
+        middle = np.full((len(views), 2), views[0].size / 2, np.float32)
         return Sample(np.stack(frames), np.stack(masks), masks[0], box_start=False, located=middle)
 
     def _background(self, factor: float, size: int, rng: np.random.Generator) -> _Ground:
@@ -187,8 +190,13 @@ class SampleMaker:
         image, _, shrink = match_resolution(image, None, visible / size)
         focus = rng.uniform(0.3, 0.7, 2) * [image.shape[1], image.shape[0]]
         local = scene.similarity(factor / (visible * shrink)) @ scene.shift_by(-focus)
-        poses = scene.draw_poses(rng, np.zeros(2), 1.0, rng.uniform(0.02, 0.3), FRAMES, upright=True)
-        return _Ground([image] * FRAMES, [None] * FRAMES, [pose @ local for pose in poses], cv2.BORDER_REFLECT_101)
+        poses = scene.draw_poses(rng, np.zeros(2), 1.0, rng.uniform(0.02, 0.3), self._frames, upright=True)
+        return _Ground(
+            [image] * self._frames,
+            [None] * self._frames,
+            [pose @ local for pose in poses],
+            cv2.BORDER_REFLECT_101,
+        )
 
     def _extras(
         self, owner: WeightedSource, poses: list[scene.Matrix], pixels: float, share: float, rng: np.random.Generator
@@ -214,14 +222,14 @@ class SampleMaker:
         cutout = cutout or self._pool.any_cutout(pixels, rng)
         angle = rng.uniform(-np.pi, np.pi)
         start = rng.uniform(nearest, 2.2) * np.array([np.cos(angle), np.sin(angle)])
-        poses = scene.draw_poses(rng, start, float(np.exp(rng.normal(0, 0.3))), 0.2, FRAMES)
+        poses = scene.draw_poses(rng, start, float(np.exp(rng.normal(0, 0.3))), 0.2, self._frames)
         return scene.Layer(cutout, poses, deformation=self._draw_deformation(rng))
 
     def _occluder(self, target: list[scene.Matrix], pixels: float, rng: np.random.Generator) -> scene.Layer:
-        """An object that passes over the target in the second or third frame."""
-        when = int(rng.integers(1, FRAMES))
+        """An object that passes over the target in a later frame."""
+        when = int(rng.integers(1, self._frames))
         offset = rng.uniform(-0.6, 0.6, 2) * scene.scale_of(target[when])
-        poses = scene.draw_poses(rng, np.zeros(2), float(rng.uniform(0.4, 1.0)), 0.4, FRAMES)
+        poses = scene.draw_poses(rng, np.zeros(2), float(rng.uniform(0.4, 1.0)), 0.4, self._frames)
         shift = scene.shift_by(scene.position(target[when]) + offset - scene.position(poses[when]))
         cutout = self._pool.any_cutout(pixels, rng)
         return scene.Layer(cutout, [shift @ pose for pose in poses], hidden=(0,), smeared=rng.random() < 0.3)

@@ -21,11 +21,11 @@ from samn_tracker.train.forward import Batch, recall, segment
 SIZE = 128
 
 
-def scene(seed: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.uint8]]:
-    """Three images (128, 128, 3) and the first mask: a square of 32 pixels in the middle, so that the tracker's window
+def scene(seed: int, frames: int = 3) -> tuple[list[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """Images (128, 128, 3) and the first mask: a square of 32 pixels in the middle, so that the tracker's window
     is the image itself."""
     rng = np.random.default_rng(seed)
-    images = [cv2.resize(rng.integers(0, 255, (16, 16, 3), np.uint8), (SIZE, SIZE)) for _ in range(3)]
+    images = [cv2.resize(rng.integers(0, 255, (16, 16, 3), np.uint8), (SIZE, SIZE)) for _ in range(frames)]
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[48:80, 48:80] = 1
     return images, mask
@@ -40,6 +40,7 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
             "segmentation.scale_jump": 0.0,
             "segmentation.threshold_mask_start": 0.0,
             "spatial.enabled": False,
+            "appearance.interval": 1,
             "dynamic.weighting": weighting,
             "runtime.precision": "float32",
         }
@@ -49,8 +50,8 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
 def batch_of(images: list[NDArray[np.uint8]], first: NDArray[np.uint8], box_start: bool) -> Batch:
     frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[None].float() / 255
     given = torch.from_numpy(first)[None, None].float()
-    masks = torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8)
-    return Batch(frames, masks, given, torch.tensor([box_start]), torch.full((1, 3, 2), SIZE / 2))
+    masks = torch.zeros(1, len(images), SIZE, SIZE, dtype=torch.uint8)
+    return Batch(frames, masks, given, torch.tensor([box_start]), torch.full((1, len(images), 2), SIZE / 2))
 
 
 def trained(base: TrackerConfig) -> Network:
@@ -63,12 +64,13 @@ def trained(base: TrackerConfig) -> Network:
     return network
 
 
+@pytest.mark.parametrize("frames", [3, 5])
 @pytest.mark.parametrize("weighting", ["none", "emd"])
 @pytest.mark.parametrize("variant", ["lite", "r50"])
-def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str) -> None:
+def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str, frames: int) -> None:
     base = SAMN_LITE if variant == "lite" else replace(SAMN_R50, model=replace(SAMN_R50.model, trunk="resnet18"))
     network, config = trained(base), settings(base, weighting)
-    images, mask = scene(0)
+    images, mask = scene(0, frames)
     tracker = Tracker(Engine(network, "cpu", config.runtime), config)
     tracker.initialize(images[0], mask)
     shown = []
