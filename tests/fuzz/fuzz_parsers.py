@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import trax
 from safetensors.torch import save
 
 from samn_tracker.app.targets import targets_from_text
@@ -34,6 +36,7 @@ from samn_tracker.regions import rle_decode, rle_encode
 from samn_tracker.regress.record import Record, read_record, save_record
 from samn_tracker.train.config import load_config
 from samn_tracker.trax_options import Options, parse_settings
+from samn_tracker.trax_server import from_trax_region
 from vot_workspace.layouts import read_dataset, read_folder
 from vot_workspace.trajectory import (
     MaskPart,
@@ -49,6 +52,7 @@ _MASK = np.array([[0, 1, 1, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=np.uint8)
 _POLYGON = np.array([[1.5, 2], [30, 2.25], [28, 40], [0, 38]])
 _REGIONS = [1, np.array([3.5, 4, 20, 30]), _POLYGON, MaskPart((2, 5), _MASK), 0, 2]
 _SHAPE = (48, 64)
+_FLOAT = re.compile(r"\s*[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|nan|inf)\s*")
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,21 @@ def _settings(text: str) -> object:
 def _targets(text: str) -> object:
     boxes, polygons = ([text], []) if text.replace(" ", ",").count(",") == 3 else ([], [text])
     return targets_from_text(boxes, polygons, [], _SHAPE)
+
+
+def _trax_region(text: str) -> object:
+    """A region as the TraX library hands it over; numbers that are not finite get through its protocol."""
+    region: object
+    if text.startswith("m"):
+        part = parse_region(text)
+        assert isinstance(part, MaskPart)
+        region = trax.Mask.create(part.mask, *part.offset)
+    else:
+        numbers = [float(item) if _FLOAT.fullmatch(item) else 0.0 for item in text.split(",")]
+        numbers += [0.0] * (6 - len(numbers) if len(numbers) != 4 else 0)
+        corners = list(zip(numbers[::2], numbers[1::2], strict=False))
+        region = trax.Rectangle.create(*numbers) if len(numbers) == 4 else trax.Polygon.create(corners)
+    return from_trax_region(region, _SHAPE)
 
 
 def _archive(path: Path) -> object:
@@ -239,6 +258,7 @@ def all_parsers(folder: Path) -> list[Parser]:
     settings = [b"appearance.interval=10,segmentation.box_area_range=0.1,2.5", b"spatial.enabled=no", b"a=b"]
     return [
         Parser("region text", region_lines, _text(parse_region)),
+        Parser("TraX region", region_lines[1:4], _text(_trax_region)),
         Parser("trajectory, binary", [encode_binary(_REGIONS)], lambda data, _: decode_binary(data, "a file")),
         Parser("trajectory, text", [b"\n".join(region_lines)], _file(read_trajectory, "one.txt")),
         Parser("value file", [b"0.5\n\n1\nnan\n"], _file(read_values, "one.value")),
