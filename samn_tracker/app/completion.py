@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from samn_tracker.app import doctor, track
+from samn_tracker.app import doctor, score, track
 from samn_tracker.app.report import command as report
 
 RUNNER_COMMANDS = ("run", "pack", "lint", "score", "show")
@@ -61,7 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-_PARSERS = {"track": track.parser(), "report": report.parser(), "doctor": doctor.parser()}
+_PARSERS = {
+    "track": track.parser(),
+    "score": score.parser(),
+    "report": report.parser(),
+    "doctor": doctor.parser(),
+}
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:

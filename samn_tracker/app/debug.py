@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from samn_tracker.app.attention import attention_of, copy_bank
 from samn_tracker.app.debug_picture import Memory, compose
 from samn_tracker.app.followers import Follower, SeparateFollower
-from samn_tracker.app.sources import Frame
+from samn_tracker.app.frames import Frame
 from samn_tracker.errors import ConfigError, ResultError
 from samn_tracker.geometry import Window
 from samn_tracker.memory.appearance import AppearanceBank

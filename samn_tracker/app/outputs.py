@@ -10,8 +10,8 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.app.frames import Frame
 from samn_tracker.app.overlay import draw_answers
-from samn_tracker.app.sources import Frame
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.benchmark.label_png import encode_labels
 from samn_tracker.benchmark.objects import merge_masks

@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
+from samn_tracker.app.video import VideoFile
 from samn_tracker.errors import ConfigError, DatasetError, ImageError
 from samn_tracker.images import read_image
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-IMAGES_PER_SECOND = 25.0
-"""Assumed for images, which say nothing of time, and for cameras that do not."""
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One picture (H, W, 3) uint8 RGB and its number, counted from 0 at the beginning of the whole input."""
-
-    index: int
-    image: NDArray[np.uint8]
-
-
-class FrameSource(ABC):
-    """Frames in order, one at a time; memory does not grow with their number.
-
-    Attributes:
-        name: what the person gave.
-        frames_per_second: of the recording.
-        total: how many frames iteration is expected to give, or None where nobody knows.
-    """
-
-    name: str
-    frames_per_second: float
-    total: int | None
-
-    @abstractmethod
-    def __iter__(self) -> Iterator[Frame]:
-        """The frames.
-
-        Raises:
-            ImageError: a frame cannot be decoded, or the recording ends before it should; frames before it were given.
-        """
 
 
 class ImageFiles(FrameSource):
@@ -109,8 +76,6 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
     if path.is_file():
         if path.suffix.lower() in IMAGE_SUFFIXES:
             raise DatasetError(f"{text} is a single image; give its folder, a glob such as '*.jpg', or a video file")
-        from samn_tracker.app.video import VideoFile
-
         return VideoFile(path, start, end)
     if text.isdigit():
         return Camera(int(text), end)

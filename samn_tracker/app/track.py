@@ -20,9 +20,10 @@ from typing import Any
 
 from samn_tracker.app.debug import DebugOutput
 from samn_tracker.app.followers import Follower, create_follower, parse_settings
+from samn_tracker.app.frames import Frame
 from samn_tracker.app.outputs import KINDS, check_masks, open_outputs, parse_kinds
 from samn_tracker.app.selection import Viewer, draw_boxes
-from samn_tracker.app.sources import Frame, open_source
+from samn_tracker.app.sources import open_source
 from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.benchmark.trackers import SPEC_HELP

@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from samn_tracker.app.debug import DebugOutput
 from samn_tracker.app.followers import Answers, Follower
+from samn_tracker.app.frames import Frame, FrameSource
 from samn_tracker.app.outputs import Output
 from samn_tracker.app.overlay import draw_answers
 from samn_tracker.app.selection import Viewer
-from samn_tracker.app.sources import Camera, Frame, FrameSource
+from samn_tracker.app.sources import Camera
 from samn_tracker.errors import SamnError
 from samn_tracker.prediction import Prediction
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.sources import IMAGES_PER_SECOND, Frame, FrameSource
+from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
 from samn_tracker.errors import EnvironmentProblemError, ImageError, ResultError
 
 _MISSING_SHARE = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from samn_tracker.benchmark.ope import main as ope
 from samn_tracker.config import SAMN_LITE
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import save_weights
@@ -97,3 +99,27 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     save_weights(path, Network(SAMN_LITE.model), "samn-lite", {})
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, whites: str) -> Path:
+    """Two runs of the one-pass benchmark on two sequences: one perfect, one of the box tracker MIL."""
+    place = tmp_path_factory.mktemp("finished")
+    for name in ("first", "second"):
+        folder = place / "data" / name
+        (folder / "img").mkdir(parents=True)
+        for index in range(FRAMES):
+            cv2.imwrite(str(folder / "img" / f"{index:04d}.jpg"), picture(index)[..., ::-1])
+        rows = [",".join(map(str, box(index))) for index in range(FRAMES)]
+        (folder / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
+    for name, tracker in (("white", whites), ("mil", "opencv-mil")):
+        given = ["--data", str(place / "data"), "--split", "zero-based", "--tracker", tracker]
+        assert ope(["run", *given, "--output", str(place / "runs" / name)]) == 0
+    return place
+
+
+@pytest.fixture
+def runs(workplace: Path, finished: Path) -> Path:
+    """The working directory, with `data/` and the finished `runs/`."""
+    shutil.copytree(finished, workplace, dirs_exist_ok=True)
+    return workplace

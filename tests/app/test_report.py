@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
 
 from .browser import console_of
-from .conftest import FRAMES, box, picture
+from .conftest import picture
 
 VOID = {"meta", "link", "img", "br", "path", "polyline", "circle", "rect"}
 LINE = np.linspace(0, 1, 11)
@@ -167,30 +166,6 @@ def test_latex_marks_the_best_and_escapes_names() -> None:
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, whites: str) -> Path:
-    """Two runs of the one-pass benchmark on two sequences: one perfect, one of the box tracker MIL."""
-    place = tmp_path_factory.mktemp("finished")
-    for name in ("first", "second"):
-        folder = place / "data" / name
-        (folder / "img").mkdir(parents=True)
-        for index in range(FRAMES):
-            cv2.imwrite(str(folder / "img" / f"{index:04d}.jpg"), picture(index)[..., ::-1])
-        rows = [",".join(map(str, box(index))) for index in range(FRAMES)]
-        (folder / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
-    for name, tracker in (("white", whites), ("mil", "opencv-mil")):
-        given = ["--data", str(place / "data"), "--split", "zero-based", "--tracker", tracker]
-        assert ope(["run", *given, "--output", str(place / "runs" / name)]) == 0
-    return place
-
-
-@pytest.fixture
-def runs(workplace: Path, finished: Path) -> Path:
-    """The working directory, with `data/` and the finished `runs/`."""
-    shutil.copytree(finished, workplace, dirs_exist_ok=True)
-    return workplace
-
-
 def test_a_report_from_run_folders(runs: Path) -> None:
     Path("tags.json").write_text(json.dumps({"first": ["fast"], "second": ["fast", "small"]}))
     given = ["runs/white", "MIL=runs/mil", "--truth", "data", "--attributes", "tags.json"]
@@ -243,7 +218,7 @@ def test_a_report_of_vot_results(shared_data: Path, workplace: Path) -> None:
 
 
 REPORT_MISTAKES = {
-    "no run": (["runs/gone", "--truth", "data"], "there is no run at runs/gone"),
+    "no run": (["runs/gone", "--truth", "data"], "there is no folder runs/gone"),
     "no truth": (["runs/mil"], "give the benchmark's data as --truth"),
     "no benchmark": (["frames", "--truth", "data"], "give --benchmark"),
     "unknown benchmark": (["frames", "--truth", "data", "--benchmark", "lasot"], "no benchmark is called 'lasot'"),

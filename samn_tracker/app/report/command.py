@@ -1,13 +1,13 @@
 """Compare trackers: one self-contained HTML file from runs on one benchmark.
 
 A RUN is the folder of a run (samn got10k|trackingnet|davis run, python -m samn_tracker.benchmark.ope run), a folder of
-results in the benchmark's layout (with --benchmark and --split), a tracker's VOT results (--benchmark vot), or a file
-that `score --json` wrote. NAME=RUN gives it a name.
+results in the benchmark's layout (with --split), a tracker's folder of VOT results, or a file that `score --json`
+wrote. NAME=RUN gives it a name.
 
 Examples:
   samn report runs/lite runs/csrt runs/mil --truth DATA --output report.html
   samn report lite=lite.json mil=mil.json --output report.html --latex tables.tex --plots plots
-  samn report W/results/* --benchmark vot --truth W --output report.html
+  samn report W/results/* --truth W --output report.html
 
 Exit codes: 0 done; 1 something was wrong with a run; 2 wrong command line.
 """
@@ -21,20 +21,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from samn_tracker.app.benchmarks import NAMES, VOT, benchmark_of, benchmark_of_data, load_benchmark, manifest_of
 from samn_tracker.app.report import latex, page, plots
 from samn_tracker.app.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
 from samn_tracker.app.report.runs import (
     LOWER_IS_BETTER,
     PRIMARY,
-    load_benchmark,
     read_saved_scores,
     run_from_folder,
     run_from_scores,
 )
-from samn_tracker.app.report.vot import PRIMARY as VOT_PRIMARY
 from samn_tracker.app.report.vot import run_from_vot
 from samn_tracker.benchmark.files import write_atomic
-from samn_tracker.benchmark.run_folder import RunFolder
 from samn_tracker.errors import ConfigError, ResultError
 
 
@@ -46,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = parser().parse_args(argv)
     named = [_named(text) for text in arguments.runs]
-    report = _vot_report(named, arguments) if arguments.benchmark == "vot" else _report(named, arguments)
+    report = _vot_report(named, arguments) if _is_vot(arguments) else _report(named, arguments)
     report = _with_attributes(_with_curves(report), arguments.attributes)
     if arguments.title:
         report = replace(report, title=arguments.title)
@@ -60,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _is_vot(arguments: argparse.Namespace) -> bool:
+    if arguments.benchmark or arguments.truth is None:
+        return arguments.benchmark == VOT
+    return benchmark_of_data(arguments.truth) == VOT
+
+
 def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
     runs: list[Run] = []
     notes: list[str] = []
@@ -69,20 +73,20 @@ def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Rep
             table = read_saved_scores(path)
             runs.append(run_from_scores(name, table))
         else:
-            benchmark, split = _benchmark_of(path, arguments.benchmark, arguments.split)
             if arguments.truth is None:
                 raise ConfigError(f"{path} has to be scored; give the benchmark's data as --truth DATA")
-            pictures = arguments.pictures
-            run, table = run_from_folder(name, path, load_benchmark(benchmark), split, arguments.truth, pictures)
+            benchmark = load_benchmark(arguments.benchmark or benchmark_of(path, arguments.truth))
+            split = arguments.split or manifest_of(path).get("split") or benchmark.splits[0]
+            run, table = run_from_folder(name, path, benchmark, split, arguments.truth, arguments.pictures)
             runs.append(run)
         kinds.add((table.benchmark, table.split))
         notes += [f"{name}: {note}" for note in table.notes]
     if len(kinds) > 1:
-        listed = ", ".join(f"{benchmark} {split}" for benchmark, split in sorted(kinds))
+        listed = ", ".join(f"{kind} {split}" for kind, split in sorted(kinds))
         raise ConfigError(f"these runs are of different benchmarks ({listed}); make a report of each")
-    ((benchmark, split),) = kinds
-    primary = PRIMARY.get(benchmark, next(iter(runs[0].overall)))
-    known = load_benchmark(benchmark).title if benchmark in PRIMARY else benchmark
+    ((kind, split),) = kinds
+    primary = PRIMARY.get(kind, next(iter(runs[0].overall)))
+    known = load_benchmark(kind).title if kind in PRIMARY else kind
     title = f"{known}: {len(runs)} trackers" if len(runs) > 1 else f"{known}: {runs[0].name}"
     return Report(title, f"{known}, {split}", primary, with_unique_names(runs), LOWER_IS_BETTER, tuple(notes))
 
@@ -90,24 +94,14 @@ def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Rep
 def _vot_report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
     if arguments.truth is None:
         raise ConfigError("VOT results need --truth: the workspace, or pysot's VOT20xx.json")
-    scored = [run_from_vot(name, path, arguments.truth) for name, path in named]
-    runs = with_unique_names([run for run, _, _ in scored])
-    notes = tuple(dict.fromkeys(note for _, note, _ in scored))
-    if len(notes) > 1:
+    scored = [run_from_vot(name, path, arguments.truth, arguments.pictures) for name, path in named]
+    runs = with_unique_names([run for run, _ in scored])
+    if len({convention for _, convention in scored}) > 1:
         raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
+    convention = scored[0][1]
     title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
-    return Report(title, arguments.truth.resolve().stem, VOT_PRIMARY, runs, scored[0][2], notes)
-
-
-def _benchmark_of(path: Path, benchmark: str | None, split: str | None) -> tuple[str, str]:
-    """Benchmark and split, as given or as the run's manifest says."""
-    if not path.is_dir():
-        raise ResultError(f"there is no run at {path}; give a run's folder, a folder of results, or a scores file")
-    manifest = RunFolder(path).manifest or {}
-    found = benchmark or manifest.get("benchmark")
-    if found is None:
-        raise ConfigError(f"{path} does not say of which benchmark it is (no manifest.json); give --benchmark, --split")
-    return found, split or manifest.get("split") or load_benchmark(found).splits[0]
+    name = arguments.truth.resolve().stem
+    return Report(title, name, convention.primary, runs, convention.lower_is_better, (convention.note,))
 
 
 def _with_curves(report: Report) -> Report:
@@ -144,7 +138,7 @@ def parser() -> argparse.ArgumentParser:
     add("runs", nargs="+", metavar="[NAME=]RUN", help="the first one is compared with the others")
     add("--output", type=Path, required=True, metavar="HTML", help="the file to write")
     add("--truth", type=Path, metavar="DATA", help="the benchmark's data; for vot the workspace or VOT20xx.json")
-    add("--benchmark", metavar="NAME", help="got10k, trackingnet, davis, ope or vot, where a run does not say it")
+    add("--benchmark", choices=NAMES, help="where neither a run nor the data says it")
     add("--split", help="of the benchmark, where a run does not say it")
     add("--attributes", type=Path, metavar="JSON", help='{"sequence": ["occlusion", ...]} for the attribute bars')
     add("--pictures", type=int, default=3, metavar="N", help="best and worst sequences to draw (default 3)")

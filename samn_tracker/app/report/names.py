@@ -27,6 +27,7 @@ SCORE_TITLES = {
     "accuracy": "Accuracy",
     "robustness": "Robustness",
     "lost": "Lost",
+    "overlap": "Overlap",
 }
 PLOT_TITLES = {
     "success": "Success",

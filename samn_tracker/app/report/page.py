@@ -126,7 +126,7 @@ def _pictures(report: Report) -> str:
         for title, pictures in (("best", run.best), ("worst", run.worst)):
             if pictures:
                 figures = "".join(map(_thumbnail, pictures))
-                blocks.append(f'<h3>{escape(run.name)}, {title}</h3><div class="grid">{figures}</div>')
+                blocks.append(f'<h3>{escape(run.name)}, {title}</h3><div class="strips">{figures}</div>')
     return "".join(blocks)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.app.report.model import Curve, Run
-from samn_tracker.app.report.thumbnails import best_and_worst
+from samn_tracker.app.report.thumbnails import best_and_worst, clips_of_run
 from samn_tracker.benchmark.benchmark import Benchmark
 from samn_tracker.benchmark.run_folder import RunFolder, results_folder
 from samn_tracker.benchmark.scores import ScoreTable
-from samn_tracker.errors import ConfigError, ResultError
-
-BENCHMARKS = {
-    "got10k": "got10k_runner.runner:Got10k",
-    "trackingnet": "trackingnet_runner.runner:TrackingNet",
-    "davis": "davis_runner.runner:Davis",
-    "ope": "samn_tracker.benchmark.ope:OnePass",
-}
-"""The benchmarks of the runners; imported by name, for nothing here depends on them."""
+from samn_tracker.errors import ResultError
 
 PRIMARY = {"got10k": "ao", "trackingnet": "success", "davis": "jf_mean", "ope": "success"}
 LOWER_IS_BETTER = frozenset({"j_decay", "f_decay"})
 _SPEED = "frames_per_second"
-
-
-def load_benchmark(name: str) -> Benchmark:
-    """The benchmark called `name`.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if name not in BENCHMARKS:
-        raise ConfigError(f"no benchmark is called {name!r}; known: {', '.join(BENCHMARKS)}, vot")
-    module, _, factory = BENCHMARKS[name].partition(":")
-    benchmark: Benchmark = getattr(import_module(module), factory)()
-    return benchmark
 
 
 def read_saved_scores(path: Path) -> ScoreTable:
@@ -92,7 +70,10 @@ def run_from_folder(
     table = benchmark.score(truth, results_folder(path), split)
     scored = run_from_scores(name, table)
     logs = {log.stem: read_log(log) for log in sorted((path / "frames").glob("*.csv"))}
-    best, worst = best_and_worst(benchmark, path, truth, split, table, PRIMARY[benchmark.name], pictures)
+    scores = {sequence: row.get(PRIMARY[benchmark.name]) for sequence, row in table.sequences.items()}
+    # Without pictures the data needs no images.
+    clip_of = clips_of_run(benchmark, path, truth, split) if pictures else None
+    best, worst = best_and_worst(scores, pictures, clip_of) if clip_of else ((), ())
     run = Run(
         name,
         scored.overall,

@@ -50,7 +50,7 @@ def line_chart(axes: Axes, curves: Mapping[str, Curve], numbers: Mapping[str, in
     parts = [_frame(axes)]
     for name, curve in curves.items():
         style = series_style(numbers[name])
-        for points in _pieces(axes, curve):
+        for points in _pieces(axes.place(curve.x, curve.y)):
             parts.append(_line("line", style, points, name))
     return _picture("".join(parts), label)
 
@@ -88,7 +88,7 @@ def bar_chart(groups: Mapping[str, Mapping[str, float]], numbers: Mapping[str, i
 
 
 def spark_chart(curves: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, int], label: str) -> str:
-    """Values 0..1 over the frames of a sequence, one line a run, with the axes' ends only."""
+    """Values 0..1 over the frames of a sequence, one line a run, with the axes' ends only. NaN interrupts a line."""
     width, height = 300, 90
     longest = max((len(values) for values in curves.values()), default=1)
     parts = [f'<path class="grid" d="M0 8H{width}M0 {height - 16}H{width}"/>']
@@ -96,8 +96,8 @@ def spark_chart(curves: Mapping[str, NDArray[np.float64]], numbers: Mapping[str,
         kept = np.linspace(0, len(values) - 1, min(len(values), _POINTS)).round().astype(int)
         across = kept / max(longest - 1, 1) * width
         down = height - 16 - np.clip(values[kept], 0, 1) * (height - 24)
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))
-        parts.append(_line("line thin", series_style(numbers[name], dashed=False), points, name))
+        style = series_style(numbers[name], dashed=False)
+        parts += [_line("line thin", style, piece, name) for piece in _pieces(np.stack([across, down], axis=1))]
     parts.append(_text(0, height - 3, "0", "start", small=True))
     parts.append(_text(width, height - 3, str(longest - 1), "end", small=True))
     return _picture("".join(parts), label, height, width)
@@ -141,9 +141,8 @@ def _frame(axes: Axes) -> str:
     return "".join(parts) + turned + _text(0, 0, axes.y_label, "middle") + "</g>"
 
 
-def _pieces(axes: Axes, curve: Curve) -> list[str]:
-    """The points of each stretch without NaN, as text."""
-    positions = axes.place(curve.x, curve.y)
+def _pieces(positions: NDArray[np.float64]) -> list[str]:
+    """The points (N, 2) of each stretch without NaN, as text."""
     broken = np.flatnonzero(~np.isfinite(positions).all(axis=1))
     pieces: Sequence[NDArray[np.float64]] = np.split(positions, broken)
     texts = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,32 +14,68 @@ import numpy as np
 
 from samn_tracker.app.report.model import Curve, Run
 from samn_tracker.app.report.runs import manifest_facts
+from samn_tracker.app.report.thumbnails import best_and_worst
+from samn_tracker.app.report.vot_frames import Shown, clips, confidences, frames_per_second, mean_overlap, read_shown
 from samn_tracker.errors import ResultError
+from vot_workspace.layouts import SourceSequence
 
-PRIMARY = "accuracy"
-LOWER_IS_BETTER = frozenset({"robustness", "lost"})
-PYSOT_NOTE = "Computed as pysot does: robustness is failures per 100 frames, lower is better."
-TOOLKIT_NOTE = "Computed by the VOT toolkit: robustness is the share of frames tracked before a failure."
 _EXPERIMENT = "baseline"
 
 
-def run_from_vot(name: str, path: Path, truth: Path) -> tuple[Run, str, frozenset[str]]:
-    """A tracker's folder scored by `vot_workspace`; also what the figures mean, and which of them are better low.
+@dataclass(frozen=True)
+class Convention:
+    """How the figures of a kind of experiment were computed: a note, the score of a sequence, what is better low."""
+
+    note: str
+    primary: str
+    lower_is_better: frozenset[str] = frozenset()
+
+
+PYSOT = Convention(
+    "Computed as pysot does: robustness is failures per 100 frames, lower is better.",
+    "accuracy",
+    frozenset({"robustness", "lost"}),
+)
+TOOLKIT = Convention(
+    "Computed by the VOT toolkit: robustness is the share of frames tracked before a failure. The score of a "
+    "sequence is the mean overlap of the run from its first anchor.",
+    "overlap",
+)
+
+
+def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run, Convention]:
+    """A tracker's folder scored by `vot_workspace`, with what its files say of single frames.
 
     Reset-based results are scored as pysot does; multistart ones by the toolkit, which takes a minute.
+
+    Args:
+        pictures: how many of the best and of the worst sequences are drawn, where their images are at hand.
 
     Raises:
         ResultError: nothing can be scored.
     """
     score = import_module("vot_workspace.score")
     sequences, stack = score.read_truth(truth)
+    shown = read_shown(path / _EXPERIMENT, sequences)
     scored = score.pysot_scores(sequences, stack, path)
     if _EXPERIMENT in scored:
-        return replace(_from_pysot(name, scored[_EXPERIMENT]), manifest=_facts(path)), PYSOT_NOTE, LOWER_IS_BETTER
-    analysed = import_module("vot_workspace.score_toolkit").analyse(sequences, stack, path)
-    if not analysed.get(_EXPERIMENT):
-        raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
-    return replace(_from_toolkit(name, analysed[_EXPERIMENT]), manifest=_facts(path)), TOOLKIT_NOTE, frozenset()
+        run, convention = _from_pysot(name, scored[_EXPERIMENT]), PYSOT
+    else:
+        analysed = import_module("vot_workspace.score_toolkit").analyse(sequences, stack, path)
+        if not analysed.get(_EXPERIMENT):
+            raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
+        run, convention = _from_toolkit(name, analysed[_EXPERIMENT], _overlaps(shown, sequences)), TOOLKIT
+    scores = {sequence: values[convention.primary] for sequence, values in run.sequences.items()}
+    best, worst = best_and_worst(scores, pictures, clips(shown, sequences))
+    run = replace(
+        run,
+        frames_per_second=frames_per_second(shown),
+        confidence=confidences(shown),
+        best=best,
+        worst=worst,
+        manifest=_facts(path),
+    )
+    return run, convention
 
 
 def _from_pysot(name: str, scored: Any) -> Run:
@@ -50,19 +87,24 @@ def _from_pysot(name: str, scored: Any) -> Run:
         {key: {"accuracy": _defined(one.accuracy), "lost": one.lost} for key, one in scored.sequences.items()},
         {"eao": _eao_curve(scored.curve, overall["eao"])},
         {key: one.accuracy for key, one in scored.attributes.items() if math.isfinite(one.accuracy)},
-        (math.exp(-scored.robustness / 100 * sensitivity), scored.accuracy),
+        None if overall["accuracy"] is None else (math.exp(-scored.robustness / 100 * sensitivity), scored.accuracy),
     )
 
 
-def _from_toolkit(name: str, figures: Any) -> Run:
+def _from_toolkit(name: str, figures: Any, overlaps: Mapping[str, float | None]) -> Run:
     overall = {key: _defined(figures.get(key)) for key in ("eao", "accuracy", "robustness")}
     accuracy, robustness = overall["accuracy"], overall["robustness"]
     return Run(
         name,
         overall,
-        curves={"eao": _eao_curve(figures["curve"], overall["eao"])} if figures.get("curve") else {},
+        {key: {"overlap": value} for key, value in overlaps.items()},
+        {"eao": _eao_curve(figures["curve"], overall["eao"])} if figures.get("curve") else {},
         accuracy_robustness=None if accuracy is None or robustness is None else (robustness, accuracy),
     )
+
+
+def _overlaps(shown: Mapping[str, Shown], sequences: Sequence[SourceSequence]) -> dict[str, float | None]:
+    return {one.name: mean_overlap(shown[one.name], one) for one in sequences if one.name in shown}
 
 
 def _facts(path: Path) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""Which benchmark a folder of results belongs to: as its manifest says, or as the layout of the data shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from samn_tracker.benchmark.benchmark import Benchmark
+from samn_tracker.benchmark.run_folder import RunFolder
+from samn_tracker.errors import ConfigError, DatasetError, ResultError
+
+BENCHMARKS = {
+    "got10k": "got10k_runner.runner:Got10k",
+    "trackingnet": "trackingnet_runner.runner:TrackingNet",
+    "davis": "davis_runner.runner:Davis",
+    "ope": "samn_tracker.benchmark.ope:OnePass",
+}
+"""The benchmarks of the runners; imported by name, for nothing here depends on them."""
+
+VOT = "vot"
+NAMES = (*BENCHMARKS, VOT)
+
+_LAYOUTS = {
+    "got10k": ("*/list.txt", "GOT-10k_*/groundtruth.txt"),
+    "trackingnet": ("*/anno", "anno"),
+    "davis": ("Annotations/480p",),
+    "ope": ("*/groundtruth_rect.txt",),
+}
+
+
+def load_benchmark(name: str) -> Benchmark:
+    """The benchmark called `name`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in BENCHMARKS:
+        raise ConfigError(f"no benchmark is called {name!r}; known: {', '.join(NAMES)}")
+    module, _, factory = BENCHMARKS[name].partition(":")
+    benchmark: Benchmark = getattr(import_module(module), factory)()
+    return benchmark
+
+
+def benchmark_of(results: Path, truth: Path) -> str:
+    """The benchmark that a run's manifest names, else the one whose layout the data has.
+
+    Raises:
+        ResultError: there are no results, or the manifest is damaged.
+        DatasetError: there is no data.
+        ConfigError: neither says it.
+    """
+    if not results.is_dir():
+        raise ResultError(f"there is no folder {results}; give a run's folder, or a folder of results")
+    if not truth.exists():
+        raise DatasetError(f"there is no ground truth at {truth}; check --truth")
+    found = manifest_of(results).get("benchmark") or benchmark_of_data(truth)
+    if found is None:
+        raise ConfigError(
+            f"neither {results} (no manifest.json) nor the layout of {truth} says of which benchmark this is; "
+            f"give --benchmark: {', '.join(NAMES)}"
+        )
+    return str(found)
+
+
+def manifest_of(results: Path) -> Mapping[str, Any]:
+    """The manifest of a run's folder; empty for other folders, those of VOT's results included.
+
+    Raises:
+        ResultError: the manifest is damaged.
+    """
+    return (RunFolder(results).manifest or {}) if (results / "results").is_dir() else {}
+
+
+def benchmark_of_data(truth: Path) -> str | None:
+    """The benchmark whose layout the data has, or None where that is not one and only one."""
+    if truth.suffix == ".json" or (truth / "config.yaml").is_file():
+        return VOT
+    fitting = [name for name, patterns in _LAYOUTS.items() if any(next(truth.glob(one), None) for one in patterns)]
+    return fitting[0] if len(fitting) == 1 else None

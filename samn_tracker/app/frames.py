@@ -1,0 +1,43 @@
+"""A frame, and what every source of frames promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IMAGES_PER_SECOND = 25.0
+"""Assumed for images, which say nothing of time, and for cameras that do not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture (H, W, 3) uint8 RGB and its number, counted from 0 at the beginning of the whole input."""
+
+    index: int
+    image: NDArray[np.uint8]
+
+
+class FrameSource(ABC):
+    """Frames in order, one at a time; memory does not grow with their number.
+
+    Attributes:
+        name: what the person gave.
+        frames_per_second: of the recording.
+        total: how many frames iteration is expected to give, or None where nobody knows.
+    """
+
+    name: str
+    frames_per_second: float
+    total: int | None
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames.
+
+        Raises:
+            ImageError: a frame cannot be decoded, or the recording ends before it should; frames before it were given.
+        """
