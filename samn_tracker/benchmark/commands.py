@@ -12,13 +12,15 @@ import sys
 from pathlib import Path
 
 from samn_tracker.benchmark.benchmark import Benchmark
-from samn_tracker.benchmark.execute import RunRequest, execute, tell
+from samn_tracker.benchmark.execute import execute
 from samn_tracker.benchmark.files import write_atomic
 from samn_tracker.benchmark.lint import open_source
 from samn_tracker.benchmark.packing import pack
+from samn_tracker.benchmark.progress import tell
 from samn_tracker.benchmark.run_folder import RunFolder, results_folder
 from samn_tracker.benchmark.show import save_overlays, summary
 from samn_tracker.benchmark.trackers import SPEC_HELP
+from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import SamnError
 
 INTERRUPTED = 130

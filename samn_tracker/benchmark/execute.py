@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import errno
-import sys
-import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from samn_tracker.benchmark import files
-from samn_tracker.benchmark.benchmark import Benchmark
-from samn_tracker.benchmark.loop import FrameResult
+from samn_tracker.benchmark.parallel import run_with_ray
+from samn_tracker.benchmark.progress import Progress, tell
 from samn_tracker.benchmark.run_folder import RunFolder, configuration_hash
 from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.benchmark.trackers import describe_tracker
-from samn_tracker.errors import ConfigError, DatasetError, ResultError
-
-_STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """One `run` command.
-
-    Attributes:
-        workers: processes; more than one need Ray.
-        cluster: address of a running Ray cluster; empty for none.
-        only: names of sequences to run; empty for all.
-    """
-
-    benchmark: Benchmark
-    data: Path
-    split: str
-    tracker: str
-    output: Path
-    device: str = "auto"
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    workers: int = 1
-    cluster: str = ""
-    only: tuple[str, ...] = ()
+from samn_tracker.benchmark.worker import RunRequest, SequenceError, Worker, storage_message
+from samn_tracker.errors import DatasetError, ResultError
 
 
 @dataclass(frozen=True)
@@ -52,66 +22,6 @@ class Failure:
 
     sequence: str
     reason: str
-
-
-class Worker:
-    """Runs single sequences with one tracker, which is made when first needed and again after a failure."""
-
-    def __init__(self, request: RunRequest, configuration: str) -> None:
-        self._request = request
-        self._configuration = configuration
-        self._folder = RunFolder(request.output)
-        self._tracker: Any = None
-
-    def run(self, sequence: Sequence) -> Iterator[FrameResult]:
-        """Run and record one sequence, frame by frame.
-
-        Raises:
-            ConfigError, ResultError: of a kind that no other sequence can escape: unusable tracker or full disk.
-            SequenceError: this sequence failed.
-        """
-        request = self._request
-        if self._tracker is None:
-            self._tracker = request.benchmark.create_tracker(
-                request.tracker, request.device, request.overrides, request.split
-            )
-        index, seconds = -1, 0.0
-        try:
-            place = self._folder.workplace(sequence.name)
-            for frame in self._logged(sequence, place):
-                index, seconds = frame.index, seconds + frame.seconds
-                yield frame
-            self._folder.commit(sequence, self._configuration, seconds)
-        except ConfigError:
-            raise
-        except Exception as error:
-            self._tracker = None
-            if isinstance(error, OSError) and error.errno in _STORAGE_ERRORS:
-                raise ResultError(_storage_message(request.output, error)) from error
-            reason = f"frame {index + 1} of {len(sequence)}: {type(error).__name__}: {error}"
-            raise SequenceError(reason, traceback.format_exc()) from error
-
-    def _logged(self, sequence: Sequence, place: Path) -> Iterator[FrameResult]:
-        """The frames of the benchmark's run, with a line of frames/<sequence>.csv for each."""
-        log = place / "frames" / f"{sequence.name}.csv"
-        log.parent.mkdir(parents=True)
-        with log.open("w", newline="", encoding="ascii") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(["frame", "seconds", "confidence", "found"])
-            for frame in self._request.benchmark.run_sequence(self._tracker, sequence, place / "results"):
-                writer.writerow(
-                    [frame.index, f"{frame.seconds:.6f}", f"{float(frame.confidence):.4f}", int(frame.found)]
-                )
-                yield frame
-
-
-class SequenceError(ResultError):
-    """One sequence failed; `details` is the traceback."""
-
-    def __init__(self, reason: str, details: str) -> None:
-        super().__init__(reason, details)
-        self.reason = reason
-        self.details = details
 
 
 def execute(request: RunRequest) -> list[Failure]:
@@ -134,7 +44,7 @@ def execute(request: RunRequest) -> list[Failure]:
             _announce(request, len(sequences), todo, changes)
             return _run_all(request, configuration, [sequence for sequence, _ in todo])
     except OSError as error:
-        raise ResultError(_storage_message(request.output, error)) from error
+        raise ResultError(storage_message(request.output, error)) from error
 
 
 def _selected(sequences: list[Sequence], only: tuple[str, ...]) -> list[Sequence]:
@@ -164,8 +74,6 @@ def _run_all(request: RunRequest, configuration: str, sequences: list[Sequence])
     failures: list[Failure] = []
     with Progress(sequences) as progress:
         if request.workers > 1 or request.cluster:
-            from samn_tracker.benchmark.parallel import run_with_ray
-
             outcomes = run_with_ray(request, configuration, sequences, progress)
         else:
             outcomes = _run_here(Worker(request, configuration), sequences, progress)
@@ -189,36 +97,6 @@ def _run_here(
             yield sequence, error
 
 
-class Progress:
-    """A bar on stderr with the sequence, the tracker's frames per second and the time left; absent if no terminal."""
-
-    def __init__(self, sequences: list[Sequence]) -> None:
-        self._bar = tqdm(total=sum(map(len, sequences)), unit="frame", file=sys.stderr, disable=None, smoothing=0.05)
-        self._frames, self._seconds = 0, 0.0
-
-    def begin(self, name: str) -> None:
-        """Show the name of the sequence that runs now."""
-        self._bar.set_description(name)
-
-    def frame(self, seconds: float, count: int = 1) -> None:
-        """Advance by `count` frames that took the tracker `seconds` altogether."""
-        self._frames, self._seconds = self._frames + count, self._seconds + seconds
-        if self._seconds > 0:
-            self._bar.set_postfix_str(f"tracker {self._frames / self._seconds:.1f} fps", refresh=False)
-        self._bar.update(count)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-
-def tell(message: str) -> None:
-    """A line for people, on stderr."""
-    tqdm.write(message, file=sys.stderr)
-
-
 def _save_traceback(output: Path, name: str, error: SequenceError | None) -> None:
     path = output / "failures" / f"{name}.txt"
     if error:
@@ -226,10 +104,3 @@ def _save_traceback(output: Path, name: str, error: SequenceError | None) -> Non
         path.write_text(error.details, encoding="utf-8")
     else:
         path.unlink(missing_ok=True)
-
-
-def _storage_message(output: Path, error: OSError) -> str:
-    return (
-        f"cannot write below {output}: {error.strerror or error}; make room or choose another --output, "
-        "and run the same command again: finished sequences are kept"
-    )

@@ -14,14 +14,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from samn_tracker.benchmark.progress import Progress
 from samn_tracker.benchmark.run_folder import RunFolder
 from samn_tracker.benchmark.sequences import Sequence
+from samn_tracker.benchmark.worker import RunRequest, SequenceError, Worker
 from samn_tracker.errors import EnvironmentProblemError, ResultError, SamnError
-
-if TYPE_CHECKING:
-    from samn_tracker.benchmark.execute import Progress, RunRequest, SequenceError
 
 _CONNECT_SECONDS = 5
 ATTEMPTS = 3
@@ -94,16 +93,12 @@ class _Actor:
     """What lives in a worker process."""
 
     def __init__(self, request: RunRequest, configuration: str, search_path: list[str], folder: str) -> None:
-        from samn_tracker.benchmark.execute import Worker
-
         sys.path += [place for place in search_path if place not in sys.path]
         if Path(folder).is_dir():
             os.chdir(folder)
         self._worker = Worker(request, configuration)
 
     def run(self, sequence: Sequence) -> tuple[float, SequenceError | None]:
-        from samn_tracker.benchmark.execute import SequenceError
-
         try:
             return sum(frame.seconds for frame in self._worker.run(sequence)), None
         except SequenceError as error:
@@ -163,6 +158,4 @@ def _own_error(failure: Any) -> Exception:
 
 
 def _death(death: Exception) -> SequenceError:
-    from samn_tracker.benchmark.execute import SequenceError
-
     return SequenceError(f"{ATTEMPTS} workers died while running it; it may need too much memory", str(death))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,7 +16,25 @@ SIZE = (48, 64)
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    places = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+    return os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def kill_when(line: Sequence[str], condition: Callable[[], bool], cwd: Path, seconds: float = 60) -> None:
+    """Start a command line and end it with SIGKILL as soon as the condition holds; it must not have ended before."""
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd)
+    wait_for(lambda: condition() or process.poll() is not None, seconds)
+    ended = process.poll()
+    process.kill()
+    _, said = process.communicate()
+    assert ended is None, f"it ended with {ended} before it could be killed: {said}"
 
 
 def write_images(folder: Path, names: list[str], seed: int) -> None:

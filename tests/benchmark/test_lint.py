@@ -14,10 +14,11 @@ from PIL import Image
 from davis_runner.runner import Davis
 from got10k_runner.runner import TEST_NAMES, Got10k
 from samn_tracker.benchmark.benchmark import Benchmark
-from samn_tracker.benchmark.execute import RunRequest, execute
+from samn_tracker.benchmark.execute import execute
 from samn_tracker.benchmark.label_png import encode_labels
 from samn_tracker.benchmark.lint import Fault, FolderSource, open_source
 from samn_tracker.benchmark.packing import pack
+from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import DatasetError, ResultError
 from trackingnet_runner.runner import TrackingNet
 

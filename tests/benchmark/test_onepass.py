@@ -10,11 +10,12 @@ import pytest
 from benchmark_data import save_boxes, truth_boxes, write_images
 from toy_trackers import Drift
 
-from samn_tracker.benchmark.execute import RunRequest, execute
+from samn_tracker.benchmark.execute import execute
 from samn_tracker.benchmark.lint import open_source
 from samn_tracker.benchmark.onepass import write_pysot, write_pytracking
 from samn_tracker.benchmark.ope import OnePass
 from samn_tracker.benchmark.sequences import Sequence
+from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import ResultError
 
 BOXES = np.array([[1.0, 2, 3, 4], [5, 6.25, 7, 8]])

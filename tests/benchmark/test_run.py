@@ -13,15 +13,16 @@ from toy_trackers import Drift
 
 from davis_runner.runner import Davis
 from got10k_runner.runner import Got10k
-from samn_tracker.benchmark import execute as executing
 from samn_tracker.benchmark import files
 from samn_tracker.benchmark.benchmark import Benchmark
-from samn_tracker.benchmark.execute import RunRequest, execute
+from samn_tracker.benchmark.execute import execute
 from samn_tracker.benchmark.label_png import read_labels
 from samn_tracker.benchmark.loop import prefetched, track_labels
 from samn_tracker.benchmark.objects import MultiObjectTracker, SeparateTrackers, create_object_tracker, merge_masks
 from samn_tracker.benchmark.run_folder import RunFolder
+from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.benchmark.show import save_overlays, summary
+from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import ConfigError, DatasetError, ImageError, ResultError
 from samn_tracker.prediction import Prediction
 from trackingnet_runner.runner import TrackingNet
@@ -236,5 +237,5 @@ def test_object_trackers_are_used_as_they_are() -> None:
 def test_objects_that_begin_late_leave_empty_maps_before(davis_data: Path) -> None:
     sequence = Davis().sequences(davis_data, "2017/val")[1]
     later = {index: path for index, path in sequence.annotations.items() if index >= 2}
-    frames = list(track_labels(SeparateTrackers(Drift), executing.Sequence("x", sequence.frames, annotations=later)))
+    frames = list(track_labels(SeparateTrackers(Drift), Sequence("x", sequence.frames, annotations=later)))
     assert [frame.labels.any() for frame in frames] == [False, False] + [True] * 7

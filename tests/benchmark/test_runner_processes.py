@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from benchmark_data import environment, tree
+from benchmark_data import environment, tree, wait_for
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 DRIFT = ["--tracker", "toy_trackers:Drift"]
@@ -22,13 +22,6 @@ SLOW = [*DRIFT, "--set", "delay=0.05"]
 def start(*arguments: object) -> subprocess.Popen[str]:
     line = [sys.executable, "-m", *map(str, arguments)]
     return subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment())
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
