@@ -194,7 +194,9 @@ class SegmentationConfig:
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, where the two differ by no more than this factor; 1 answers tight boxes.
         part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
-            centre are left out, and nearer ones are preferred as the part that the boxes are drawn around.
+            centre are left out.
+        part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an
+            occluder cuts a target in two, while specks should not widen a box. 1 is the released choice: one part.
         decode_reach: only this many target sizes around the located centre are decoded at the finest stride, to the
             same numbers as in a whole patch; the whole patch is where the mask reaches the border of that region or
             nothing is found in it. 0 always decodes the whole patch.
@@ -221,6 +223,7 @@ class SegmentationConfig:
     follow: Literal["mask", "peak"] = "peak"
     box_habit_limit: float = 1.4
     part_reach: float = 1.0
+    part_share: float = 0.1
     decode_reach: float = 2.5
 
 

@@ -163,25 +163,27 @@ def largest_component(mask: Mask, minimum_pixels: int = 1) -> Mask:
     return result
 
 
-def parts_around(mask: Mask, centre: FloatArray, distance: float) -> tuple[Mask, Mask]:
-    """The target's main part and all of its parts, among the connected parts (8 neighbours) of the mask.
+def parts_around(mask: Mask, centre: FloatArray, distance: float, large: float) -> tuple[Mask, Mask]:
+    """The target's large parts and all of its parts, among the connected parts (8 neighbours) of the mask.
 
-    The main part has the most pixels, weighted by a Gaussian of the distance from `centre` (2,) xy to the part's
-    middle, with `distance` as its standard deviation. Parts whose middle lies further than `distance` from the centre
-    belong to something else, unless they are the main one. Both results are all zero for an empty mask.
+    A part is large if it has at least the share `large` of the main part's pixels. The main part has the most pixels,
+    weighted by a Gaussian of the distance from `centre` (2,) xy to the part's middle, with `distance` as its standard
+    deviation. Parts whose middle lies further than `distance` from the centre belong to something else, unless they are
+    the main one. Both results are all zero for an empty mask.
     """
-    main, kept = np.zeros_like(mask), np.zeros_like(mask)
+    sizeable, kept = np.zeros_like(mask), np.zeros_like(mask)
     x, y, width, height = cv2.boundingRect(_as_uint8(mask))
     if width == 0:
-        return main, kept
+        return sizeable, kept
     crop = (slice(y, y + height), slice(x, x + width))
     _, labels, statistics, middles = cv2.connectedComponentsWithStats(_as_uint8(mask[crop]), connectivity=8)
     away = np.linalg.norm(middles + np.array([x + 0.5, y + 0.5]) - centre, axis=1) / distance
-    best = 1 + int((statistics[1:, cv2.CC_STAT_AREA] * np.exp(-(away[1:] ** 2) / 2)).argmax())
+    pixels = statistics[:, cv2.CC_STAT_AREA]
+    main = 1 + int((pixels[1:] * np.exp(-(away[1:] ** 2) / 2)).argmax())
     belongs = away <= 1
-    belongs[0], belongs[best] = False, True
-    main[crop], kept[crop] = labels == best, belongs[labels]
-    return main, kept
+    belongs[0], belongs[main] = False, True
+    kept[crop], sizeable[crop] = belongs[labels], (belongs & (pixels >= large * pixels[main]))[labels]
+    return sizeable, kept
 
 
 def _as_uint8(mask: NDArray[Any]) -> Mask:

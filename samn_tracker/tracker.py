@@ -185,7 +185,7 @@ class Tracker:
         target_crop = largest_component(above, self.config.segmentation.minimum_pixels)
         mask = (view.window.paste(probability, state.shape) > state.threshold).astype(np.uint8)
         reach = self.config.segmentation.part_reach * float(np.sqrt(state.size.prod()))
-        target, mask = parts_around(mask, state.centre, reach)
+        target, mask = parts_around(mask, state.centre, reach, self.config.segmentation.part_share)
         seen = uncertainty < self.config.spatial.output_uncertainty and target_crop.any() and target.any()
         confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty) if seen else 0.0
         elsewhere = search is not None and search.elsewhere

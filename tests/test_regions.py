@@ -287,10 +287,11 @@ def test_the_part_near_the_located_centre_is_preferred_to_a_larger_one_far_away(
     mask[10:20, 10:20] = 1  # the target, middle (15, 15)
     mask[10:14, 24:28] = 1  # a part of it, 11 pixels away
     mask[60:80, 60:80] = 1  # another object, four times as large
-    main, kept = regions.parts_around(mask, np.array([15.0, 15.0]), 15.0)
-    assert np.argwhere(main).min(0).tolist() == [10, 10]
-    assert main.sum() == 100
+    large, kept = regions.parts_around(mask, np.array([15.0, 15.0]), 15.0, 0.2)
+    assert np.argwhere(large).min(0).tolist() == [10, 10]
+    assert large.sum() == 100
     assert kept.sum() == 100 + 16
-    far, all_of_it = regions.parts_around(mask, np.array([70.0, 70.0]), 15.0)
+    assert regions.parts_around(mask, np.array([15.0, 15.0]), 15.0, 0.16)[0].sum() == 100 + 16
+    far, all_of_it = regions.parts_around(mask, np.array([70.0, 70.0]), 15.0, 0.1)
     assert far.sum() == all_of_it.sum() == 400
-    assert not regions.parts_around(np.zeros((5, 5), np.uint8), np.zeros(2), 1.0)[1].any()
+    assert not regions.parts_around(np.zeros((5, 5), np.uint8), np.zeros(2), 1.0, 0.1)[1].any()
