@@ -29,8 +29,16 @@ def region_formats(workspace: Path, tracker: str) -> list[str]:
     found = HELLO.search(output)
     if found is None:
         tail = output.decode(errors="replace").strip()[-500:]
-        raise EnvironmentProblemError(f"[{tracker}] does not speak TraX; it said: {tail or 'nothing'}")
+        raise EnvironmentProblemError(
+            f"[{tracker}] of trackers.ini ended or ran out of its {timeout_of(entry):g} s without a TraX greeting; "
+            f"it said: {tail or 'nothing'}"
+        )
     return [name for name in found.group(1).decode().split(";") if name]
+
+
+def timeout_of(entry: dict[str, str]) -> float:
+    """The seconds that an entry of trackers.ini may take for an answer."""
+    return float(entry.get("timeout", 30))
 
 
 def _first_output(entry: dict[str, str]) -> bytes:
@@ -40,7 +48,7 @@ def _first_output(entry: dict[str, str]) -> bytes:
     else:
         command = shlex.split(entry["command"])
     variables = {name[4:].upper(): value for name, value in entry.items() if name.startswith("env_")}
-    deadline = time.monotonic() + float(entry.get("timeout", 30))
+    deadline = time.monotonic() + timeout_of(entry)
     output = b""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(

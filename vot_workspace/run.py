@@ -1,26 +1,26 @@
 """Evaluate a tracker with the real `vot evaluate`, check every result, and run again what is missing or damaged.
 
-With several workers the sequences are split over shard workspaces that share one results folder. Real-time experiments
-always run alone and one after the other: their times must not be disturbed.
+With several workers the sequences are split over shard workspaces that share one results folder; where there are GPUs,
+each worker has one. Nothing may disturb the times of real-time experiments: they run alone, or one on each GPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-
-import yaml  # type: ignore[import-untyped]
 
 from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
 from vot_workspace.check import Fault, check
+from vot_workspace.cluster import cluster_pool
+from vot_workspace.doctor_start import region_formats
 from vot_workspace.manifest import claim, describe, locked
-from vot_workspace.trajectory import write_atomically
+from vot_workspace.pool import LocalPool, Pool, device_of, local_gpus
+from vot_workspace.shards import sharded
 from vot_workspace.workspace import Workspace
 
 ATTEMPTS = 3
@@ -33,13 +33,16 @@ def run(
     attempts: int = ATTEMPTS,
     adopt: bool = False,
     restart: bool = False,
+    cluster: str = "",
 ) -> list[Fault]:
     """Bring the results of `tracker` to completeness; the faults that remain.
 
-    An attempt deletes damaged files and lets the toolkit run what is missing. It is repeated while that helps.
+    An attempt deletes damaged files and lets the toolkit run what is missing. It is repeated while that helps. With
+    the address of a Ray cluster in `cluster` the toolkits run there.
 
     Raises:
         ResultError: the workspace is in use, or holds results of another configuration.
+        EnvironmentProblemError: the tracker does not start, or the cluster does not answer.
     """
     with locked(workspace.folder) as lock, toolkit.termination_unwinds():
         results = workspace.results(tracker)
@@ -49,15 +52,32 @@ def run(
             shutil.rmtree(results, ignore_errors=True)
         claim(results, description, adopt)
         faults = check(workspace, tracker)
-        for _ in range(attempts):
-            if not faults:
-                break
-            _delete(faults)
-            _evaluate(workspace, tracker, workers, lock)
-            before, faults = faults, check(workspace, tracker)
-            if len(faults) >= len(before):
-                break
+        if faults and attempts > 0:
+            with _pool(workspace, tracker, workers, cluster, lock) as pool:
+                faults = _complete(workspace, tracker, faults, attempts, pool)
         return faults
+
+
+@contextmanager
+def _pool(workspace: Workspace, tracker: str, workers: int, cluster: str, lock: int) -> Iterator[Pool]:
+    device = device_of(workspace.tracker(tracker))
+    if cluster:
+        with cluster_pool(cluster, workers, device) as pool:
+            yield pool
+    else:
+        region_formats(workspace.folder, tracker)  # raises where it does not start; the toolkit would wait for ever
+        yield LocalPool(workers, local_gpus(device) if workers > 1 else [], lock)
+
+
+def _complete(workspace: Workspace, tracker: str, faults: list[Fault], attempts: int, pool: Pool) -> list[Fault]:
+    """Delete what is damaged and run what is missing, as long as that helps; the faults that remain."""
+    for _ in range(attempts):
+        _delete(faults)
+        _evaluate(workspace, tracker, list(dict.fromkeys(fault.sequence for fault in faults)), pool)
+        before, faults = faults, check(workspace, tracker)
+        if len(faults) >= len(before) or not faults:
+            break
+    return faults
 
 
 def _fetch_data(workspace: Workspace, tracker: str) -> None:
@@ -74,63 +94,17 @@ def _delete(faults: Sequence[Fault]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _evaluate(workspace: Workspace, tracker: str, workers: int, lock: int) -> None:
+def _evaluate(workspace: Workspace, tracker: str, names: Sequence[str], pool: Pool) -> None:
+    """Let the toolkit run what is missing in the sequences `names`."""
     realtime = [experiment.name for experiment in workspace.experiments if experiment.realtime]
     others = [experiment.name for experiment in workspace.experiments if not experiment.realtime]
-    workers = min(workers, len(workspace.names))
-    if workers > 1 and others:
-        with tempfile.TemporaryDirectory(prefix="shards-", dir=workspace.folder) as folder:
-            shards = [
-                make_shard(workspace, Path(folder) / str(number), names)
-                for number, names in enumerate(split(workspace, workers))
-            ]
-            _evaluate_together(shards, tracker, others, lock)
-        others = []
-    if others or realtime:
-        _evaluate_together([workspace.folder], tracker, others + realtime, lock)
-
-
-def _evaluate_together(folders: Sequence[Path], tracker: str, experiments: Sequence[str], lock: int) -> None:
-    """Run the toolkit in each folder at the same time, until all have ended."""
-    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // len(folders)))} if len(folders) > 1 else {}
-    arguments = [tracker, "--persist", "--experiments", ",".join(experiments)]
-    processes = []
-    try:
-        for folder in folders:
-            processes.append(toolkit.start("evaluate", folder, *arguments, environment=threads, inherited=(lock,)))
-        for process in processes:
-            process.wait()
-    finally:
-        for process in processes:
-            toolkit.stop(process)
-
-
-def split(workspace: Workspace, parts: int) -> list[list[str]]:
-    """The sequences in `parts` lists of about the same number of frames, the longest first."""
-    lists: list[list[str]] = [[] for _ in range(parts)]
-    frames = [0] * parts
-    for name in sorted(workspace.names, key=lambda name: -len(workspace.sequences[name])):
-        smallest = frames.index(min(frames))
-        lists[smallest].append(name)
-        frames[smallest] += len(workspace.sequences[name])
-    return lists
-
-
-def make_shard(workspace: Workspace, folder: Path, names: Sequence[str]) -> Path:
-    """A workspace with only the sequences `names`, which writes into the results folder of the whole one."""
-    (folder / "sequences").mkdir(parents=True)
-    shutil.copy(workspace.folder / "trackers.ini", folder / "trackers.ini")
-    write_atomically(folder / "stack.yaml", yaml.safe_dump(dict(workspace.stack)).encode())
-    write_atomically(
-        folder / "config.yaml", yaml.safe_dump({"stack": "stack.yaml", "registry": ["./trackers.ini"]}).encode()
-    )
-    for name in names:
-        (folder / "sequences" / name).symlink_to((workspace.sequence_folder / name).resolve())
-    write_atomically(folder / "sequences" / "list.txt", "".join(f"{name}\n" for name in names).encode())
-    for name in ("results", "logs"):
-        (workspace.folder / name).mkdir(exist_ok=True)
-        (folder / name).symlink_to((workspace.folder / name).resolve())
-    return folder
+    groups = [(others, pool.workers), (realtime, pool.realtime_workers)]
+    if pool.workers == pool.realtime_workers:
+        groups = [(others + realtime, pool.workers)]
+    for experiments, workers in groups:
+        if experiments:
+            with sharded(workspace, names, workers) as folders:
+                pool.evaluate(folders, [tracker, "--persist", "--experiments", ",".join(experiments)])
 
 
 def report(workspace: Workspace, tracker: str, faults: Sequence[Fault]) -> int:
@@ -153,13 +127,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("tracker", nargs="?", default="SAMN", help="entry of trackers.ini (default: SAMN)")
     parser.add_argument("--workers", type=int, default=1, help="shards that run at the same time (default: 1)")
+    parser.add_argument("--cluster", default="", metavar="ADDRESS", help="run the shards on this Ray cluster")
     parser.add_argument("--attempts", type=int, default=ATTEMPTS, help=f"at most so many tries (default: {ATTEMPTS})")
     parser.add_argument("--adopt", action="store_true", help="go on with results that have no manifest")
     parser.add_argument("--restart", action="store_true", help="delete the tracker's results first")
     given = parser.parse_args(argv)
     workspace = Workspace(given.workspace)
     try:
-        faults = run(workspace, given.tracker, given.workers, given.attempts, given.adopt, given.restart)
+        faults = run(workspace, given.tracker, given.workers, given.attempts, given.adopt, given.restart, given.cluster)
     except KeyboardInterrupt:
         raise ResultError("interrupted; run the same command again to go on") from None
     return report(workspace, given.tracker, faults)

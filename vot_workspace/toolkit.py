@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from samn_tracker.errors import EnvironmentProblemError
 
+SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 STANDARD_ERROR = 2  # the descriptor: sys.stderr may be something else, in notebooks for instance
 
 
@@ -27,7 +30,8 @@ def start(
     """Start `vot COMMAND --workspace W ...`; everything that it prints goes to our standard error.
 
     Its exit code says little: callers look at the files it leaves. It leads a process group, so that `stop` reaches its
-    trackers. `inherited` file descriptors stay open in it.
+    trackers. `inherited` file descriptors stay open in it. On Linux it ends with the thread that started it, even where
+    that was killed; its trackers then read the end of their input.
 
     Raises:
         EnvironmentProblemError: the toolkit is not installed.
@@ -43,7 +47,15 @@ def start(
         env={**os.environ, **cache_off, **(environment or {})},
         pass_fds=inherited,
         start_new_session=True,
+        preexec_fn=_ending_with_parent(),
     )
+
+
+def _ending_with_parent() -> Callable[[], object] | None:
+    """What makes a new process get SIGTERM when its parent ends; None where the system knows no such thing."""
+    if sys.platform != "linux":
+        return None
+    return partial(ctypes.CDLL(None).prctl, SET_PARENT_DEATH_SIGNAL, int(signal.SIGTERM))
 
 
 def run(command: str, workspace: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> int:

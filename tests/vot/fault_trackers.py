@@ -87,6 +87,12 @@ def unloadable(**_: object) -> Matching:
     raise RuntimeError("these weights do not load")
 
 
+def stuck(**_: object) -> Matching:
+    """Never gets to its greeting."""
+    time.sleep(600)
+    raise AssertionError
+
+
 class NotANumber(Matching):
     def _answer(self, image_shape: tuple[int, ...]) -> Prediction:
         box = np.full(4, np.nan) if self._frame == FAULT_FRAME else self._box

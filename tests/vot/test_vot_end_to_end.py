@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import pytest
 
 if find_spec("vot") is None:
     pytest.skip("the VOT toolkit is not installed (pip install samn-tracker[vot])", allow_module_level=True)
 
-from workspaces import mask, polygon, write_flat, write_images
+from workspaces import write_flat
 
 from vot_workspace.__main__ import main
-from vot_workspace.create import create
-from vot_workspace.layouts import read_dataset
 from vot_workspace.manifest import locked
 from vot_workspace.score import pysot_scores, read_truth
 
@@ -37,13 +37,6 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
         timeout=280,
         env={**os.environ, "PYTHONPATH": str(FOLDER), "OMP_NUM_THREADS": "1"},
     )
-
-
-Write = Callable[[Path, dict[str, int]], Path]
-
-
-def as_flat(folder: Path, lengths: dict[str, int]) -> Path:
-    return write_flat(folder / "flat", lengths)
 
 
 def quick(*arguments: object) -> int:
@@ -117,47 +110,10 @@ def test_what_a_failing_tracker_said_is_shown(tmp_path: Path, tracker: str, reas
     assert "the tracker's output: " in result.stderr
 
 
-def as_toolkit(folder: Path, lengths: dict[str, int]) -> Path:
-    create(folder / "other", "vot2018", read_dataset(write_flat(folder / "flat", lengths)))
-    return folder / "other" / "sequences"
-
-
-def as_pysot(folder: Path, lengths: dict[str, int]) -> Path:
-    root = write_flat(folder / "VOT2019", lengths)
-    index = {}
-    for name, length in lengths.items():
-        images = [f"{name}/{frame:08d}.jpg" for frame in range(1, length + 1)]
-        index[name] = {"video_dir": name, "img_names": images, "gt_rect": [polygon(step) for step in range(length)]}
-    (root / "VOT2019.json").write_text(json.dumps(index))
-    return root
-
-
-def as_masks(folder: Path, lengths: dict[str, int]) -> Path:
-    for name, length in lengths.items():
-        write_images(folder / "davis" / name / "img", length, "{:05d}.jpg", first=0)
-        (folder / "davis" / name / "mask").mkdir()
-        for step in range(length):
-            cv2.imwrite(str(folder / "davis" / name / "mask" / f"{step:05d}.png"), mask(step))
-    return folder / "davis"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("rules", "write"),
-    [("vot2016", as_flat), ("vot2018", as_toolkit), ("vot2019", as_pysot), ("vot2020", as_masks)],
-)
-@pytest.mark.parametrize("tracker", ["fault_trackers:matching", "opencv-mil"])
-def test_each_years_rules_on_each_layout(tmp_path: Path, rules: str, write: Write, tracker: str) -> None:
-    data = write(tmp_path, {"a": 14, "b": 12})
-    workspace = tmp_path / "w"
-    assert quick("create", workspace, "--data", data, "--rules", rules, "--tracker", tracker) == 0
-    result = command("run", workspace)
-    assert result.returncode == 0, result.stderr
-    assert quick("check", workspace) == 0
-    result = command("score", "--truth", workspace, "--results", workspace / "results" / "SAMN", "--json")
-    scored = json.loads(result.stdout)
-    assert scored["toolkit"]["accuracy"] > (0.8 if tracker != "opencv-mil" else 0.2)
-    assert ("eao" in scored["pysot"]) == (rules != "vot2020")
+def test_a_tracker_that_hangs_before_its_greeting_does_not_hang_the_run(tmp_path: Path) -> None:
+    result = command("run", make(tmp_path, "stuck", {"a": 12}, timeout=3))
+    assert result.returncode == 1
+    assert "ran out of its 3 s without a TraX greeting" in result.stderr
 
 
 @pytest.mark.slow
@@ -198,3 +154,50 @@ def test_a_terminated_run_leaves_no_toolkit_and_no_tracker_behind(tmp_path: Path
         assert process.wait(30) == 128 + 15
     with locked(workspace):  # its children inherit the lock, so it is free only when all have ended
         pass
+
+
+def test_a_cluster_that_nobody_answers_for_is_told_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (pip install samn-tracker[cluster])")
+    workspace = make(tmp_path, "matching", {"a": 12})
+    result = command("run", workspace, "--cluster", "127.0.0.1:1")
+    assert result.returncode == 1
+    assert "nobody listens at --cluster 127.0.0.1:1" in result.stderr
+
+
+@pytest.mark.slow
+def test_shards_on_a_ray_cluster_fill_one_results_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (pip install samn-tracker[cluster])")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    workspace = make(tmp_path, "noisy", {"a": 36, "b": 35, "c": 20})
+    with cluster(tmp_path) as address:
+        result = command("run", workspace, "--cluster", address, "--workers", 2)
+    assert result.returncode == 0, result.stderr
+    assert quick("check", workspace) == 0
+    assert len(list(workspace.glob("results/SAMN/*/*/*.bin"))) == 9
+    assert not list(workspace.glob("shards-*"))
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[str]:
+    """A Ray cluster of this machine alone, in processes that end with the context."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    line = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=2"]
+    with (
+        tempfile.TemporaryDirectory(prefix="ray") as short,
+        subprocess.Popen(
+            [*line, "--include-dashboard=false", f"--temp-dir={short}"],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as head,
+    ):  # Ray's sockets need a short path
+        assert head.stdout is not None
+        try:
+            started = any("Ray runtime started" in text for text in head.stdout)
+            assert started
+            yield f"127.0.0.1:{port}"
+        finally:
+            head.terminate()
+            head.communicate(timeout=60)

@@ -23,7 +23,8 @@ from vot_workspace.check import check
 from vot_workspace.create import YEARS, create, make_anchors
 from vot_workspace.layouts import read_dataset
 from vot_workspace.manifest import claim, describe, locked
-from vot_workspace.run import make_shard, split
+from vot_workspace.pool import LocalPool, local_gpus
+from vot_workspace.shards import make_shard, sharded, split
 from vot_workspace.trajectory import MaskPart
 from vot_workspace.workspace import Workspace
 
@@ -247,10 +248,54 @@ def test_a_second_run_in_a_workspace_is_refused_until_the_first_and_its_children
 
 def test_shards_share_one_results_folder_and_split_the_frames_evenly(tmp_path: Path) -> None:
     workspace = made(tmp_path, lengths={"a": 10, "b": 30, "c": 20})
-    parts = split(workspace, 2)
+    parts = split(workspace, workspace.names, 2)
     assert parts == [["b"], ["c", "a"]]
     shard = Workspace(make_shard(workspace, tmp_path / "shard", parts[1]))
     write_result(shard, "MIL", next(shard.expected()))
     assert (workspace.results("MIL") / "baseline" / "c" / "c_001.bin").is_file()
     assert shard.experiments == workspace.experiments
     assert cv2.imread(str(shard.sequences["c"].frames[4])).shape == picture(4).shape
+
+
+def test_a_killed_run_leaves_no_shards_in_the_next_one_and_one_part_needs_none(tmp_path: Path) -> None:
+    workspace = made(tmp_path, lengths={"a": 10, "b": 30, "c": 20})
+    make_shard(workspace, workspace.folder / "shards-old" / "0", ["a"])
+    with sharded(workspace, ["a", "b"], 5) as folders:
+        assert [Workspace(folder).names for folder in folders] == [["b"], ["a"]]
+        assert len(list(workspace.folder.glob("shards-*"))) == 1
+    with sharded(workspace, ["a", "b"], 1) as folders:
+        assert folders == [workspace.folder]
+    assert not list(workspace.folder.glob("shards-*"))
+    assert len(list((workspace.sequence_folder / "a" / "color").iterdir())) == 10
+
+
+def test_workers_share_gpus_in_turn_and_real_time_has_one_for_itself() -> None:
+    pool = LocalPool(4, ["0", "3"], lock=0)
+    given = [pool.environment(number, 4)["CUDA_VISIBLE_DEVICES"] for number in range(4)]
+    assert given == ["0", "3", "0", "3"]
+    assert (pool.workers, pool.realtime_workers) == (4, 2)
+    assert LocalPool(1, ["0", "3"], lock=0).realtime_workers == 1
+    assert LocalPool(4, [], lock=0).realtime_workers == 1
+    assert "CUDA_VISIBLE_DEVICES" not in LocalPool(4, [], lock=0).environment(0, 4)
+    assert pool.environment(0, 1) == {}
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "count", "gpus"),
+    [
+        ("cpu", None, 2, []),
+        ("cuda:1", None, 2, []),
+        ("auto", None, 2, ["0", "1"]),
+        ("cuda", "5,GPU-a", 2, ["5", "GPU-a"]),
+        ("auto", "", 0, []),
+    ],
+)
+def test_only_the_gpus_that_this_process_may_use_are_handed_out(
+    monkeypatch: pytest.MonkeyPatch, device: str, visible: str | None, count: int, gpus: list[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert local_gpus(device) == gpus
