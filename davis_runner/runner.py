@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,7 +31,15 @@ class Davis(MaskBenchmark):
     """DAVIS as a benchmark of the shared layer. Of 2016 everything non-zero is the one object; of 2017, 255 is void."""
 
     name, title = "davis", "DAVIS"
-    splits = ("2016/val", "2016/train", "2017/val", "2017/train", "2017/test-dev", "2017/test-challenge")
+    official: ClassVar[Mapping[str, int]] = {
+        "2016/val": 20,
+        "2016/train": 30,
+        "2017/val": 30,
+        "2017/train": 60,
+        "2017/test-dev": 30,
+        "2017/test-challenge": 30,
+    }
+    splits = tuple(official)
 
     def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
         """2016 has one object: the single-object tracker follows it. 2017: all objects in one pass where it can."""
@@ -39,9 +47,11 @@ class Davis(MaskBenchmark):
             return SeparateTrackers(lambda: create_tracker(spec, device, overrides))
         return create_object_tracker(spec, device, overrides)
 
+    def names(self, data: Path, split: str) -> list[str]:
+        return read_names(data / "ImageSets" / f"{split}.txt")
+
     def sequences(self, data: Path, split: str) -> list[Sequence]:
-        names = read_names(data / "ImageSets" / f"{split}.txt")
-        return collect(names, lambda name: _read_sequence(data, name, _is_binary(split)))
+        return collect(self.names(data, split), lambda name: _read_sequence(data, name, _is_binary(split)))
 
     def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
         sequences = self.sequences(require_data(data, self.title), split)
@@ -59,7 +69,8 @@ class Davis(MaskBenchmark):
         rows: dict[str, Mapping[str, float | None]] = {}
         faults: list[str] = []
         notes: list[str] = []
-        for name in _truth_names(truth, annotations, split):
+        names = _truth_names(truth, annotations, split)
+        for name in names:
             paths = image_paths(annotations / name)
             missing = [path.name for path in paths[1:-1] if not (results / name / path.name).is_file()]
             if missing:
@@ -70,13 +81,14 @@ class Davis(MaskBenchmark):
             except ImageError as error:
                 faults.append(str(error))
         raise_all(faults, results)
+        notes += self.partial_notes(len(names), split)
         overall = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}  # type: ignore[misc]
         return ScoreTable(self.name, split, overall, rows, notes=tuple(notes))
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; see `samn_tracker.benchmark.commands`."""
-    return run_command(Davis(), argv, "davis_runner")
+    return run_command(Davis(), argv, "samn davis")
 
 
 def _is_binary(split: str) -> bool:

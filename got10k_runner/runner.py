@@ -8,7 +8,9 @@ RESULTS/<sequence>/<sequence>_time.txt  seconds, eight decimals
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ class Got10k(BoxBenchmark):
     """GOT-10k as a benchmark of the shared layer."""
 
     name, title, splits, decimals = "got10k", "GOT-10k", ("test", "val", "train"), 3
+    official: ClassVar[Mapping[str, int]] = {"test": len(TEST_NAMES), "val": 180, "train": 9335}
 
     def box_file(self, name: str) -> str:
         return f"{name}/{name}_001.txt"
@@ -39,9 +42,11 @@ class Got10k(BoxBenchmark):
     def time_file(self, name: str) -> str:
         return f"{name}/{name}_time.txt"
 
+    def names(self, data: Path, split: str) -> list[str]:
+        return read_names(data / split / "list.txt")
+
     def sequences(self, data: Path, split: str) -> list[Sequence]:
-        folder = data / split
-        return collect(read_names(folder / "list.txt"), lambda name: _read_sequence(folder / name, split))
+        return collect(self.names(data, split), lambda name: _read_sequence(data / split / name, split))
 
     def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
         if data is None and split != "test":
@@ -78,6 +83,7 @@ class Got10k(BoxBenchmark):
             except ResultError as error:
                 faults.append(str(error))
         raise_all(faults, results)
+        notes += self.partial_notes(len(overlaps), split)
         return _table(split, overlaps, np.concatenate(times), tuple(notes))
 
     def _overlaps(
@@ -93,7 +99,7 @@ class Got10k(BoxBenchmark):
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; see `samn_tracker.benchmark.commands`."""
-    return run_command(Got10k(), argv, "got10k_runner")
+    return run_command(Got10k(), argv, "samn got10k")
 
 
 def _read_sequence(folder: Path, split: str) -> Sequence:

@@ -6,13 +6,14 @@ RESULTS/<sequence>.txt   x,y,w,h, two decimals, a row per frame, the first one a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from samn_tracker.benchmark.benchmark import BoxBenchmark
 from samn_tracker.benchmark.box_text import read_rows
 from samn_tracker.benchmark.commands import run_command
-from samn_tracker.benchmark.layout import first_existing, require_data
-from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.benchmark.layout import first_existing
 from samn_tracker.benchmark.metrics import trackingnet as metrics
 from samn_tracker.benchmark.scores import ScoreTable
 from samn_tracker.benchmark.sequences import Sequence, collect, first_box, image_paths, read_boxes
@@ -26,27 +27,23 @@ class TrackingNet(BoxBenchmark):
 
     name, title, decimals = "trackingnet", "TrackingNet", 2
     splits = ("TEST", *(f"TRAIN_{number}" for number in range(12)))
+    official: ClassVar[Mapping[str, int]] = {"TEST": 511}
 
     def box_file(self, name: str) -> str:
         return f"{name}.txt"
 
-    def sequences(self, data: Path, split: str) -> list[Sequence]:
+    def names(self, data: Path, split: str) -> list[str]:
         names = sorted(path.stem for path in (data / split / "anno").glob("*.txt"))
-        folders = sorted(path.name for path in (data / split / "frames").glob("*") if path.is_dir())
         if not names:
             raise DatasetError(f"no {data / split / 'anno'}/<sequence>.txt; check --data and --split")
+        return names
+
+    def sequences(self, data: Path, split: str) -> list[Sequence]:
+        names = self.names(data, split)
+        folders = sorted(path.name for path in (data / split / "frames").glob("*") if path.is_dir())
         if unknown := sorted(set(folders) - set(names)):
             raise DatasetError(f"frames without annotation in {data / split}: {', '.join(unknown[:_SHOWN])}")
         return collect(names, lambda name: _read_sequence(data / split, name, full=split != "TEST"))
-
-    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
-        sequences = {self.box_file(one.name): one for one in self.sequences(require_data(data, self.title), split)}
-        actual = source.names()
-        found = name_faults(actual, sequences)
-        for name in sorted(sequences.keys() & set(actual)):
-            sequence = sequences[name]
-            found += box_faults(source, name, self.decimals, len(sequence), sequence.first_row)
-        return found
 
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
         """Success, precision, normalised precision and coverage in percent, as the evaluation server computes them.
@@ -78,13 +75,13 @@ class TrackingNet(BoxBenchmark):
             metrics.summarise(list(curves.values())),
             {name: one.scores() for name, one in curves.items()},
             {name: {"x": axis.tolist(), "y": mean[name].tolist()} for name, axis in axes.items()},
-            tuple(notes),
+            (*notes, *self.partial_notes(len(curves), split)),
         )
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; see `samn_tracker.benchmark.commands`."""
-    return run_command(TrackingNet(), argv, "trackingnet_runner")
+    return run_command(TrackingNet(), argv, "samn trackingnet")
 
 
 def _read_sequence(folder: Path, name: str, full: bool) -> Sequence:

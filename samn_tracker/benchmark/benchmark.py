@@ -10,7 +10,8 @@ from typing import IO, Any, ClassVar
 
 from samn_tracker.benchmark.box_text import format_box
 from samn_tracker.benchmark.label_png import encode_labels
-from samn_tracker.benchmark.lint import Fault, ResultSource
+from samn_tracker.benchmark.layout import require_data
+from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
 from samn_tracker.benchmark.loop import FrameResult, track_boxes, track_labels
 from samn_tracker.benchmark.objects import create_object_tracker
 from samn_tracker.benchmark.scores import ScoreTable
@@ -25,11 +26,13 @@ class Benchmark(ABC):
         name: of the command, for instance "got10k".
         title: as people write it.
         splits: the known splits; the first one is the default.
+        official: how many sequences a split has where it is complete; only splits of which that is known.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     splits: ClassVar[tuple[str, ...]]
+    official: ClassVar[Mapping[str, int]] = {}
 
     @abstractmethod
     def sequences(self, data: Path, split: str) -> list[Sequence]:
@@ -38,6 +41,21 @@ class Benchmark(ABC):
         Raises:
             DatasetError: the data folder is incomplete; all faults are listed.
         """
+
+    def names(self, data: Path, split: str) -> list[str]:
+        """The names of `sequences`, found without a look at each where the benchmark has a list.
+
+        Raises:
+            DatasetError: there is no list, or it is empty.
+        """
+        return [sequence.name for sequence in self.sequences(data, split)]
+
+    def partial_notes(self, count: int, split: str) -> list[str]:
+        """The sentence to be said of a data set that has another number of sequences than the official one."""
+        official = self.official.get(split, count)
+        if count == official:
+            return []
+        return [f"{count} sequences, and {self.title} {split} has {official}: good for trials, not for comparisons"]
 
     @abstractmethod
     def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
@@ -75,6 +93,16 @@ class BoxBenchmark(Benchmark):
 
     def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
         return create_tracker(spec, device, overrides)
+
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        """Faults of a layout with one file of boxes for each sequence of the data, and nothing else."""
+        sequences = {self.box_file(one.name): one for one in self.sequences(require_data(data, self.title), split)}
+        actual = source.names()
+        found = name_faults(actual, sequences)
+        for name in sorted(sequences.keys() & set(actual)):
+            sequence = sequences[name]
+            found += box_faults(source, name, self.decimals, len(sequence), sequence.first_row)
+        return found
 
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
         times = self.time_file(sequence.name)

@@ -141,6 +141,8 @@ def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
 def _pack(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
     split = _split(benchmark, arguments)
     count = pack(benchmark, arguments.results, arguments.data, split, arguments.output)
+    for note in _notes(benchmark, arguments.data, split):
+        tell(f"note: {note}")
     tell(f"{arguments.output}: {count} files")
     return 0
 
@@ -150,10 +152,13 @@ def _lint(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
     place = arguments.results
     source = open_source(results_folder(place))
     faults = sorted(source.faults() + benchmark.lint(source, arguments.data, split))
+    notes = _notes(benchmark, arguments.data, split)
     if arguments.json:
         listed = [{"file": one.file, "line": one.line or None, "message": one.message} for one in faults]
-        print(json.dumps({"ok": not faults, "faults": listed}, indent=1))
+        print(json.dumps({"ok": not faults, "faults": listed, "notes": notes}, indent=1))
     else:
+        for note in notes:
+            tell(f"note: {note}")
         print("\n".join(map(str, faults)) if faults else f"{place}: no fault")
     return 1 if faults else 0
 
@@ -184,6 +189,13 @@ def _split(benchmark: Benchmark, arguments: argparse.Namespace) -> str:
     """The split asked for; else that of the run; else the benchmark's first."""
     manifest = RunFolder(arguments.results).manifest
     return str(arguments.split or (manifest or {}).get("split") or benchmark.splits[0])
+
+
+def _notes(benchmark: Benchmark, data: Path | None, split: str) -> list[str]:
+    """What has to be said of results that were checked against `data`: it may be a part of the benchmark only."""
+    if data is None or split not in benchmark.official:
+        return []
+    return benchmark.partial_notes(len(benchmark.names(data, split)), split)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -73,7 +73,7 @@ def _run_all(request: RunRequest, configuration: str, sequences: list[Sequence])
         return []
     failures: list[Failure] = []
     with Progress(sequences) as progress:
-        if request.workers > 1 or request.cluster:
+        if min(request.workers, len(sequences)) > 1 or request.cluster:
             outcomes = run_with_ray(request, configuration, sequences, progress)
         else:
             outcomes = _run_here(Worker(request, configuration), sequences, progress)

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from samn_tracker.benchmark.benchmark import BoxBenchmark
 from samn_tracker.benchmark.commands import run_command
-from samn_tracker.benchmark.layout import raise_all, read_results, require_data
-from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.benchmark.layout import raise_all, read_results
 from samn_tracker.benchmark.metrics import ope as metrics
 from samn_tracker.benchmark.onepass import DECIMALS
 from samn_tracker.benchmark.scores import ScoreTable
@@ -38,15 +37,6 @@ class OnePass(BoxBenchmark):
         if not names:
             raise DatasetError(f"no <sequence>/{_TRUTH} in {data}; check --data")
         return collect(names, lambda name: _read_sequence(data / name, one_based=split == "one-based"))
-
-    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
-        sequences = {self.box_file(one.name): one for one in self.sequences(require_data(data, self.title), split)}
-        actual = source.names()
-        found = name_faults(actual, sequences)
-        for name in sorted(sequences.keys() & set(actual)):
-            sequence = sequences[name]
-            found += box_faults(source, name, self.decimals, len(sequence), sequence.first_row)
-        return found
 
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
         """Success (area under curve), precision at 20 pixels and normalised precision, as fractions, over sequences."""

@@ -1,5 +1,8 @@
 """Many workers on Ray: one tracker each, one GPU each where the tracker runs on GPUs, longest sequences first.
 
+On one machine its cores are shared out: each worker computes with an equal number of threads, at least one. Workers
+of a cluster have one thread each. `OMP_NUM_THREADS` in the environment and the tracker's own setting go before both.
+
 Workers write into the run's folder themselves, so on a cluster the data and the output must be on storage that every
 node mounts under the same path. A worker that dies is replaced and its sequence run again.
 """
@@ -52,7 +55,8 @@ class _Pool:
         device = "cuda" if request.device.startswith("cuda") else request.device
         request = replace(request, device=device, data=request.data.resolve(), output=request.output.resolve())
         self._request, self._folder, self._configuration = request, RunFolder(request.output), configuration
-        actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(_Actor)
+        # Ray gives a process as many threads (OMP_NUM_THREADS) as the actor has CPUs.
+        actor = ray.remote(num_cpus=_threads(request), num_gpus=gpus, max_restarts=0)(_Actor)
         self._make = lambda: actor.remote(request, configuration, list(sys.path), str(Path.cwd()))
 
     def run(self, sequences: list[Sequence], progress: Progress) -> Iterator[tuple[Sequence, SequenceError | None]]:
@@ -114,7 +118,7 @@ def _connected(request: RunRequest) -> Any:
         ) from error
     _require_listener(request.cluster)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    resources = {} if request.cluster else {"num_cpus": request.workers}
+    resources = {} if request.cluster else {"num_cpus": request.workers * _threads(request)}
     try:
         ray.init(
             address=request.cluster or "local",
@@ -140,6 +144,11 @@ def _require_listener(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise EnvironmentProblemError(f"nobody listens at --cluster {address}: {error}; check the address") from error
+
+
+def _threads(request: RunRequest) -> int:
+    """Threads of each worker, so that together they are no more than this machine's cores."""
+    return 1 if request.cluster else max(1, len(os.sched_getaffinity(0)) // request.workers)
 
 
 def _uses_gpu(device: str) -> bool:

@@ -21,9 +21,10 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def command(tmp_path: Path) -> Command:
     """Run `python -m MODULE ARGUMENTS` in an empty folder, with the toy trackers in reach."""
 
-    def run(*arguments: object, check: bool = False) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, check: bool = False, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", *map(str, arguments)]
-        return subprocess.run(line, capture_output=True, text=True, env=environment(), cwd=tmp_path, check=check)
+        variables = {name: value for name, value in environment().items() if name not in without}
+        return subprocess.run(line, capture_output=True, text=True, env=variables, cwd=tmp_path, check=check)
 
     return run
 

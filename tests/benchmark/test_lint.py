@@ -80,36 +80,34 @@ def as_grey_palette(labels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-BOX_CHANGES = {
-    "missing file": (lambda files: files.pop("b_1.txt"), Fault("b_1.txt", 0, "is missing")),
+BOX_FILES = {
+    "trackingnet": ("-abc_0.txt", "b_1.txt", "c_2.txt"),
+    "got10k": tuple(f"GOT-10k_Val_{number:06d}/GOT-10k_Val_{number:06d}_001.txt" for number in (1, 2, 3)),
+}
+BOX_CHANGES: dict[str, tuple[Callable[[str], Callable[[Files], object]], int, str]] = {
+    "missing file": (lambda name: lambda files: files.pop(name), 0, "is missing"),
     "short file": (
-        lambda files: files.update({"b_1.txt": b"\n".join(files["b_1.txt"].split(b"\n")[:5]) + b"\n"}),
-        Fault("b_1.txt", 0, "5 rows instead of 12"),
+        lambda name: lambda files: files.update({name: b"\n".join(files[name].split(b"\n")[:5]) + b"\n"}),
+        0,
+        "5 rows instead of 12",
     ),
-    "tab": (line("c_2.txt", 3, lambda row: row.replace(",", "\t")), Fault("c_2.txt", 3, "a tab")),
-    "trailing comma": (line("c_2.txt", 4, lambda row: row + ","), Fault("c_2.txt", 4, "a trailing comma")),
-    "NaN": (
-        line("-abc_0.txt", 5, lambda row: "nan" + row[row.index(",") :]),
-        Fault("-abc_0.txt", 5, "not four finite"),
-    ),
-    "negative size": (
-        line("-abc_0.txt", 6, lambda row: row.replace("18.00", "-18.00")),
-        Fault("-abc_0.txt", 6, "not positive"),
-    ),
-    "extra folder": (
-        lambda files: files.update({"results/b_1.txt": files["b_1.txt"], "results/c.txt": b""}),
-        Fault("results/", 0, "an extra folder (2 entries)"),
-    ),
-    "extra file": (lambda files: files.update({"notes.txt": b"hello"}), Fault("notes.txt", 0, "an extra file")),
+    "tab": (lambda name: line(name, 3, lambda row: row.replace(",", "\t")), 3, "a tab"),
+    "trailing comma": (lambda name: line(name, 4, lambda row: row + ","), 4, "a trailing comma"),
+    "NaN": (lambda name: line(name, 5, lambda row: "nan" + row[row.index(",") :]), 5, "not four finite numbers"),
+    "negative size": (lambda name: line(name, 6, lambda row: row.replace("18.00", "-18.00")), 6, "not positive"),
     "first frame missing": (
-        line("b_1.txt", 1, lambda row: "21.00,15.00,18.00,14.00"),
-        Fault("b_1.txt", 1, "not the first frame's given box"),
+        lambda name: line(name, 1, lambda row: row.replace("20.00", "21.00")),
+        1,
+        "not the first frame's given box",
     ),
-    "decimals": (line("b_1.txt", 7, lambda row: row.replace("18.00", "18")), Fault("b_1.txt", 7, "not 2 decimals")),
-    "escaping path": (
-        lambda files: files.update({"../b_1.txt": b"1"}),
-        Fault("../b_1.txt", 0, "is a path that leaves the archive"),
-    ),
+    "decimals": (lambda name: line(name, 7, lambda row: row + "0"), 7, "decimals: "),
+    "three values": (lambda name: line(name, 8, lambda row: row[: row.rindex(",")]), 8, "3 values instead of 4"),
+    "Windows line end": (lambda name: line(name, 2, lambda row: row + "\r"), 2, "Windows line end"),
+}
+STRANGE_FILES = {
+    "extra folder": ({"again/b_1.txt": b"1", "again/c.txt": b""}, Fault("again/", 0, "an extra folder (2 entries)")),
+    "extra file": ({"notes.txt": b"hello"}, Fault("notes.txt", 0, "an extra file")),
+    "escaping path": ({"../b_1.txt": b"1"}, Fault("../b_1.txt", 0, "is a path that leaves the archive")),
 }
 MASK_CHANGES = {
     "missing file": (lambda files: files.pop("bear/00003.png"), "is missing"),
@@ -123,12 +121,31 @@ MASK_CHANGES = {
 }
 
 
+@pytest.fixture(params=["got10k", "trackingnet"])
+def boxes(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Benchmark, Path, Path, str]:
+    """A benchmark of boxes, its data, a faultless archive, and the split."""
+    benchmark, split = (Got10k(), "val") if request.param == "got10k" else (TrackingNet(), "TEST")
+    data = request.getfixturevalue(f"{request.param}_data")
+    archive = packed(benchmark, data, split, tmp_path)
+    assert faults_of(benchmark, archive, data, split) == []
+    return benchmark, data, archive, split
+
+
 @pytest.mark.parametrize("name", BOX_CHANGES)
-def test_altered_trackingnet_archive(trackingnet_data: Path, tmp_path: Path, name: str) -> None:
-    change, expected = BOX_CHANGES[name]
-    archive = packed(TrackingNet(), trackingnet_data, "TEST", tmp_path)
-    assert faults_of(TrackingNet(), archive, trackingnet_data, "TEST") == []
-    found = faults_of(TrackingNet(), altered(archive, change), trackingnet_data, "TEST")
+def test_altered_archive_of_boxes(boxes: tuple[Benchmark, Path, Path, str], name: str) -> None:
+    benchmark, data, archive, split = boxes
+    change, number, message = BOX_CHANGES[name]
+    file = BOX_FILES[benchmark.name][1]
+    found = faults_of(benchmark, altered(archive, change(file)), data, split)
+    assert [(one.file, one.line) for one in found] == [(file, number)]
+    assert message in found[0].message
+
+
+@pytest.mark.parametrize("name", STRANGE_FILES)
+def test_archive_with_strange_files(boxes: tuple[Benchmark, Path, Path, str], name: str) -> None:
+    benchmark, data, archive, split = boxes
+    files, expected = STRANGE_FILES[name]
+    found = faults_of(benchmark, altered(archive, lambda content: content.update(files)), data, split)
     assert any(
         (one.file, one.line) == (expected.file, expected.line) and expected.message in one.message for one in found
     ), found

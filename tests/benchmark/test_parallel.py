@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -37,12 +38,31 @@ def test_a_killed_worker_is_replaced(command: Command, tmp_path: Path, got10k_da
     assert tree(tmp_path / "killed/results") == tree(tmp_path / "whole/results")
 
 
-def test_a_sequence_that_kills_every_worker_is_named(command: Command, tmp_path: Path, got10k_data: Path) -> None:
-    only = ["--sequences", "GOT-10k_Val_000001", "--workers", 2]
-    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run", *only]
-    ran = command(*arguments, "--tracker", "toy_trackers:AlwaysDies")
+def test_sequences_that_kill_every_worker_are_named(command: Command, tmp_path: Path, got10k_data: Path) -> None:
+    names = ["GOT-10k_Val_000001", "GOT-10k_Val_000002"]
+    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run", "--workers", 2]
+    ran = command(*arguments, "--sequences", *names, "--tracker", "toy_trackers:AlwaysDies")
     assert ran.returncode == 1
-    assert "GOT-10k_Val_000001: 3 workers died while running it" in ran.stderr
+    for name in names:
+        assert f"{name}: 3 workers died while running it" in ran.stderr
+
+
+def test_cores_are_shared_out_among_the_workers(command: Command, tmp_path: Path, davis_data: Path) -> None:
+    """Two workers with all cores each, or one thread each on many cores, are slower than one process."""
+    arguments = ["davis_runner", "run", "--data", davis_data, "--split", "2017/val", "--output", "run", "--workers", 2]
+    seen = ["--tracker", "toy_trackers:TellsThreads", "--set", f"place={tmp_path / 'threads'}"]
+    ran = command(*arguments, *seen, without=("OMP_NUM_THREADS",))
+    assert ran.returncode == 0, ran.stderr
+    told = {path.read_text() for path in (tmp_path / "threads").iterdir()}
+    assert told == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
+
+
+def test_one_sequence_left_needs_no_workers(command: Command, tmp_path: Path, got10k_data: Path) -> None:
+    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run", "--workers", 2]
+    only = ["--sequences", "GOT-10k_Val_000001", "--tracker", "toy_trackers:TellsRay"]
+    ran = command(*arguments, *only)
+    assert ran.returncode == 0, ran.stderr
+    assert "ray is not loaded" in ran.stderr
 
 
 def test_failures_in_workers_are_those_of_one_process(command: Command, tmp_path: Path, davis_data: Path) -> None:

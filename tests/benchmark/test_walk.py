@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from benchmark_data import kill_when, tree
+from benchmark_data import environment, kill_when, tree, wait_for
 from real_data import lay_out_davis, lay_out_got10k, lay_out_trackingnet, read_clips
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -78,3 +81,29 @@ def test_run_kill_resume_lint_pack_score(
         assert "scored by the server alone" in refused.stderr
     else:
         assert json.loads(command(*score, "--split", walk.scored, check=True).stdout)[walk.key] > walk.least
+
+
+def test_a_killed_worker_leaves_no_trace(command: Command, tmp_path: Path, real_sets: dict[str, Path]) -> None:
+    run = ["samn_tracker.cli", "davis", "run", "--data", real_sets["davis"], "--split", "2016/val"]
+    run += ["--set", "runtime.threads=1", "--output"]
+    command(*run, "whole", check=True)
+    line = [sys.executable, "-m", *map(str, run), "killed", "--workers", "2"]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
+    partial = tmp_path / "killed/partial"
+    wait_for(lambda: len(list(partial.glob("*/results/*/*.png"))) > 2 or process.poll() is not None, seconds=900)
+    victim = min(_writers(partial))
+    assert victim != process.pid
+    os.kill(victim, signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert tree(tmp_path / "killed/results") == tree(tmp_path / "whole/results")
+
+
+def _writers(folder: Path) -> set[int]:
+    """The processes that have a file below the folder open."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if folder in entry.readlink().parents:
+                found.add(int(entry.parts[2]))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -64,3 +65,20 @@ class AlwaysDies(Drift):
     def track(self, image: np.ndarray) -> Prediction:
         os.kill(os.getpid(), signal.SIGKILL)
         return super().track(image)
+
+
+class TellsThreads(Drift):
+    """Writes into the folder `place` how many threads its process may use."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        Path(place).mkdir(exist_ok=True)
+        (Path(place) / str(os.getpid())).write_text(os.environ["OMP_NUM_THREADS"])
+
+
+class TellsRay(Drift):
+    """Says on stderr whether its process has loaded Ray."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        print("ray is loaded" if "ray" in sys.modules else "ray is not loaded", file=sys.stderr)
