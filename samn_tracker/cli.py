@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 from samn_tracker import __version__
@@ -39,7 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"samn {__version__}")
         return 0
     if arguments[0] not in COMMANDS:
-        print(f"samn: unknown command {arguments[0]!r}\n\n{_usage()}", file=sys.stderr)
+        near = get_close_matches(arguments[0], COMMANDS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        print(f"samn: unknown command {arguments[0]!r}{hint}\n\n{_usage()}", file=sys.stderr)
         return 2
     on_sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -162,6 +163,17 @@ class CocoOutput(RecordOutput):
         }
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse what cannot become a folder of results, before anything takes time.
+
+    Raises:
+        ResultError: it is a file, or lies in one.
+    """
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not existing.is_dir():
+        raise ResultError(f"the results cannot go into {folder}: {existing} is a file; choose another --output")
+
+
 def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> dict[str, Output]:
     """The outputs of these kinds below `folder`, which is made if needed; files of an earlier run in it are removed.
 
@@ -173,7 +185,8 @@ def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> di
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResultError(f"cannot make the folder {folder}: {error.strerror}; choose another --output") from None
-    _remove_earlier(folder)
+    if _remove_earlier(folder):
+        print(f"samn track: the files of an earlier run in {folder} are replaced", file=sys.stderr)
     outputs: dict[str, Output] = {}
     for kind in kinds:
         if kind == "overlay":
@@ -218,10 +231,12 @@ def check_masks(kinds: list[str], answers: Mapping[int, Prediction]) -> None:
         )
 
 
-def _remove_earlier(folder: Path) -> None:
-    for pattern in _OWN_FILES:
-        for path in folder.glob(pattern):
-            path.unlink()
+def _remove_earlier(folder: Path) -> int:
+    """How many files were removed."""
+    earlier = [path for pattern in _OWN_FILES for path in folder.glob(pattern)]
+    for path in earlier:
+        path.unlink()
+    return len(earlier)
 
 
 def coco_counts(mask: NDArray[np.uint8]) -> str:

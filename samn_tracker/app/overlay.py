@@ -28,6 +28,10 @@ COLOURS: tuple[Colour, ...] = (
 _TINT = 0.4
 _SUBPIXEL_BITS = 4
 
+_RULER = (255, 255, 0)
+_RULER_STEPS = (10, 20, 50, 100, 200, 500)
+_RULER_LINES = 20
+
 
 def colour_of(number: int) -> Colour:
     """The colour of the object with this id."""
@@ -86,6 +90,21 @@ def draw_text(canvas: NDArray[np.uint8], text: str, place: tuple[float, float], 
     plate = canvas[y - height - 3 : y + below + 3, x - 3 : x + width + 3]
     plate[:] = plate // 4
     cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+
+
+def draw_ruler(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A copy of the image (H, W, 3) RGB with lines at round pixel coordinates and their numbers, to read a box from."""
+    canvas = image.copy()
+    height, width = canvas.shape[:2]
+    step = next((one for one in _RULER_STEPS if max(height, width) <= _RULER_LINES * one), _RULER_STEPS[-1])
+    lines = np.zeros(canvas.shape[:2], dtype=bool)
+    lines[:, ::step] = lines[::step] = True
+    canvas[lines] = canvas[lines] // 2 + np.array(_RULER, dtype=np.uint8) // 2
+    for x in range(0, width, step):
+        draw_text(canvas, str(x), (x + 3, 0), _RULER)
+    for y in range(step, height, step):
+        draw_text(canvas, str(y), (0, y - 3), _RULER)
+    return canvas
 
 
 def line_width(canvas: NDArray[np.uint8]) -> int:

@@ -43,7 +43,8 @@ def draw_boxes(image: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     """
     if problem := display_problem():
         raise EnvironmentProblemError(
-            f"the object cannot be drawn with the mouse: {problem}; give it as --box x,y,w,h, --polygon or --mask FILE"
+            f"the object cannot be drawn with the mouse: {problem}; give it as --box x,y,w,h, "
+            "--polygon or --mask FILE; --ruler PNG draws the first frame with coordinates to read them from"
         )
     scale = max(1.0, max(image.shape[:2]) / _LONGEST_SIDE)
     shown = cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)

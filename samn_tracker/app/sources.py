@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import cv2
@@ -82,7 +83,8 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
     if re.search(r"[*?\[]", text):
         return ImageFiles(text, _images(_glob(path), text), start, end)
     raise DatasetError(
-        f"there is no file or folder {text}; give a video, a folder of images, a glob, or a camera number"
+        f"there is no file or folder {text}{_similar(path)}; give a video, a folder of images, a glob, or a camera "
+        "number"
     )
 
 
@@ -90,6 +92,13 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sorts numbers in names as numbers: 2.jpg before 10.jpg."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def _similar(path: Path) -> str:
+    """What else is in the same folder and has nearly this name, in words."""
+    names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, names, 1)
+    return f", but there is {path.with_name(near[0])}" if near else ""
 
 
 def _glob(pattern: Path) -> list[Path]:

@@ -13,21 +13,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from samn_tracker.app.debug import DebugOutput
+import cv2
+
 from samn_tracker.app.followers import Follower, create_follower, parse_settings
 from samn_tracker.app.frames import Frame
-from samn_tracker.app.outputs import KINDS, check_masks, open_outputs, parse_kinds
+from samn_tracker.app.outputs import KINDS, check_folder, check_masks, open_outputs, parse_kinds
+from samn_tracker.app.overlay import draw_ruler
 from samn_tracker.app.selection import Viewer, draw_boxes
 from samn_tracker.app.sources import open_source
 from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.benchmark.trackers import SPEC_HELP
-from samn_tracker.errors import ConfigError, ImageError
+from samn_tracker.errors import ConfigError, ImageError, ResultError
+
+if TYPE_CHECKING:
+    from samn_tracker.app.debug import DebugOutput
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,24 +42,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SamnError: nothing could be started; later faults are reported with what was tracked until then.
     """
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     kinds = parse_kinds(arguments.save)
+    output = arguments.output or _default_folder(arguments.input)
+    check_folder(output)
     source = open_source(arguments.input, arguments.start, arguments.end)
     viewer = Viewer() if arguments.show else None
     frames = iter(source)
     first = next(frames, None)
     if first is None:
         raise ImageError(f"{source.name} shows no frame from --start {arguments.start} on; it is shorter than that")
+    if arguments.ruler:
+        return _write_ruler(arguments.ruler, first)
     targets = _targets(arguments, first)
     follower = create_follower(arguments.tracker, arguments.device, parse_settings(arguments.set), targets)
     debug = _debug(arguments, follower)
     answers = follower.start(first.image)
     check_masks(kinds, answers)
-    outputs = open_outputs(arguments.output or _default_folder(arguments.input), kinds, source.frames_per_second)
+    outputs = open_outputs(output, kinds, source.frames_per_second)
     if debug:
         outputs["debug"] = debug
     run = Run(source, arguments.tracker)
-    fault = track_all(run, follower, (first, answers), frames, outputs, viewer)
+    fault = track_all(run, follower, (first, answers), frames, outputs, viewer, debug.before if debug else None)
     files, faults = close_all(outputs)
     every = [fault, *faults] if fault else faults
     _report(run.summary(files, "; ".join(every) or None), arguments.json)
@@ -72,7 +82,31 @@ def _debug(arguments: argparse.Namespace, follower: Follower) -> DebugOutput | N
         if arguments.debug_pixel is not None:
             raise ConfigError("--debug-pixel says whose attention to draw; give --debug-dir DIR too")
         return None
+    from samn_tracker.app.debug import DebugOutput  # loads torch, which takes seconds
+
     return DebugOutput(arguments.debug_dir, follower, arguments.debug_pixel)
+
+
+def _write_ruler(path: Path, first: Frame) -> int:
+    try:
+        written = cv2.imwrite(str(path), cv2.cvtColor(draw_ruler(first.image), cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        written = False
+    if not written:
+        raise ResultError(f"cannot write {path}; give --ruler a name that ends in .png, in a folder that exists")
+    print(path)
+    return 0
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """`--box -5,10,40,30` as one word, `--box=-5,10,40,30`: argparse takes what begins with "-" for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in ("--box", "--polygon") and re.match(r"-[\d.]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _report(summary: dict[str, Any], as_json: bool) -> None:
@@ -119,6 +153,9 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--box", action="append", default=[], metavar="X,Y,W,H", help="left, top, width, height")
     where.add_argument("--polygon", action="append", default=[], metavar="X,Y,...", help="corners")
     where.add_argument("--mask", action="append", default=[], metavar="PNG", help="each id of an indexed PNG")
+    where.add_argument(
+        "--ruler", type=Path, metavar="PNG", help="only write the first frame with coordinates, to read a box from"
+    )
     add("--output", type=Path, metavar="DIR", help="default NAME_samn here; an earlier run's files in it are replaced")
     add("--save", default="overlay,masks,txt", metavar="KINDS", help=f"comma separated; {saved}")
     add("--start", type=int, default=0, metavar="N", help="first frame, from 0")

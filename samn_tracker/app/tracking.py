@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from samn_tracker.app.debug import DebugOutput
 from samn_tracker.app.followers import Answers, Follower
 from samn_tracker.app.frames import Frame, FrameSource
 from samn_tracker.app.outputs import Output
@@ -83,14 +82,16 @@ def track_all(
     frames: Iterator[Frame],
     outputs: Mapping[str, Output],
     viewer: Viewer | None = None,
+    before: Callable[[], None] | None = None,
 ) -> str | None:
     """Follow through all frames, filling `run` and every output; says what ended it early, or None.
 
     Args:
         first: the first frame and its answers; `frames` begins after it.
+        before: called before each frame is followed.
     """
     try:
-        for frame, answers, seconds in _answered(run, follower, first, frames, outputs.get("debug")):
+        for frame, answers, seconds in _answered(run, follower, first, frames, before):
             for output in outputs.values():
                 output.write(frame, answers)
             run.add(frame, answers, seconds)
@@ -117,15 +118,19 @@ def close_all(outputs: Mapping[str, Output]) -> tuple[dict[str, Path], list[str]
 
 
 def _answered(
-    run: Run, follower: Follower, first: tuple[Frame, Answers], frames: Iterator[Frame], debug: Output | None
+    run: Run,
+    follower: Follower,
+    first: tuple[Frame, Answers],
+    frames: Iterator[Frame],
+    before: Callable[[], None] | None,
 ) -> Iterator[tuple[Frame, Answers, float]]:
     """Frame, answers and the tracker's seconds; the progress goes to a terminal only."""
     with tqdm(total=run.source.total, unit="frame", desc="tracking", disable=None, file=sys.stderr) as progress:
         yield *first, 0.0
         progress.update()
         for frame in frames:
-            if isinstance(debug, DebugOutput):
-                debug.before()
+            if before:
+                before()
             start = time.perf_counter()
             answers = follower.follow(frame.image)
             yield frame, answers, time.perf_counter() - start

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +134,43 @@ def test_files_of_an_earlier_longer_run_do_not_stay(workplace: Path, whites: str
     assert Path("frames_samn/notes.md").read_text() == "mine"
 
 
+def test_an_earlier_run_is_replaced_with_a_word(
+    workplace: Path, whites: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["track", "frames", *FIRST, "--tracker", whites, "--save", "txt"]
+    assert main(run) == 0
+    assert capsys.readouterr().err == ""
+    assert main(run) == 0
+    assert capsys.readouterr().err == "samn track: the files of an earlier run in frames_samn are replaced\n"
+
+
+@pytest.mark.parametrize(
+    "written", [["--box", "-5,30,40,20"], ["--box=-5,30,40,20"], ["--polygon", "-5,30,35,30,35,50"]]
+)
+def test_a_region_may_begin_outside_the_image(workplace: Path, whites: str, written: list[str]) -> None:
+    assert main(["track", "frames", *written, "--tracker", whites, "--save", "txt", "--end", "2"]) == 0
+
+
+def test_the_ruler_has_lines_at_round_coordinates(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["track", "frames", "--ruler", "ruler.png"]) == 0
+    assert capsys.readouterr().out == "ruler.png\n"
+    changed = (cv2.imread("ruler.png")[..., ::-1] != picture(0)).any(axis=2)
+    assert changed[:, ::10].mean() > 0.99
+    assert changed[::10].mean() > 0.99
+    assert not changed[91:, 1:10].any(), "between the lines, away from the numbers, is the picture"
+    assert not Path("frames_samn").exists()
+
+
+def test_the_help_loads_no_network() -> None:
+    code = "import sys, samn_tracker.app.track; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 MISTAKES = {
     "wrong path": (["holiday.mp4", *FIRST], "no file or folder holiday.mp4"),
+    "a name with a slip": (["frame", *FIRST], "no file or folder frame, but there is frames"),
+    "a file as output": (["frames", *FIRST, "--output", "note.mp4"], "note.mp4 is a file; choose another --output"),
+    "a ruler that is no picture": (["frames", "--ruler", "ruler.doc"], "a name that ends in .png"),
     "box outside": (["frames", "--box", "500,10,20,20"], "--box 500,10,20,20: the target .* lies outside the image"),
     "box without size": (["frames", "--box", "5,5,0,9"], "has no area"),
     "not a box": (["frames", "--box", "5,5,9"], "--box 5,5,9 is not x,y,w,h"),
@@ -143,7 +181,7 @@ MISTAKES = {
     "unknown setting": (["frames", *FIRST, "--set", "colour=red"], "'colour' is not a setting"),
     "setting without value": (["frames", *FIRST, "--set", "colour"], "write KEY=VALUE"),
     "unknown output": (["frames", *FIRST, "--save", "gif"], "gif cannot be saved"),
-    "no display": (["frames"], "there is no display .*--box x,y,w,h"),
+    "no display": (["frames"], "there is no display .*--box x,y,w,h.*--ruler PNG"),
     "no display to watch": (["frames", *FIRST, "--show"], "--show cannot open a window"),
     "pixel without folder": (["frames", *FIRST, "--debug-pixel", "3,4"], "give --debug-dir"),
     "a letter as video": (["note.mp4", *FIRST], "not a video that can be read"),
@@ -162,8 +200,6 @@ def test_a_mistake_gets_one_clear_sentence(
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1
     assert printed.err.startswith("samn track: ")
-    import re
-
     assert re.search(sentence, printed.err)
     assert not Path("frames_samn").exists(), "nothing is left behind"
 
