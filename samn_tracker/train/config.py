@@ -29,8 +29,13 @@ class SetConfig:
         reader: a layout in `layouts.LAYOUTS`.
         path: folder, relative to the data root.
         split: of the layouts that have some; "" for their training split.
-        images, masks: subfolders of the plain layouts; `binary` says that masks are grey levels, not object ids.
+        images, masks: subfolders of the plain layouts.
+        binary: masks are black and white; otherwise every value is an object of its own.
         longest_side: pixels kept by `samn train pack`.
+        paste: how often its objects are cut out and pasted on other photographs.
+        still: how often one of its photographs is seen in several poses.
+        clip: how often frames of one of its videos are used.
+        background: how often its photographs lie under pasted objects.
     """
 
     name: str = ""
@@ -49,7 +54,19 @@ class SetConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with gradient clipping; the rate warms up linearly, then stays or falls as a cosine to zero."""
+    """AdamW with gradient clipping.
+
+    Attributes:
+        rate: learning rate of the heads and the decoder.
+        trunk_factor: the trunks' rate, relative to it.
+        frozen: what does not learn.
+        schedule: after the warm-up the rate stays, or falls as a cosine to zero at the last iteration.
+        warmup: iterations in which the rate rises linearly.
+        betas: decay of the averages of gradients and squared gradients.
+        weight_decay: decoupled from the gradient.
+        clip: largest norm of the gradient.
+        ema: decay of the average of the parameters that is validated and exported.
+    """
 
     rate: float = 1e-5
     trunk_factor: float = 1.0
@@ -64,7 +81,12 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Bootstrapped cross-entropy over the hardest pixels, plus `iou_weight` times the soft mask-IoU loss."""
+    """Bootstrapped cross-entropy plus soft mask-IoU loss (section 4.1).
+
+    Attributes:
+        hardest: share of a mask's pixels, those of the largest cross-entropy, that count.
+        iou_weight: weight of the mask-IoU loss.
+    """
 
     hardest: float = 0.4
     iou_weight: float = 1.0
@@ -75,9 +97,20 @@ class RunConfig:
     """How long, how large and how a run is executed.
 
     Attributes:
-        batch: samples a step and process; `accumulate` of them are summed before each update.
-        size, final_size, final_share: patch pixels, and those of the last share of iterations.
+        iterations: updates of the parameters.
+        batch: samples a step and process.
+        accumulate: steps whose gradients are averaged before an update.
+        size: patch pixels.
+        final_size, final_share: patch pixels of the last share of the iterations.
         dynamic: weight memory frames by the dynamic memory machine, as the tracker does.
+        seed: of the parameters that start at random.
+        precision: of the forward pass; the parameters are float32.
+        channels_last: memory layout of the networks; the faster one differs between machines.
+        threads: of torch in each process; 0 leaves torch's own choice.
+        workers: processes that make samples; 0 makes them in the training process.
+        log_every: iterations between log lines.
+        checkpoint_every: iterations between checkpoints.
+        tensorboard: write the log's numbers for TensorBoard too.
     """
 
     iterations: int = 1000
@@ -102,6 +135,7 @@ class ValidationConfig:
     """Sequences on which the real tracker is scored every `every` iterations (0: never); the best weights are kept.
 
     Attributes:
+        every: iterations between validations.
         reader, path, binary: as of a data set.
         start: what the tracker is given in the first frame.
         longest: frames of each sequence, 0 for all.
@@ -117,7 +151,12 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class StartConfig:
-    """What the parameters start from: an ImageNet trunk file, or the weights of an earlier stage; "" for none."""
+    """What the parameters start from, either of the two or neither.
+
+    Attributes:
+        trunk: file of an ImageNet trunk; "" for none.
+        weights: file of the weights of an earlier stage; "" for none.
+    """
 
     trunk: str = ""
     weights: str = ""
@@ -125,7 +164,13 @@ class StartConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a training run does."""
+    """Everything that decides what a training run does.
+
+    Attributes:
+        variant: the network, by the name of a tracker's variant.
+        data_root: folder that the sets' paths are relative to.
+        pack: file of `samn train pack` to read instead of the folders; "" for none.
+    """
 
     variant: str = "samn-r50"
     data_root: str = ""
