@@ -232,22 +232,26 @@ class RecoveryConfig:
     """Finding a lost target again.
 
     A target is lost once `after_frames` frames in a row had no answer. From then on, unless the spatial memory is sure
-    of the last place, it looks at one more place each frame, in growing rings around that.
+    of the last place, it looks at more places each frame, in growing rings around that.
 
     Attributes:
         enabled: False looks at the last place only, as the paper does.
         rings, step: how far the rings reach, and how far apart their places are, in search windows.
-        lead_uncertainty: below this a place is looked at again, with the window around its peak.
+        places: how many are looked at in a frame.
+        lead_uncertainty: below this the surest place is looked at again, with the window around its peak.
         accept_uncertainty, accept_confidence: the spatial memory's and the mask's part in accepting a place.
+        accept_area: the mask there has at most this many times the usual pixels, and at least that part of them.
     """
 
     enabled: bool = False
     after_frames: int = 3
     rings: int = 3
-    step: float = 0.5
-    lead_uncertainty: float = 8.0
+    step: float = 0.75
+    places: int = 3
+    lead_uncertainty: float = 5.0
     accept_uncertainty: float = 2.0
     accept_confidence: float = 0.4
+    accept_area: float = 5.0
 
 
 @dataclass(frozen=True)

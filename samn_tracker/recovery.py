@@ -1,4 +1,4 @@
-"""Where to look for a lost target: besides the last place one more each frame, in rings that grow around it."""
+"""Where to look for a lost target: besides the last place a few more each frame, in rings that grow around it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 from samn_tracker.config import RecoveryConfig
 
 
-def next_place(
+def next_places(
     centre: NDArray[np.float64], side: float, shape: tuple[int, int], frames_searched: int, config: RecoveryConfig
-) -> NDArray[np.float64] | None:
-    """The centre (2,) x, y of the window to search in this frame; None if the image has no place but the last one.
+) -> NDArray[np.float64]:
+    """Centres (n, 2) x, y of the windows to search in this frame; n is 0 if the image has no place but the last one.
 
     Places lie on a grid around `centre`, `config.step` windows apart; those inside the image are visited ring by ring
-    and from the first again, so the same arguments give the same place.
+    and from the first again, so the same arguments give the same places.
 
     Args:
         centre: (2,) x, y where the target was last, in image pixels.
         side: of the search window, in image pixels.
         shape: (H, W) of the image.
-        frames_searched: how many places have been looked at since the target was lost.
+        frames_searched: in how many frames places have been looked at since the target was lost.
     """
     places = centre + _rings(config.rings) * (config.step * side)
     inside = places[((places >= 0) & (places < np.array(shape[::-1]))).all(axis=1)]
-    return inside[frames_searched % len(inside)] if len(inside) else None
+    count = min(config.places, len(inside))
+    return np.roll(inside, -count * frames_searched, axis=0)[:count]
 
 
 def _rings(count: int) -> NDArray[np.float64]:

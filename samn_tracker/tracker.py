@@ -33,7 +33,7 @@ from samn_tracker.memory.augmentation import (
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
-from samn_tracker.recovery import next_place
+from samn_tracker.recovery import next_places
 from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, parts_around, target_kind
 from samn_tracker.start import BoxHabit, box_habit, filled_mask, first_mask_crop, start_box
 
@@ -189,7 +189,7 @@ class Tracker:
         seen = uncertainty < self.config.spatial.output_uncertainty and target_crop.any() and target.any()
         confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty) if seen else 0.0
         elsewhere = search is not None and search.elsewhere
-        if not seen or (elsewhere and confidence < self.config.recovery.accept_confidence):
+        if not seen or (elsewhere and not self._believes(state, confidence, mask)):
             state.centre = centre_before if elsewhere else state.centre
             state.lost_frames += 1
             state.last = replace(state.last, confidence=0.0, found=False)
@@ -228,26 +228,36 @@ class Tracker:
         return search
 
     def _look(
-        self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8], centre: NDArray[np.float64]
+        self,
+        spatial: SpatialMemory,
+        state: TrackState,
+        image: NDArray[np.uint8],
+        centre: NDArray[np.float64],
+        lost: bool = False,
     ) -> Search:
         window = self._search_window(centre, state.size)
         encoded = self.engine.encode(window.crop(image)[None])
-        localisation = spatial.localise(encoded.query.f16, state.size / window.scale)
+        localisation = spatial.localise(encoded.query.f16, state.size / window.scale, lost=lost)
         return Search(window, encoded, localisation, localisation.uncertainty < self.config.spatial.move_uncertainty)
 
     def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
-        """Another place of the growing rings, and its peak once more from close by; None if it is not surely there."""
+        """The surest place of the rings, and its peak once more from close by; None if the target is not surely there."""
         config = self.config.recovery
         side = self._search_window(state.centre, state.size).side
-        place = next_place(state.centre, side, state.shape, state.lost_frames - config.after_frames, config)
-        if place is None:
-            return None
-        lead = self._look(spatial, state, image, place)
-        if lead.localisation.uncertainty >= config.lead_uncertainty:
+        places = next_places(state.centre, side, state.shape, state.lost_frames - config.after_frames, config)
+        looks = (self._look(spatial, state, image, place, lost=True) for place in places)
+        lead = min(looks, key=lambda look: look.localisation.uncertainty, default=None)
+        if lead is None or lead.localisation.uncertainty >= config.lead_uncertainty:
             return None
         again = self._look(spatial, state, image, np.clip(lead.centre, 0, state.shape[::-1]))
         sure = again.localisation.uncertainty < config.accept_uncertainty
         return again._replace(trusted=True, elsewhere=True) if sure else None
+
+    def _believes(self, state: TrackState, confidence: float, mask: NDArray[np.uint8]) -> bool:
+        """Whether what was found elsewhere is as sure and about as large as the target."""
+        config = self.config.recovery
+        growth = int(mask.sum()) / max(float(np.mean(state.areas)), 1.0)
+        return confidence >= config.accept_confidence and 1 / config.accept_area < growth < config.accept_area
 
     def _view(self, state: TrackState, image: NDArray[np.uint8], search: Search | None) -> View:
         """The patch to segment: the searched one where it serves, else one cut around the centre."""

@@ -34,7 +34,7 @@ class Localisation:
         peak: highest score of the target's peak, times the window; the label's is 1.
         uncertainty: mean of the trusted peaks / this peak; 0 in the warm-up, infinite where no score is positive.
         hard_negative: something else in the patch scores almost as high.
-        scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times a Hann window.
+        scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times a Hann window if asked for.
     """
 
     centre_crop: NDArray[np.float64]
@@ -124,17 +124,20 @@ class SpatialMemory:
         )
 
     @torch.inference_mode()
-    def localise(self, features: Tensor, target_size_crop: ArrayLike) -> Localisation:
+    def localise(self, features: Tensor, target_size_crop: ArrayLike, *, lost: bool = False) -> Localisation:
         """Find the target in the (1, C, h, w) features of a patch; counts the frame, and changes nothing else.
+
+        With `lost` nothing is known of its place: no window favours the patch's middle, and no frame is counted, so
+        that any number of patches of a frame can be asked for.
 
         Raises:
             TrackerStateError: before `start`, or features of another shape.
         """
         state = self._checked(features)
-        state.frames += 1
+        state.frames += not lost
         scores = state.grid.fold(torch.matmul(state.kernel, _normalised(features)))[0]
         size = np.asarray(target_size_crop, dtype=np.float64)
-        peak = find_peak(scores.cpu().numpy(), state.grid, size, self._config)
+        peak = find_peak(scores.cpu().numpy(), state.grid, size, self._config, windowed=not lost)
         if not peak.height > 0:
             uncertainty = float("inf")
         elif state.frames <= self._config.warmup_frames:

@@ -23,7 +23,7 @@ class Peak:
         centre_crop: (2,) float64 x, y in patch pixels; the patch centre where no score is positive.
         height: the highest score of the peak, times the window; the label's is 1.
         hard_negative: something else in the patch, well off the target, scores almost as high.
-        scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times the window.
+        scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times the window if there is one.
     """
 
     centre_crop: NDArray[np.float64]
@@ -33,18 +33,22 @@ class Peak:
 
 
 def find_peak(
-    scores: NDArray[np.float32], grid: ScoreGrid, target_size_crop: NDArray[np.float64], config: SpatialConfig
+    scores: NDArray[np.float32],
+    grid: ScoreGrid,
+    target_size_crop: NDArray[np.float64],
+    config: SpatialConfig,
+    windowed: bool = True,
 ) -> Peak:
     """The target among the (H, W) `scores` of a patch.
 
-    The highest windowed score wins. A second peak outside the neighbourhood of the first, at more than
-    `hard_negative_threshold` of its height, is a hard negative. From `distractor_threshold` on, distance decides
-    between the two: where one is near the patch centre and the other is not (`displacement_scale` of half the patch),
-    the near one is the target. The window chooses the peak, but does not pull its centre to the middle: that is the
-    highest score without window within a cell.
+    The highest windowed score wins; without window, all places of the patch count alike. A second peak outside the
+    neighbourhood of the first, at more than `hard_negative_threshold` of its height, is a hard negative. From
+    `distractor_threshold` on, distance decides between the two: where one is near the patch centre and the other is not
+    (`displacement_scale` of half the patch), the near one is the target. The window chooses the peak, but does not pull
+    its centre to the middle: that is the highest score without window within a cell.
     """
     plain = upsample(scores, grid)
-    fine = plain * _hann(grid.height * STRIDE)[:, None] * _hann(grid.width * STRIDE)
+    fine = plain * _hann(grid.height * STRIDE)[:, None] * _hann(grid.width * STRIDE) if windowed else plain
     middle = np.array([grid.width, grid.height]) * STRIDE / 2
     first, height = _maximum(fine)
     if not height > 0:

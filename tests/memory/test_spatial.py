@@ -91,6 +91,17 @@ def test_two_targets_are_a_hard_negative() -> None:
     np.testing.assert_allclose(both.centre_crop, MIDDLE, atol=4)
 
 
+def test_a_lost_target_is_found_at_the_border_of_the_patch_and_no_frame_is_counted() -> None:
+    memory = started(replace(CONFIG, warmup_frames=2))
+    near_border = features_of((40, 205, 1.0))
+    memory.localise(near_border, SIZE)
+    assert memory.localise(near_border, SIZE, lost=True).uncertainty == 0, "still frame 2, of the warm-up"
+    usual = memory.localise(near_border, SIZE)
+    lost = memory.localise(near_border, SIZE, lost=True)
+    assert usual.uncertainty > 3 > 1.5 > lost.uncertainty > 0
+    np.testing.assert_allclose(lost.centre_crop, (40, 205), atol=4)
+
+
 def test_uncertainty_is_the_mean_of_the_trusted_peaks_over_this_peak() -> None:
     memory = started(replace(CONFIG, warmup_frames=3, trusted_peaks=2, update_interval=1000))
     features = features_of((120, 130, 1.0))
