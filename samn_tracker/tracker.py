@@ -241,7 +241,7 @@ class Tracker:
         return Search(window, encoded, localisation, localisation.uncertainty < self.config.spatial.move_uncertainty)
 
     def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
-        """The surest place of the rings, and its peak once more from close by; None if the target is not surely there."""
+        """The surest place of the rings, its peak seen once more from close by; None if it is not surely the target."""
         config = self.config.recovery
         side = self._search_window(state.centre, state.size).side
         places = next_places(state.centre, side, state.shape, state.lost_frames - config.after_frames, config)
