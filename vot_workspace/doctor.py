@@ -42,15 +42,24 @@ def diagnose(
 ) -> list[str]:
     """What is wrong with the installed packages, one line with the remedy each; empty if nothing is."""
     return [
-        *_check_toolkit(version_of("vot-toolkit")),
-        *_check_attributee(version_of("attributee"), python),
-        *_check_trax(version_of("trax"), version_of("vot-trax")),
+        *toolkit_problems(version_of, python),
         *_check_opencv(version_of("opencv-python"), version_of("opencv-contrib-python")),
         *(
             f"module '{name}' is missing: pip install -e '.[vot]' in this environment"
             for name in ("cv2", "numpy", "torch")
             if not exists(name)
         ),
+    ]
+
+
+def toolkit_problems(
+    version_of: VersionOf = installed_version, python: tuple[int, ...] = sys.version_info[:2]
+) -> list[str]:
+    """What keeps the VOT toolkit from evaluating, one line with the remedy each."""
+    return [
+        *_check_toolkit(version_of("vot-toolkit")),
+        *_check_attributee(version_of("attributee"), python),
+        *_check_trax(version_of("trax"), version_of("vot-trax")),
     ]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from samn_tracker.errors import ConfigError, ResultError
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.score_plots import write_plots
-from vot_workspace.score_pysot import Score, score
+from vot_workspace.score_pysot import AttributeScore, Score, score
 from vot_workspace.score_toolkit import analyse
 from vot_workspace.trajectory import Region, read_trajectory
 from vot_workspace.workspace import Workspace, read_stack
@@ -73,15 +73,20 @@ def pysot_scores(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], 
 
 def as_json(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) -> dict[str, Any]:
     """Both computations as plain values: those of `baseline` on top, every experiment below; null for NaN."""
-    ours = {
-        name: {"accuracy": one.accuracy, "robustness": one.robustness, "lost": one.lost, "eao": one.eao}
-        for name, one in pysot.items()
-    }
+    ours = {name: {**_figures(one), "attributes": _attributes(one)} for name, one in pysot.items()}
     theirs = {name: {key: value for key, value in one.items() if key != "curve"} for name, one in toolkit.items()}
     return {
         "toolkit": _clean({**theirs.get("baseline", {}), "experiments": theirs}),
         "pysot": _clean({**ours.get("baseline", {}), "experiments": ours}),
     }
+
+
+def _figures(one: Score | AttributeScore) -> dict[str, float]:
+    return {"accuracy": one.accuracy, "robustness": one.robustness, "lost": one.lost, "eao": one.eao}
+
+
+def _attributes(scored: Score) -> dict[str, dict[str, float]]:
+    return {name: {**_figures(one), "frames": one.frames} for name, one in scored.attributes.items()}
 
 
 def _clean(value: Any) -> Any:
@@ -90,8 +95,16 @@ def _clean(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+REASONS = """
+They differ by design. R: the toolkit counts failures a sequence, pysot failures per 100 frames. A: the toolkit weights
+sequences by length, pysot pools all frames. EAO: pysot averages lengths from one lower on, cuts regions at the last
+pixel, and counts a failure in the last 5 frames as tracked to the end."""
+TRACKED_SHARE = """
+R is the tracked share of the frames, as in VOT2020; pysot has no figures for multistart experiments."""
+
+
 def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) -> str:
-    """One line for each experiment and computation."""
+    """One line for each experiment and computation, and why the two differ."""
     lines = [f"{'experiment':<14}{'computed by':<13}{'A':>8}{'R':>9}{'lost':>8}{'EAO':>9}"]
     for name in [*toolkit, *(name for name in pysot if name not in toolkit)]:
         if figures := toolkit.get(name):
@@ -100,6 +113,8 @@ def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) 
         if name in pysot:
             one = pysot[name]
             lines.append(_row(name, "pysot", [one.accuracy, one.robustness, one.lost, one.eao]))
+    if toolkit:
+        lines.append(REASONS if pysot else TRACKED_SHARE)
     return "\n".join(lines)
 
 
@@ -109,13 +124,18 @@ def _row(name: str, by: str, values: Sequence[float | None]) -> str:
 
 
 def details(scored: Score) -> str:
-    """pysot's accuracy and failures of each sequence, then of each attribute."""
-    parts = []
-    for title, rows in (("sequence", scored.sequences), ("attribute", scored.attributes)):
-        lines = [f"{title:<24}{'frames':>8}{'A':>8}{'lost':>8}"]
-        lines += [f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.lost:>8.2f}" for name, one in rows.items()]
-        parts.append("\n".join(lines) if rows else "")
-    return "\n\n".join(part for part in parts if part)
+    """pysot's figures of each sequence, then of each attribute where there are tags."""
+    lines = [f"{'sequence':<24}{'frames':>8}{'A':>8}{'lost':>8}"]
+    lines += [
+        f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.lost:>8.2f}" for name, one in scored.sequences.items()
+    ]
+    if scored.attributes:
+        lines += ["", f"{'attribute':<24}{'frames':>8}{'A':>8}{'R':>8}{'lost':>8}{'EAO':>8}"]
+        lines += [
+            f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.robustness:>8.3f}{one.lost:>8.2f}{one.eao:>8.3f}"
+            for name, one in scored.attributes.items()
+        ]
+    return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +16,29 @@ from numpy.typing import NDArray
 from samn_tracker.errors import ResultError
 from vot_workspace.layouts import SourceSequence
 from vot_workspace.overlaps import overlaps
+from vot_workspace.score_eao import FloatArray, Measured, average, expected_overlaps
 from vot_workspace.trajectory import FAILURE, INITIALISATION, UNKNOWN, Region
 
+ALL, UNTAGGED = 0, "empty"  # the row of all frames among the tags, and VOT's name for frames without any tag
 BURN_IN = 10  # frames after each start that accuracy leaves out
-SKIPPED = 5  # frames between a failure and the next start
 ALL_RUNS = 15  # pysot averages 15 runs, or takes the first one where there are fewer
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SequenceScore:
-    """Accuracy (NaN if no frame counts) and mean number of failures on one sequence."""
+    """Accuracy (NaN if no frame counts), mean number of failures, and frames of one sequence."""
 
     accuracy: float
     lost: float
     frames: int
+
+
+@dataclass(frozen=True)
+class AttributeScore(SequenceScore):
+    """The same of all frames with one tag, failures per 100 of them, and EAO with sequences weighted by the tag."""
+
+    robustness: float
+    eao: float
 
 
 @dataclass(frozen=True)
@@ -44,12 +51,11 @@ class Score:
     eao: float
     curve: FloatArray
     sequences: Mapping[str, SequenceScore]
-    attributes: Mapping[str, SequenceScore]
+    attributes: Mapping[str, AttributeScore]
 
 
 @dataclass(frozen=True)
 class _Run:
-    sequence: SourceSequence
     accuracy_overlaps: FloatArray  # NaN in burn-in and failures
     eao_overlaps: FloatArray
     failures: list[int]
@@ -69,6 +75,8 @@ def score(
         ResultError: sequences without results (all are listed), or a result of a wrong length.
     """
     _check(truth, runs)
+    names = _tag_names(truth)
+    tags = [_tag_values(item, names) for item in truth]
     measured = [[_measure(item, run) for run in _chosen(runs[item.name])] for item in truth]
     sequences = {
         item.name: SequenceScore(
@@ -78,11 +86,21 @@ def score(
     }
     lost = sum(one.lost for one in sequences.values())
     frames = sum(one.frames for one in sequences.values())
-    curve = _expected_overlap([run for group in measured for run in group])
     accuracy = _mean(np.concatenate([_pooled(group) for group in measured]))
-    selected = curve[interval[0] - 1 : interval[1]]
-    eao = float(np.mean(selected)) if len(selected) else float("nan")
-    return Score(accuracy, lost / frames * 100, lost, eao, curve, sequences, _attributes(measured))
+    curves = expected_overlaps(
+        [
+            Measured(run.eao_overlaps, run.failures, rows.astype(np.float64))
+            for group, rows in zip(measured, tags, strict=True)
+            for run in group
+        ]
+    )
+    attributes = {
+        name: _attribute([rows[index] for rows in tags], measured, average(curves[index], interval))
+        for index, name in enumerate(names)
+        if index != ALL
+    }
+    eao = average(curves[ALL], interval)
+    return Score(accuracy, lost / frames * 100, lost, eao, curves[ALL], sequences, attributes)
 
 
 def _check(truth: Sequence[SourceSequence], runs: Mapping[str, Sequence[Sequence[Region]]]) -> None:
@@ -109,7 +127,6 @@ def _measure(sequence: SourceSequence, run: Sequence[Region]) -> _Run:
             burnt[frame : frame + BURN_IN] = [UNKNOWN] * len(burnt[frame : frame + BURN_IN])
     failures = [frame for frame, region in enumerate(run) if isinstance(region, int) and region == FAILURE]
     return _Run(
-        sequence,
         overlaps(burnt, sequence.groundtruth, (width, height)),
         overlaps(run, sequence.groundtruth, (width - 1, height - 1)),
         failures,
@@ -129,49 +146,28 @@ def _mean(values: FloatArray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _fragments(run: _Run) -> list[tuple[FloatArray, float, bool]]:
-    """The overlaps from each start on, their weight, and whether the tracker failed there, so that zeros follow.
-
-    A failure in the last frames of the sequence, with no start after it, counts as reaching the end. A fragment weighs
-    1, or less where the next start would lie just beyond the end.
-    """
-    values = np.nan_to_num(run.eao_overlaps)
-    starts = [0, *(frame + SKIPPED for frame in run.failures if frame + SKIPPED <= len(values))]
-    ended = [(values[start : end + 1], end + 1 - start) for start, end in pairwise(starts)]
-    last = values[starts[-1] :]
-    return [(part, len(part) / length, True) for part, length in ended] + ([(last, 1.0, False)] if len(last) else [])
+def _tag_names(truth: Sequence[SourceSequence]) -> list[str]:
+    """All frames, each tag, and the frames without any tag, where there are tags."""
+    given = dict.fromkeys(tag for item in truth for tag in item.tags if tag not in ("all", UNTAGGED))
+    return ["all", *given, UNTAGGED] if given else ["all"]
 
 
-def _expected_overlap(runs: Sequence[_Run]) -> FloatArray:
-    """Expected mean overlap of a sequence of 1, 2, ... frames; the first frame's, 1, counts in none of them."""
-    longest = max(len(run.eao_overlaps) for run in runs)
-    total, weights = np.zeros(longest), np.zeros(longest)
-    for run in runs:
-        for values, weight, failed in _fragments(run):
-            until = longest if failed else len(values)
-            sums = np.zeros(longest)
-            sums[1 : len(values)] = values[1:]
-            sums = np.cumsum(sums)
-            total[1:until] += weight * sums[1:until] / np.arange(1, until)
-            weights[1:until] += weight
-    curve = np.divide(total, weights, out=np.zeros(longest), where=weights > 0)
-    curve[0] = 1
-    return curve
+def _tag_values(sequence: SourceSequence, names: Sequence[str]) -> NDArray[np.bool_]:
+    """(names, frames) whether each frame has each tag of `_tag_names`; a tag that is not given, no frame has."""
+    rows = np.zeros((len(names), len(sequence.groundtruth)), dtype=bool)
+    for row, name in zip(rows, names, strict=True):
+        values = list(sequence.tags.get(name, []))[: len(row)]
+        row[: len(values)] = values
+    if len(names) > 1:
+        rows[-1] = ~rows[1:-1].any(axis=0)
+    rows[ALL] = True
+    return rows
 
 
-def _attributes(measured: Sequence[Sequence[_Run]]) -> dict[str, SequenceScore]:
-    """Accuracy, failures and number of the frames that have each tag."""
-    names = dict.fromkeys(tag for group in measured for tag in group[0].sequence.tags)
-    return {name: _attribute(name, measured) for name in names}
-
-
-def _attribute(name: str, measured: Sequence[Sequence[_Run]]) -> SequenceScore:
-    pooled, lost, frames = [], 0.0, 0
-    for group in measured:
-        tagged = np.zeros(len(group[0].sequence.groundtruth), dtype=bool)
-        values = list(group[0].sequence.tags.get(name, []))[: len(tagged)]
-        tagged[: len(values)] = values
-        pooled.append(_pooled(group)[tagged])
-        lost += float(np.mean([sum(tagged[frame] for frame in run.failures) for run in group]))
-        frames += int(tagged.sum())
-    return SequenceScore(_mean(np.concatenate(pooled)), lost, frames)
+def _attribute(tagged: Sequence[NDArray[np.bool_]], measured: Sequence[Sequence[_Run]], eao: float) -> AttributeScore:
+    """The figures of the frames with a tag, `tagged` says which of each sequence."""
+    pairs = list(zip(tagged, measured, strict=True))
+    pooled = np.concatenate([_pooled(group)[frames] for frames, group in pairs])
+    lost = sum(float(np.mean([frames[run.failures].sum() for run in group])) for frames, group in pairs)
+    count = int(sum(frames.sum() for frames in tagged))
+    return AttributeScore(_mean(pooled), lost, count, lost / count * 100 if count else float("nan"), eao)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from samn_tracker.errors import EnvironmentProblemError
+from vot_workspace.doctor import toolkit_problems
 
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
 STANDARD_ERROR = 2  # the descriptor: sys.stderr may be something else, in notebooks for instance
@@ -34,10 +34,10 @@ def start(
     that was killed; its trackers then read the end of their input.
 
     Raises:
-        EnvironmentProblemError: the toolkit is not installed.
+        EnvironmentProblemError: the toolkit is not installed, or with packages that it does not work with.
     """
-    if importlib.util.find_spec("vot") is None:
-        raise EnvironmentProblemError("the VOT toolkit is not installed; pip install samn-tracker[vot]")
+    if problems := toolkit_problems():
+        raise EnvironmentProblemError("; ".join(problems))
     line = [sys.executable, "-m", "vot", command, "--workspace", str(workspace.resolve()), *arguments]
     cache_off = {"VOT_PERSISTENT_CACHE": "false", "MPLBACKEND": "Agg"}
     return subprocess.Popen(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from samn_tracker.errors import ResultError
+from vot_workspace.create import create
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.overlaps import overlaps
 from vot_workspace.score import main, read_runs
@@ -79,8 +80,32 @@ def test_figures_of_a_small_example() -> None:
     assert scored.curve[:4] == pytest.approx([1, 1, 1, 1])
     assert scored.curve[19] == pytest.approx(11 / 19)
     assert scored.eao == 1.0
-    assert scored.attributes["occlusion"].lost == 1
-    assert scored.attributes["occlusion"].frames == 1
+    occlusion, empty = scored.attributes["occlusion"], scored.attributes["empty"]
+    assert (occlusion.frames, occlusion.lost, occlusion.robustness) == (1, 1, 100.0)
+    assert (empty.frames, empty.lost, empty.accuracy) == (19, 0, 1.0)
+
+
+def test_expected_overlap_of_a_tag_weights_each_piece_by_its_tagged_share() -> None:
+    """Overlap 1 on a, half tagged; overlap 1/3 on b, all tagged: (1 * 1/2 + 1/3 * 1) / (1/2 + 1) = 5/9."""
+    tags = {"a": [frame < 4 for frame in range(8)], "b": [True] * 8}
+    truth = [sequence(8, name, {"occlusion": values}) for name, values in tags.items()]
+    answers = {"a": box(10, 10, 9, 9), "b": box(15, 10, 9, 9)}
+    runs: dict[str, list[list[Region]]] = {name: [[1, *[answer] * 7]] for name, answer in answers.items()}
+    scored = score(truth, runs, (3, 6))
+    assert scored.eao == pytest.approx((1 + 1 / 3) / 2)
+    assert scored.attributes["occlusion"].eao == pytest.approx(5 / 9)
+    assert scored.attributes["empty"].eao == 1.0  # only a has frames without a tag
+    assert score([sequence(8, "a")], {"a": runs["a"]}, (3, 6)).attributes == {}
+
+
+def test_a_tag_that_no_long_sequence_has_leaves_the_lengths_out_and_not_zero() -> None:
+    """The tagged sequence ends after 4 frames: of lengths 3 to 6, only those that it reaches count."""
+    truth = [sequence(4, "a", {"occlusion": [True] * 4}), sequence(8, "b", {"occlusion": [False] * 8})]
+    hit = box(10, 10, 9, 9)
+    scored = score(truth, {"a": [[1, *[hit] * 3]], "b": [[1, *[hit] * 7]]}, (3, 6))
+    assert scored.attributes["occlusion"].eao == 1.0
+    none = score(truth, {"a": [[1, *[hit] * 3]], "b": [[1, *[hit] * 7]]}, (6, 8))
+    assert np.isnan(none.attributes["occlusion"].eao)
 
 
 def test_missing_and_short_results_are_all_listed() -> None:
@@ -111,15 +136,17 @@ def test_published_figures_come_out_in_pysots_computation(
 
 
 @pytest.mark.data
-def test_the_toolkits_analysis_of_the_same_files_stands_beside_pysots(
-    shared_data: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("year", "eao", "lost"), [("VOT2018", 0.311, 70), ("VOT2019", 0.247, 112)])
+def test_the_toolkits_analysis_stands_beside_pysots_in_a_workspace_without_images(
+    shared_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], year: str, eao: float, lost: int
 ) -> None:
     pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
     folder = shared_data / "oracles" / "vot"
-    results = folder / "results" / "VOT2018" / "NanoTrack"
-    assert main(["--truth", str(folder / "VOT2018.json"), "--results", str(results), "--json"]) == 0
+    results = folder / "results" / year / "NanoTrack"
+    create(tmp_path / "w", year.lower(), read_dataset(folder / f"{year}.json"))
+    assert main(["--truth", str(tmp_path / "w"), "--results", str(results), "--json"]) == 0
     printed = json.loads(capfd.readouterr().out)
-    assert round(printed["pysot"]["eao"], 3) == 0.311
-    assert printed["pysot"]["lost"] == 70
+    assert round(printed["pysot"]["eao"], 3) == eao
+    assert printed["pysot"]["lost"] == lost
     assert printed["toolkit"]["eao"] == pytest.approx(printed["pysot"]["eao"], abs=0.006)
     assert printed["toolkit"]["accuracy"] == pytest.approx(printed["pysot"]["accuracy"], abs=0.01)
