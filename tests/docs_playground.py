@@ -7,13 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.benchmark.label_png import encode_labels
-from samn_tracker.config import SAMN_LITE
-from samn_tracker.model.network import Network
-from samn_tracker.model.weights import save_weights
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
 LENGTH = 4
@@ -35,12 +31,6 @@ def make_playground(folder: Path) -> None:
     _write_vot(folder / "data" / "VOT2018")
     _write_onepass(folder / "data" / "OTB")
     _write_masks(folder / "data" / "mine")
-
-
-def write_untrained_weights(folder: Path) -> None:
-    """A samn-lite that loads and answers, but has learnt nothing."""
-    torch.manual_seed(0)
-    save_weights(folder / "samn-lite.safetensors", Network(SAMN_LITE.model), "samn-lite", {"note": "untrained"})
 
 
 def _write_images(sequence: SyntheticSequence, folder: Path, name: str, first: int = 0) -> None:

@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 from docs_blocks import Block, read_blocks
-from docs_playground import copy_playground, make_playground, write_untrained_weights
+from docs_playground import copy_playground, make_playground
 
 from samn_tracker import cli
 from samn_tracker.images import read_image
-from samn_tracker.loading import SHIPPED_WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -38,15 +37,6 @@ def runnable(page: Path) -> list[Block]:
 
 
 @pytest.fixture(scope="session")
-def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights for a checkout that has none: what is tested here is that commands run, not how well they track."""
-    folder = tmp_path_factory.mktemp("weights")
-    if not (SHIPPED_WEIGHTS / "samn-lite.safetensors").is_file():
-        write_untrained_weights(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def original_playground(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("original")
     make_playground(folder)
@@ -54,14 +44,11 @@ def original_playground(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def playground(
-    original_playground: Path, weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def playground(original_playground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with what a reader has at hand, as the working directory; modules that a page writes are forgotten."""
     copy_playground(original_playground, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("SAMN_WEIGHTS_DIR", str(weights_folder))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = set(sys.modules)
@@ -170,6 +157,13 @@ def test_every_command_and_option_that_is_named_exists(page: Path) -> None:
             if not re.search(rf"{re.escape(option)}\b(?!-)", text) and option != "--help":
                 faults.append(f"{place}: `{' '.join(parts[:3])}` has no {option}")
     assert not faults, "\n".join(faults)
+
+
+def test_the_other_build_of_opencv_is_given_in_the_pinned_version() -> None:
+    pinned = re.findall(r"^opencv-python==(\S+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r"opencv-contrib-python==(\S+)", (DOCS / "troubleshooting.md").read_text(encoding="utf-8"))
+    assert named
+    assert set(named) <= set(pinned)
 
 
 GENERATED = ("reference/commands.md", "reference/configuration.md", "reference/training-configuration.md", "models.md")

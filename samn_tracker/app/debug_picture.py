@@ -80,11 +80,12 @@ def heat_over(patch: Picture, values: NDArray[np.float32], top: float) -> Pictur
 def _frame_panel(image: Picture, answer: Prediction, window: Window, search: Search | None) -> Picture:
     canvas = draw_answers(image, {1: answer})
     draw_polygon(canvas, _corners(window), _WHITE)
-    if search is not None and search.window != window:
-        draw_polygon(canvas, _corners(search.window), _YELLOW)
+    searched = search.window if search and search.window != window else None
+    if searched:
+        draw_polygon(canvas, _corners(searched), _YELLOW)
     scale = PANEL / canvas.shape[0]
     panel = np.asarray(cv2.resize(canvas, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    draw_text(panel, "white: patch, yellow: search" if search else "white: patch", (4, PANEL), _WHITE)
+    draw_text(panel, "white: patch, yellow: search" if searched else "white: patch", (4, PANEL), _WHITE)
     return panel
 
 

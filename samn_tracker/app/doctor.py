@@ -24,6 +24,12 @@ from samn_tracker.model.weights import load_weights
 from samn_tracker.weights_cli import shipped_hashes
 
 OK, OPTIONAL, FAULT = "ok", "missing", "fault"
+OPENCV_BUILDS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ def examine() -> list[Finding]:
     return [
         Finding("python", OK, f"{platform.python_version()} on {platform.platform()}"),
         *packages(),
+        *opencv(),
         device(),
         *weights(),
         video(),
@@ -63,6 +70,15 @@ def packages() -> list[Finding]:
                 words = f"not installed; needed for the extra {extra}: `pip install 'samn-tracker[{extra}]'`"
                 found.append(Finding(name, OPTIONAL, words))
     return found
+
+
+def opencv() -> list[Finding]:
+    """A fault where several builds of OpenCV are installed: they write the same files."""
+    builds = [name for name in OPENCV_BUILDS if _installed(name)]
+    if len(builds) < 2:
+        return []
+    words = f"{' and '.join(builds)} overwrite each other; uninstall all of them, then install the one that you need"
+    return [Finding("opencv", FAULT, words)]
 
 
 def device() -> Finding:
@@ -141,6 +157,14 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--json", action="store_true", help="print one JSON array to stdout")
     return result
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _requirements() -> list[tuple[str, str | None]]:

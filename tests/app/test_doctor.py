@@ -43,6 +43,18 @@ def test_a_damaged_weights_file_is_a_fault(
     assert "another was listed; reinstall" in capsys.readouterr().out
 
 
+def test_two_builds_of_opencv_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.opencv() == [], "this installation has one"
+    for name in doctor.OPENCV_BUILDS[1:3]:
+        folder = tmp_path / f"{name.replace('-', '_')}-5.0.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 5.0.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (finding,) = doctor.opencv()
+    assert finding.state == "fault"
+    assert "opencv-python-headless and opencv-contrib-python overwrite each other" in finding.words
+
+
 def complete(words: list[str], shell: str = "bash") -> list[str]:
     """What a real bash offers after `words`, the last of which is being typed."""
     if shutil.which("bash") is None:
@@ -61,6 +73,7 @@ def complete(words: list[str], shell: str = "bash") -> list[str]:
         (["samn", "got10k", "s"], ["score", "show"]),
         (["samn", "track", "a.mp4", "--debug"], ["--debug-dir", "--debug-pixel"]),
         (["samn", "report", "--tr"], ["--truth"]),
+        (["samn", "score", "runs/lite", "--c"], ["--csv"]),
         (["samn", "track", "holi"], []),
         (["samn", "weights", "verify", "l"], []),
     ],
@@ -91,7 +104,7 @@ def test_completion_is_printed_for_both_shells(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == "autoload -Uz bashcompinit && bashcompinit\n" + bash
 
 
-@pytest.mark.parametrize("command", ["track", "report", "doctor", "completion"])
+@pytest.mark.parametrize("command", ["track", "score", "report", "doctor", "completion"])
 def test_help_teaches_and_documents_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])
