@@ -6,11 +6,12 @@ import argparse
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from samn_tracker.errors import ResultError
+from vot_workspace.manifest import is_sealed, read_seals
 from vot_workspace.trajectory import (
     FAILURE,
     INITIALISATION,
@@ -41,14 +42,16 @@ def check(workspace: Workspace, tracker: str) -> list[Fault]:
     expected = defaultdict(list)
     for item in workspace.expected():
         expected[item.experiment.name, item.sequence].append(item)
-    confidences = any(workspace.results(tracker).rglob("*_confidence.value"))
+    results = workspace.results(tracker)
+    confidences = any(results.rglob("*_confidence.value"))
+    seals = read_seals(results)
     faults: list[Fault] = []
     for items in expected.values():
-        faults += _check_group(workspace.results(tracker), items, confidences)
+        faults += _check_group(results, items, confidences, seals)
     return faults
 
 
-def _check_group(results: Path, items: Sequence[Expected], confidences: bool) -> list[Fault]:
+def _check_group(results: Path, items: Sequence[Expected], confidences: bool, seals: Mapping[str, str]) -> list[Fault]:
     """The faults of one experiment on one sequence: all its repetitions or anchors."""
     faults: list[Fault] = []
     missing: list[Expected] = []
@@ -61,6 +64,8 @@ def _check_group(results: Path, items: Sequence[Expected], confidences: bool) ->
             continue
         try:
             runs.append(check_trajectory(path, item, confidences))
+            if not is_sealed(path, results, seals):
+                raise ResultError("is not what its run left here: it was changed, or comes from elsewhere")
         except ResultError as error:
             faults.append(Fault(item.experiment.name, item.sequence, item.stem, str(error), _files(folder, item.stem)))
     if not faults and _spared(items[0].experiment, runs):

@@ -1,4 +1,8 @@
-"""One run at a time in a workspace, and no mixing of results: the lock and the manifest beside a tracker's results."""
+"""One run at a time in a workspace, and no mixing of results: the lock, the manifest and the seals beside the results.
+
+The manifest says how a tracker's results are made. The seals are fingerprints of the trajectories that a run has left,
+so that one which was changed, or put there from elsewhere, is found.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +22,7 @@ from samn_tracker.trax_options import Options, parse_settings
 from vot_workspace.trajectory import write_atomically
 from vot_workspace.workspace import Workspace
 
-NAME = "manifest.json"
+NAME, SEALS = "manifest.json", "seals.json"
 
 
 @contextmanager
@@ -96,6 +100,47 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
             "delete it"
         )
     write_atomically(path, (json.dumps(description, indent=1) + "\n").encode())
+
+
+def seal(results: Path) -> None:
+    """Write down the fingerprint of every trajectory that has none yet."""
+    found = sorted(path for pattern in ("*/*/*.bin", "*/*/*.txt") for path in results.glob(pattern))
+    seals = read_seals(results)
+    added = {_key(path, results): path for path in found if _key(path, results) not in seals}
+    _write_seals(results, seals | {key: _fingerprint(path) for key, path in added.items()})
+
+
+def break_seals(results: Path, paths: Iterable[Path]) -> None:
+    """Forget the fingerprints of trajectories that are made again."""
+    broken = {_key(path, results) for path in paths}
+    _write_seals(results, {key: value for key, value in read_seals(results).items() if key not in broken})
+
+
+def _write_seals(results: Path, seals: Mapping[str, str]) -> None:
+    write_atomically(results / SEALS, (json.dumps(seals, indent=1) + "\n").encode())
+
+
+def _key(path: Path, results: Path) -> str:
+    return path.relative_to(results).as_posix()
+
+
+def read_seals(results: Path) -> dict[str, str]:
+    """The fingerprints by path relative to `results`; empty where no run has ended yet.
+
+    Raises:
+        ResultError: unreadable.
+    """
+    return _read(results / SEALS) if (results / SEALS).is_file() else {}
+
+
+def is_sealed(path: Path, results: Path, seals: Mapping[str, str]) -> bool:
+    """Whether a trajectory is as its run left it; so is one that no run has sealed (the toolkit made it by hand)."""
+    fingerprint = seals.get(_key(path, results))
+    return fingerprint is None or fingerprint == _fingerprint(path)
+
+
+def _fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(path: Path) -> Any:

@@ -18,7 +18,7 @@ from vot_workspace import toolkit
 from vot_workspace.check import Fault, check
 from vot_workspace.cluster import cluster_pool
 from vot_workspace.doctor_start import region_formats
-from vot_workspace.manifest import claim, describe, locked
+from vot_workspace.manifest import break_seals, claim, describe, locked, seal
 from vot_workspace.pool import LocalPool, Pool, device_of, local_gpus
 from vot_workspace.shards import sharded
 from vot_workspace.workspace import Workspace
@@ -52,9 +52,12 @@ def run(
             shutil.rmtree(results, ignore_errors=True)
         claim(results, description, adopt)
         faults = check(workspace, tracker)
-        if faults and attempts > 0:
-            with _pool(workspace, tracker, workers, cluster, lock) as pool:
-                faults = _complete(workspace, tracker, faults, attempts, pool)
+        try:
+            if faults and attempts > 0:
+                with _pool(workspace, tracker, workers, cluster, lock) as pool:
+                    faults = _complete(workspace, tracker, faults, attempts, pool)
+        finally:
+            seal(results)
         return faults
 
 
@@ -72,7 +75,7 @@ def _pool(workspace: Workspace, tracker: str, workers: int, cluster: str, lock: 
 def _complete(workspace: Workspace, tracker: str, faults: list[Fault], attempts: int, pool: Pool) -> list[Fault]:
     """Delete what is damaged and run what is missing, as long as that helps; the faults that remain."""
     for _ in range(attempts):
-        _delete(faults)
+        break_seals(workspace.results(tracker), _delete(faults))
         _evaluate(workspace, tracker, list(dict.fromkeys(fault.sequence for fault in faults)), pool)
         before, faults = faults, check(workspace, tracker)
         if len(faults) >= len(before) or not faults:
@@ -87,11 +90,13 @@ def _fetch_data(workspace: Workspace, tracker: str) -> None:
         toolkit.run("evaluate", workspace.folder, tracker, "--experiments", "none")
 
 
-def _delete(faults: Sequence[Fault]) -> None:
-    for fault in faults:
-        for path in fault.files:
-            print(f"deleting {path}: {fault.text}", file=sys.stderr)
-            path.unlink(missing_ok=True)
+def _delete(faults: Sequence[Fault]) -> list[Path]:
+    """Delete the damaged files; their paths."""
+    paths = [(path, fault.text) for fault in faults for path in fault.files]
+    for path, text in paths:
+        print(f"deleting {path}: {text}", file=sys.stderr)
+        path.unlink(missing_ok=True)
+    return [path for path, _ in paths]
 
 
 def _evaluate(workspace: Workspace, tracker: str, names: Sequence[str], pool: Pool) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 if find_spec("vot") is None:
@@ -24,6 +25,7 @@ from workspaces import write_flat
 from vot_workspace.__main__ import main
 from vot_workspace.manifest import locked
 from vot_workspace.score import pysot_scores, read_truth
+from vot_workspace.trajectory import write_trajectory
 
 FOLDER = Path(__file__).parent
 
@@ -65,10 +67,15 @@ def test_polygons_from_a_folder_to_an_archive(tmp_path: Path) -> None:
     whole = truncated.read_bytes()
     truncated.write_bytes(whole[:100])
     (results / "unsupervised" / "b" / "b_001_time.value").unlink()
+    copied = results / "baseline" / "b" / "b_001.bin"
+    own = copied.read_bytes()
+    write_trajectory(copied, [1, *[np.array([8.0, 10, 16, 16])] * 34])
     assert quick("check", workspace) == 1
     result = command("run", workspace)
     assert result.returncode == 0, result.stderr
     assert truncated.read_bytes() == whole
+    assert copied.read_bytes() == own
+    assert quick("check", workspace) == 0
 
     assert eao(workspace, results) > 0.8
     for form in ("text", "pysot"):

@@ -225,6 +225,32 @@ def test_results_of_another_configuration_are_refused(tmp_path: Path) -> None:
         claim(results, describe(Workspace(workspace.folder), "MIL"))
 
 
+def test_a_run_of_another_configuration_ends_with_1_and_deletes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = made(tmp_path, lengths={"a": 10})
+    paths = complete(workspace)
+    assert main(["run", str(workspace.folder), "MIL", "--adopt"]) == 0
+    ini = workspace.folder / "trackers.ini"
+    ini.write_text(ini.read_text().replace("env_SAMN_REPLY = polygon", "env_SAMN_REPLY = rectangle"))
+    assert main(["run", str(workspace.folder), "MIL"]) == 1
+    assert "was made by another configuration" in capsys.readouterr().err
+    assert all(path.is_file() for path in paths)
+
+
+def test_a_trajectory_from_elsewhere_is_found_among_those_of_a_run(tmp_path: Path) -> None:
+    workspace = made(tmp_path, lengths={"a": 10, "b": 10})
+    paths = complete(workspace)
+    assert main(["run", str(workspace.folder), "MIL", "--adopt"]) == 0
+    (item,) = [item for item in workspace.expected() if (item.experiment.name, item.sequence) == ("realtime", "b")]
+    write_result(workspace, "MIL", item, [1, *[np.array([9.0, 10, 16, 16])] * 9])
+    (fault,) = check(workspace, "MIL")
+    assert str(fault) == "realtime/b/b_001: is not what its run left here: it was changed, or comes from elsewhere"
+    assert fault.files[0] in paths
+    assert main(["run", str(workspace.folder), "MIL", "--attempts", "0"]) == 1
+    assert len(check(workspace, "MIL")) == 1
+
+
 def test_results_without_a_manifest_are_adopted_only_when_told(tmp_path: Path) -> None:
     workspace = made(tmp_path)
     complete(workspace)
