@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev,vot,got10k,demo,docs,video,report
 
-.PHONY: install demo test test-slow lint audit docs format clean
+.PHONY: install demo test test-slow lint regress faults audit docs format clean
 
 install:
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,14 @@ lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# All frames of all cached cases; FRAMES=30 for the first 30 of each.
+regress:
+	OMP_NUM_THREADS=1 $(BIN)/samn regress $(if $(FRAMES),--frames $(FRAMES))
+
+# Breaks things under the real programs, and writes what happened into docs/reliability.md.
+faults:
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --write-table docs/reliability.md
 
 audit:
 	$(PYTHON) -m venv .audit

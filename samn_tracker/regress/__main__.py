@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SamnError: the cache, the data, the weights or a setting is not usable.
     """
     arguments = parser().parse_args(argv)
+    if arguments.frames is not None and arguments.frames < 2:
+        raise ConfigError(f"--frames {arguments.frames}: the first frame is given; 2 is the least")
     settings = _settings(arguments.tracker, arguments.set)
     cache = Cache(arguments.cache)
     data = arguments.data or DEFAULT_DATA
@@ -39,16 +41,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     cases = _cached_cases(cache, data, arguments.case)
     if not cases:
         raise DatasetError(f"nothing to check: all that is cached in {cache.root} needs the sequences of {data}")
-    rows = check(cache, cases, arguments.tracker, settings)
-    print(table(rows, len(cases), sum(case.length for case in cases)))
+    rows = check(cache, cases, arguments.tracker, settings, frames=arguments.frames)
+    lengths = [case.length for case in cases]
+    print(table(rows, len(cases), sum(min(length, arguments.frames or length) for length in lengths)))
     return 1 if any(row.fails for row in rows) else 0
 
 
 def _update(arguments: argparse.Namespace, cache: Cache, cases: list[Case], settings: dict[str, str]) -> int:
     if not arguments.reason:
         raise ConfigError("--update replaces what was trusted; say why with --reason TEXT")
-    if arguments.case:
-        raise ConfigError("--update makes the whole cache anew, so that one environment made it; name no cases")
+    if arguments.case or arguments.frames:
+        raise ConfigError("--update makes the whole cache anew, so that one environment made it; no cases, no --frames")
     stale = sorted(set(cache.names()) - {case.name for case in cases})
     if stale:
         raise DatasetError(
@@ -99,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting to try")
     result.add_argument("--data", type=Path, metavar="DIR", help="development sequences; default beside the checkout")
     result.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default tests/regression")
+    result.add_argument("--frames", type=int, metavar="N", help="infer only the first N frames of each case")
     result.add_argument("--update", action="store_true", help="replace the cache by what is answered now")
     result.add_argument("--reason", metavar="TEXT", help="why; recorded with the update")
     return result

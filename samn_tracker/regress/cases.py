@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,16 @@ class Case:
     mask: Callable[[int], Mask] | None = field(default=None, repr=False)
     polygons: NDArray[np.float64] | None = None
     mask_step: int = 1
+
+    def shortened(self, count: int) -> Case:
+        """The first `count` frames alone."""
+        return replace(
+            self,
+            length=min(self.length, count),
+            boxes=self.boxes[:count],
+            absent=self.absent[:count],
+            polygons=None if self.polygons is None else self.polygons[:count],
+        )
 
 
 def generated_cases() -> list[Case]:

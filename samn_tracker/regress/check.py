@@ -26,9 +26,16 @@ _WIDEST = 40
 
 
 def check(
-    cache: Cache, cases: Sequence[Case], spec: str, settings: dict[str, str], limit: Tolerance | None = None
+    cache: Cache,
+    cases: Sequence[Case],
+    spec: str,
+    settings: dict[str, str],
+    limit: Tolerance | None = None,
+    frames: int | None = None,
 ) -> list[Row]:
     """Everything that moved: environment, scores recomputed from the cache, and fresh inference.
+
+    With `frames`, only that many frames of each case are inferred, and compared with the same frames of the cache.
 
     Raises:
         SamnError: a cached result, the tracker or a case cannot be read.
@@ -40,6 +47,9 @@ def check(
     for case in cases:
         before, before_scores = cached[case.name]
         rows += compare_rescored(case.name, before_scores, score_record(before, case))
+        if frames is not None:
+            case, before = case.shortened(frames), before.first(frames)
+            before_scores = score_record(before, case)
         now = _timed(tracker, case)
         rows += compare_scores(case.name, before_scores, score_record(now, case), limit)
         rows += compare_records(case.name, before, now, limit)

@@ -42,6 +42,17 @@ class Record:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def first(self, count: int) -> Record:
+        """The record of the first `count` frames alone."""
+        return Record(
+            shape=self.shape,
+            boxes=self.boxes[:count],
+            polygons=None if self.polygons is None else self.polygons[:count],
+            confidences=self.confidences[:count],
+            found=self.found[:count],
+            masks={index: mask for index, mask in self.masks.items() if index < count},
+        )
+
 
 def run_case(tracker: TrackerProtocol, case: Case) -> Record:
     """Track the case from its first frame."""

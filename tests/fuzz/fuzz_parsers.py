@@ -52,7 +52,7 @@ _MASK = np.array([[0, 1, 1, 0], [1, 1, 1, 0], [0, 0, 1, 1]], dtype=np.uint8)
 _POLYGON = np.array([[1.5, 2], [30, 2.25], [28, 40], [0, 38]])
 _REGIONS = [1, np.array([3.5, 4, 20, 30]), _POLYGON, MaskPart((2, 5), _MASK), 0, 2]
 _SHAPE = (48, 64)
-_FLOAT = re.compile(r"\s*[-+]?(\d+(\.\d*)?([eE][-+]?\d+)?|nan|inf)\s*")
+_FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|nan|inf)")
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,23 @@ def test_changed_setting_fails_with_its_name_and_what_it_moved(
     assert lines[-1].endswith("changes are beyond the tolerance")
 
 
+def test_first_frames_alone_are_compared_with_the_same_frames(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _regress(cached, "--frames", "8") == 0
+    assert capsys.readouterr().out == "6 cases, 48 frames: everything as cached\n"
+    path = cached / "moving-mask.json"
+    content = json.loads(path.read_text())
+    content["found"] = content["found"][:7] + "0" + content["found"][8:]
+    path.write_text(json.dumps(content))
+    assert _regress(cached, "moving-mask", "--frames", "7") == 0
+    assert _regress(cached, "moving-mask", "--frames", "8") == 1
+    assert "found or not (frames 7)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--frames", "1"], ["--frames", "5", "--update", "--reason", "shorter"]])
+def test_frames_that_cannot_be_compared_or_cached_are_refused(cached: Path, arguments: list[str]) -> None:
+    assert _regress(cached, *arguments) == 1
+
+
 def test_small_movement_is_shown_but_allowed(cached: Path) -> None:
     record, scores = Cache(cached).read("moving-mask")
     moved = Record(record.shape, record.boxes + 0.01, record.polygons, record.confidences, record.found, record.masks)
