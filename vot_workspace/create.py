@@ -207,5 +207,6 @@ def main(argv: list[str] | None = None) -> int:
         given.anchor_spacing,
     )
     frames = sum(len(item) for item in sequences)
-    print(f"{given.workspace}: {len(sequences)} sequences, {frames} frames; next: python -m vot_workspace run ...")
+    print(f"{given.workspace}: {len(sequences)} sequences, {frames} frames")
+    print(f"next: python -m vot_workspace run {given.workspace}", file=sys.stderr)
     return 0

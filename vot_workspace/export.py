@@ -85,8 +85,12 @@ def export_pysot(results: Path, target: Path) -> int:
     return len(chosen)
 
 
-def export_boxes(results: Path, target: Path, first: Mapping[str, Region], separator: str = ",") -> int:
+def export_boxes(
+    results: Path, target: Path, first: Mapping[str, Region], separator: str = ",", times: bool = False
+) -> int:
     """One file a sequence with a box a frame, from the first unsupervised run; the number of sequences.
+
+    With `times` also `<sequence>_time.txt`, seconds a frame, as pytracking has them.
 
     Raises:
         ResultError: no unsupervised results, or one that has failures.
@@ -98,6 +102,10 @@ def export_boxes(results: Path, target: Path, first: Mapping[str, Region], separ
         regions = [first[path.parent.name], *read_trajectory(path)[1:]]
         rows = [separator.join(f"{value:.4f}" for value in to_box(region)) for region in regions]
         write_atomically(target / f"{path.parent.name}.txt", "".join(f"{row}\n" for row in rows).encode())
+        if times:
+            seconds = read_values(path.with_name(f"{path.stem}_time.value"))
+            text = "".join(f"{value or 0:.6f}\n" for value in seconds)
+            write_atomically(target / f"{path.parent.name}_time.txt", text.encode())
     return len(paths)
 
 
@@ -151,6 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--format", choices=FORMATS, required=True)
     parser.add_argument("--truth", type=Path, help="boxes only: a workspace or VOT20xx.json")
     parser.add_argument("--separator", choices=("comma", "tab"), default="comma", help="boxes only (default: comma)")
+    parser.add_argument("--times", action="store_true", help="boxes only: also <sequence>_time.txt, as pytracking has")
     given = parser.parse_args(argv)
     if given.target.resolve() == given.results.resolve():
         raise ResultError("the target is the source; choose another folder")
@@ -158,7 +167,8 @@ def main(argv: list[str] | None = None) -> int:
         if given.truth is None:
             raise ResultError("boxes need the first frame's ground truth; give --truth WORKSPACE or VOT20xx.json")
         first = {item.name: item.groundtruth[0] for item in read_truth(given.truth)[0]}
-        count = export_boxes(given.results, given.target, first, "," if given.separator == "comma" else "\t")
+        separator = "," if given.separator == "comma" else "\t"
+        count = export_boxes(given.results, given.target, first, separator, given.times)
     elif given.format == "zip":
         count = export_zip(given.results, given.target, given.results.name)
     elif given.format == "pysot":

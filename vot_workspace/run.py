@@ -116,6 +116,7 @@ def report(workspace: Workspace, tracker: str, faults: Sequence[Fault]) -> int:
     """Print what is wrong (and where the tracker's own output is); the exit code."""
     if not faults:
         print(f"{tracker}: complete in {workspace.results(tracker)}")
+        print(f"next: python -m vot_workspace score {workspace.folder} {tracker}", file=sys.stderr)
         return 0
     for fault in faults:
         print(f"  {fault}", file=sys.stderr)

@@ -143,20 +143,26 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="vot_workspace score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--truth", type=Path, required=True, help="a workspace, or pysot's VOT20xx.json")
-    parser.add_argument("--results", type=Path, required=True, help="a tracker's folder, of the toolkit or of pysot")
+    parser.add_argument("workspace", type=Path, nargs="?", help="score the results in this workspace")
+    parser.add_argument("tracker", nargs="?", default="SAMN", help="of this entry of it (default: SAMN)")
+    parser.add_argument("--truth", type=Path, help="a workspace, or pysot's VOT20xx.json, for results elsewhere")
+    parser.add_argument("--results", type=Path, help="a tracker's folder, of the toolkit or of pysot")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--details", action="store_true", help="also each sequence and attribute (pysot's computation)")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write the EAO curves and the AR plot there")
     parser.add_argument("--no-toolkit", action="store_true", help="leave `vot analysis` out (it takes a minute)")
     given = parser.parse_args(argv)
-    sequences, stack = read_truth(given.truth)
-    pysot = pysot_scores(sequences, stack, given.results)
-    toolkit = {} if given.no_toolkit else analyse(sequences, stack, given.results)
+    truth = given.truth or given.workspace
+    results = given.results or (given.workspace and given.workspace / "results" / given.tracker)
+    if truth is None or results is None:
+        parser.error("give a workspace, or --truth and --results")
+    sequences, stack = read_truth(truth)
+    pysot = pysot_scores(sequences, stack, results)
+    toolkit = {} if given.no_toolkit else analyse(sequences, stack, results)
     if not toolkit and not pysot:
-        raise ResultError(f"nothing to score in {given.results}; it should hold {' or '.join(stack['experiments'])}")
+        raise ResultError(f"nothing to score in {results}; it should hold {' or '.join(stack['experiments'])}")
     if given.plots:
-        for path in write_plots(given.plots, given.results.name, toolkit, pysot):
+        for path in write_plots(given.plots, results.name, toolkit, pysot):
             print(path, file=sys.stderr)
     if given.json:
         print(json.dumps(as_json(toolkit, pysot), indent=1))

@@ -15,7 +15,7 @@ from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.overlaps import overlaps
 from vot_workspace.score import main, read_runs
 from vot_workspace.score_pysot import score
-from vot_workspace.trajectory import MaskPart, Region
+from vot_workspace.trajectory import MaskPart, Region, write_trajectory
 
 INTERVALS = {"VOT2018": (100, 356), "VOT2019": (46, 291)}
 WIDE = (1000, 1000)
@@ -150,3 +150,17 @@ def test_the_toolkits_analysis_stands_beside_pysots_in_a_workspace_without_image
     assert printed["pysot"]["lost"] == lost
     assert printed["toolkit"]["eao"] == pytest.approx(printed["pysot"]["eao"], abs=0.006)
     assert printed["toolkit"]["accuracy"] == pytest.approx(printed["pysot"]["accuracy"], abs=0.01)
+
+
+def test_a_workspace_alone_is_enough_to_score_what_was_run_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
+    create(tmp_path / "w", "vot2018", [sequence(12)])
+    hit = box(10, 10, 9, 9)
+    write_trajectory(tmp_path / "w" / "results" / "SAMN" / "baseline" / "s" / "s_001.bin", [1, *[hit] * 11])
+    assert main([str(tmp_path / "w"), "--no-toolkit", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pysot"]["accuracy"] == 1.0
+    with pytest.raises(SystemExit) as usage:
+        main([])
+    assert usage.value.code == 2
