@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from samn_tracker.benchmark import files
 from samn_tracker.benchmark.parallel import run_with_ray
@@ -42,7 +43,7 @@ def execute(request: RunRequest) -> list[Failure]:
             changes = folder.start(request.benchmark.name, request.split, identity, sequences)
             todo = _outstanding(folder, _selected(sequences, request.only), configuration)
             _announce(request, len(sequences), todo, changes)
-            return _run_all(request, configuration, [sequence for sequence, _ in todo])
+            return _run_all(_on_device(request, identity), configuration, [sequence for sequence, _ in todo])
     except OSError as error:
         raise ResultError(storage_message(request.output, error)) from error
 
@@ -66,6 +67,12 @@ def _announce(request: RunRequest, total: int, todo: list[tuple[Sequence, str]],
         if reason != "missing":
             tell(f"again: {sequence.name} ({reason})")
     tell(f"{request.benchmark.title} {request.split}: {len(todo)} of {total} sequences to run with {request.tracker}")
+
+
+def _on_device(request: RunRequest, identity: Mapping[str, Any]) -> RunRequest:
+    """The request with the device that the manifest names, so that it is the one that every worker takes."""
+    device = str(identity["device"])
+    return replace(request, device=device) if device.startswith(("cpu", "cuda")) else request
 
 
 def _run_all(request: RunRequest, configuration: str, sequences: list[Sequence]) -> list[Failure]:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.benchmark.trackers import create_tracker, is_own
+from samn_tracker.benchmark.trackers import checked_tracker, create_tracker, is_own, make_tracker
 from samn_tracker.errors import ConfigError, ResultError, TrackerStateError
 from samn_tracker.prediction import Prediction, TrackerProtocol
 
@@ -33,10 +33,11 @@ class SeparateTrackers:
     Equal confidences go to the lower id. An object that its tracker does not find has no pixel in that frame.
     """
 
-    def __init__(self, make: Callable[[], TrackerProtocol]) -> None:
+    def __init__(self, make: Callable[[], TrackerProtocol], first: TrackerProtocol | None = None) -> None:
+        """`make` is called for every object that none of the trackers made before is free for; `first` is one."""
         self._make = make
         self._trackers: dict[int, TrackerProtocol] = {}
-        self._spare: list[TrackerProtocol] = []
+        self._spare = [first] if first else []
 
     def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
         """As `MultiObjectTracker.initialize_objects`.
@@ -110,16 +111,20 @@ def checked_mask(prediction: Prediction, shape: tuple[int, ...]) -> Labels:
 
 
 def create_object_tracker(
-    spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None
+    spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None, several: bool = True
 ) -> MultiObjectTracker:
     """A tracker of several objects: the specified one if it can, else one single-object tracker per object.
+
+    Args:
+        spec, device, overrides: as of `samn_tracker.benchmark.trackers.create_tracker`.
+        several: False where there is one object only: a tracker that can follow one by itself does so.
 
     Raises:
         As `samn_tracker.benchmark.trackers.create_tracker`.
     """
-    tracker = create_tracker(spec, device, overrides)
-    if isinstance(tracker, MultiObjectTracker):
+    tracker = make_tracker(spec, device, overrides)
+    if isinstance(tracker, MultiObjectTracker) and (several or not isinstance(tracker, TrackerProtocol)):
         return tracker
-    if is_own(spec):
-        return importlib.import_module("samn_tracker.multi_tracker").MultiTracker(tracker.engine, tracker.config)  # type: ignore[attr-defined]
-    return SeparateTrackers(lambda: create_tracker(spec, device, overrides))
+    if several and is_own(spec):
+        return importlib.import_module("samn_tracker.multi_tracker").MultiTracker(tracker.engine, tracker.config)  # type: ignore[no-any-return]
+    return SeparateTrackers(lambda: create_tracker(spec, device, overrides), first=checked_tracker(spec, tracker))

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from samn_tracker.benchmark.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
 from samn_tracker.config import to_dict
@@ -44,6 +44,26 @@ def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str]
         EnvironmentProblemError: the tracker needs a package that is not installed.
         WeightsError: the weights are missing or do not fit.
     """
+    return checked_tracker(spec, make_tracker(spec, device, overrides))
+
+
+def checked_tracker(spec: str, tracker: Any) -> TrackerProtocol:
+    """The tracker that `spec` made.
+
+    Raises:
+        ConfigError: it lacks a method of the contract.
+    """
+    missing = [name for name in ("initialize", "track") if not callable(getattr(tracker, name, None))]
+    if missing:
+        raise ConfigError(
+            f"{spec} returned a {type(tracker).__name__} without {' and '.join(missing)}(); "
+            "a tracker has initialize(image, target) and track(image), both returning a Prediction"
+        )
+    return cast(TrackerProtocol, tracker)
+
+
+def make_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> Any:
+    """What `spec` makes, whatever methods it has; arguments and errors as of `create_tracker`."""
     overrides = dict(overrides or {})
     if spec in OPENCV_TRACKERS:
         _refuse_overrides(spec, overrides)
@@ -54,16 +74,9 @@ def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str]
     if "device" in _parameters(factory):
         overrides.setdefault("device", device)
     try:
-        tracker = factory(**overrides)
+        return factory(**overrides)
     except TypeError as error:
         raise ConfigError(f"{spec} could not be called with {overrides or 'no arguments'}: {error}") from error
-    missing = [name for name in ("initialize", "track") if not callable(getattr(tracker, name, None))]
-    if missing:
-        raise ConfigError(
-            f"{spec} returned a {type(tracker).__name__} without {' and '.join(missing)}(); "
-            "a tracker has initialize(image, target) and track(image), both returning a Prediction"
-        )
-    return tracker
 
 
 def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,12 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 
+def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """Begin `python -m MODULE ARGUMENTS`."""
+    line = [sys.executable, "-m", *map(str, arguments)]
+    return subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd)
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -27,9 +34,9 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
-def kill_when(line: Sequence[str], condition: Callable[[], bool], cwd: Path, seconds: float = 60) -> None:
-    """Start a command line and end it with SIGKILL as soon as the condition holds; it must not have ended before."""
-    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd)
+def kill_when(line: Sequence[object], condition: Callable[[], bool], cwd: Path, seconds: float = 60) -> None:
+    """Start `python -m ...` and end it with SIGKILL as soon as the condition holds; it must not have ended before."""
+    process = start(*line, cwd=cwd)
     wait_for(lambda: condition() or process.poll() is not None, seconds)
     ended = process.poll()
     process.kill()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from samn_tracker.benchmark.metrics.davis import boundary_tolerance, region_and_contour, summarise
+from samn_tracker.benchmark.metrics.davis import boundary, boundary_tolerance, region_and_contour, summarise
 
 
 def plain_boundary(mask: np.ndarray) -> np.ndarray:
@@ -54,6 +56,39 @@ def test_equal_to_the_plain_reference_bit_for_bit(seed: int) -> None:
         result = np.roll(truth, rng.integers(-3, 4, 2), axis=(0, 1))
     for tolerance in (1, 3, 8):
         assert region_and_contour(truth, result, tolerance) == plain_scores(truth, result, tolerance)
+
+
+def full_frame_scores(truth: np.ndarray, result: np.ndarray, tolerance: int) -> tuple[float, float]:
+    """J and F in whole arrays of the whole frame, as most programs compute them."""
+    offsets = np.arange(-tolerance, tolerance + 1)
+    disk = (offsets[:, None] ** 2 + offsets**2 <= tolerance**2).astype(np.uint8)
+    edges = [boundary(mask) for mask in (truth, result)]
+    near = [cv2.dilate(edge, disk) for edge in edges]
+    precision, recall = (edges[1] & near[0]).sum() / edges[1].sum(), (edges[0] & near[1]).sum() / edges[0].sum()
+    return (truth & result).sum() / (truth | result).sum(), 2 * precision * recall / (precision + recall)
+
+
+def test_faster_than_the_references_on_a_full_size_frame() -> None:
+    """Measured: over 1000 times the plain one, 7 times the whole frame. The shares asked for leave room for noise."""
+    truth, result = np.zeros((480, 854), np.uint8), np.zeros((480, 854), np.uint8)
+    cv2.ellipse(truth, (400, 230), (110, 70), 20, 0, 360, 1, -1)
+    cv2.ellipse(result, (408, 226), (105, 76), 25, 0, 360, 1, -1)
+    expected, plain = seconds(plain_scores, truth, result, 8, times=1)
+    whole, full_frame = seconds(full_frame_scores, truth, result, 8, times=20)
+    found, ours = seconds(region_and_contour, truth, result, 8, times=20)
+    assert found == expected == whole
+    assert plain > 4 * ours
+    assert full_frame > 2 * ours
+
+
+def seconds(function: Callable[..., tuple[float, float]], *arguments: object, times: int) -> tuple[object, float]:
+    """The answer, and the least processor time of several calls."""
+    taken = []
+    for _ in range(times):
+        start = time.process_time()
+        answer = function(*arguments)
+        taken.append(time.process_time() - start)
+    return answer, min(taken)
 
 
 def test_masks_at_the_border_and_empty_ones() -> None:

@@ -234,6 +234,29 @@ def test_object_trackers_are_used_as_they_are() -> None:
     assert isinstance(tracker, MultiObjectTracker)
 
 
+def test_a_tracker_of_label_maps_needs_no_other_methods(davis_data: Path, tmp_path: Path) -> None:
+    """It was refused for having no initialize(), although the documentation offered it."""
+    for split in ("2016/val", "2017/val"):
+        wanted = request(Davis(), davis_data, split, tmp_path / split, tracker="toy_trackers:LabelsOnly")
+        assert execute(wanted) == []
+    kept = read_labels(tmp_path / "2017/val/results/dogs/00006.png")
+    np.testing.assert_array_equal(kept, label_map(0, late=False))
+
+
+def test_a_tracker_is_not_made_twice_for_one_object(davis_data: Path, tmp_path: Path) -> None:
+    """Weights of a tracker without several objects were loaded twice."""
+    counted = {"count": str(tmp_path / "count")}
+    assert (
+        execute(
+            request(
+                Davis(), davis_data, "2016/val", tmp_path / "run", tracker="toy_trackers:Counted", overrides=counted
+            )
+        )
+        == []
+    )
+    assert (tmp_path / "count").read_text() == "x"
+
+
 def test_objects_that_begin_late_leave_empty_maps_before(davis_data: Path) -> None:
     sequence = Davis().sequences(davis_data, "2017/val")[1]
     later = {index: path for index, path in sequence.annotations.items() if index >= 2}

@@ -6,22 +6,16 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from benchmark_data import environment, tree, wait_for
+from benchmark_data import start, tree, wait_for
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 DRIFT = ["--tracker", "toy_trackers:Drift"]
 SLOW = [*DRIFT, "--set", "delay=0.05"]
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment())
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from benchmark_data import environment, kill_when, tree, wait_for
+from benchmark_data import kill_when, start, tree, wait_for
 from real_data import lay_out_davis, lay_out_got10k, lay_out_trackingnet, read_clips
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -60,8 +59,7 @@ def test_run_kill_resume_lint_pack_score(
     program, data = ("samn_tracker.cli", walk.benchmark), real_sets[walk.benchmark]
     run = [*program, "run", "--data", data, "--split", walk.split, "--set", "runtime.threads=1", "--output"]
     command(*run, "whole", check=True)
-    line = [sys.executable, "-m", *map(str, run), "killed"]
-    kill_when(line, lambda: any((tmp_path / "killed").glob("records/*.json")), cwd=tmp_path, seconds=900)
+    kill_when([*run, "killed"], lambda: any((tmp_path / "killed").glob("records/*.json")), cwd=tmp_path, seconds=900)
     half = json.loads(command(*program, "show", "--results", "killed", "--json").stdout)
     assert 0 < half["done"] < half["sequences"]
     again = command(*run, "killed")
@@ -87,8 +85,7 @@ def test_a_killed_worker_leaves_no_trace(command: Command, tmp_path: Path, real_
     run = ["samn_tracker.cli", "davis", "run", "--data", real_sets["davis"], "--split", "2016/val"]
     run += ["--set", "runtime.threads=1", "--output"]
     command(*run, "whole", check=True)
-    line = [sys.executable, "-m", *map(str, run), "killed", "--workers", "2"]
-    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
+    process = start(*run, "killed", "--workers", 2, cwd=tmp_path)
     partial = tmp_path / "killed/partial"
     wait_for(lambda: len(list(partial.glob("*/results/*/*.png"))) > 2 or process.poll() is not None, seconds=900)
     victim = min(_writers(partial))

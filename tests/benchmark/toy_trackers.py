@@ -82,3 +82,33 @@ class TellsRay(Drift):
     def __init__(self) -> None:
         super().__init__()
         print("ray is loaded" if "ray" in sys.modules else "ray is not loaded", file=sys.stderr)
+
+
+class OnDevice(Drift):
+    """Takes a device, as trackers with a network do."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+
+class LabelsOnly:
+    """Follows several objects, by leaving every one where it is; has no other methods."""
+
+    def initialize_objects(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        self.labels = labels
+        return labels
+
+    def track_objects(self, image: np.ndarray, new_labels: np.ndarray | None = None) -> np.ndarray:
+        if new_labels is not None:
+            self.labels = np.where(new_labels > 0, new_labels, self.labels)
+        return self.labels
+
+
+class Counted(Drift):
+    """Writes an x to the file `count` whenever one is made."""
+
+    def __init__(self, count: str) -> None:
+        super().__init__()
+        with Path(count).open("a") as stream:
+            stream.write("x")
