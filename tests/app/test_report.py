@@ -220,8 +220,8 @@ def test_a_report_of_vot_results(shared_data: Path, workplace: Path) -> None:
 REPORT_MISTAKES = {
     "no run": (["runs/gone", "--truth", "data"], "there is no folder runs/gone"),
     "no truth": (["runs/mil"], "give the benchmark's data as --truth"),
-    "no benchmark": (["frames", "--truth", "data"], "give --benchmark"),
-    "unknown benchmark": (["frames", "--truth", "data", "--benchmark", "lasot"], "no benchmark is called 'lasot'"),
+    "no benchmark": (["frames", "--truth", "frames"], "give --benchmark"),
+    "no results": (["frames", "--truth", "data"], "first.txt is missing"),
     "not scores": (["tags.json"], "does not hold scores"),
     "vot without truth": (["runs/mil", "--benchmark", "vot"], "VOT results need --truth"),
     "not attributes": (["runs/mil", "--truth", "data", "--attributes", "list.json"], "list.json is not"),
@@ -239,6 +239,13 @@ def test_a_mistake_gets_one_clear_sentence(runs: Path, capsys: pytest.CaptureFix
     assert printed.startswith("samn report: ")
     assert sentence in printed
     assert not Path("r.html").exists()
+
+
+def test_an_unknown_benchmark_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "runs/mil", "--benchmark", "lasot", "--output", "r.html"])
+    assert stopped.value.code == 2
+    assert "'lasot'" in capsys.readouterr().err
 
 
 def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> None:
