@@ -1,8 +1,12 @@
-"""A small data set for the real programs, and the table of faults that a test run prints at its end."""
+"""A small data set for the real programs, and the table of faults that a test run prints at its end.
+
+`pytest tests/faults --write-table docs/reliability.md` writes the table into that page, between its two marks.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +19,9 @@ from samn_tracker.synthetic import make_sequence, write_sequence_images
 
 HERE = Path(__file__).parent
 FRAMES = 8
+BEGIN, END = "<!-- faults: made by make faults -->", "<!-- faults: end -->"
+# What is another one in every run: the test's own folder, processes and the machine they run on.
+_PASSING = ((re.compile(r"/\S*?pytest-\d+/[^/\s]+/"), ""), (re.compile(r"process \d+ on \S+"), "process N on HOST"))
 _rows: list[tuple[str, str]] = []
 
 Note = Callable[[str, str], None]
@@ -22,16 +29,43 @@ Note = Callable[[str, str], None]
 
 @pytest.fixture
 def note() -> Note:
-    """note(fault, what happened): a line of the table."""
-    return lambda fault, happened: _rows.append((fault, " ".join(happened.split())))
+    """note(fault, what happened): a line of the table; a traceback is no answer to a fault."""
+
+    def add(fault: str, happened: str) -> None:
+        for pattern, instead in _PASSING:
+            happened = pattern.sub(instead, happened)
+        assert "traceback" not in happened.lower()
+        _rows.append((fault, " ".join(happened.split())))
+
+    return add
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _rows:
-        terminalreporter.section("faults tried, and what happened")
-        width = max(len(fault) for fault, _ in _rows)
-        for fault, happened in _rows:
-            terminalreporter.write_line(f"{fault:<{width}}  {happened[:160]}")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-table", type=Path, metavar="PAGE", help="write the table of faults into this page")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not _rows:
+        return
+    terminalreporter.section("faults tried, and what happened")
+    width = max(len(fault) for fault, _ in _rows)
+    for fault, happened in _rows:
+        terminalreporter.write_line(f"{fault:<{width}}  {happened}")
+    page = config.getoption("--write-table", default=None)
+    if page is not None and not terminalreporter.stats.get("failed"):
+        page.write_text(_with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def _with_table(text: str) -> str:
+    """The page with the table between its marks."""
+    before, rest = text.split(BEGIN)
+    lines = ["| fault | what happened |", "| --- | --- |"]
+    lines += [f"| {_cell(fault)} | {_cell(happened)} |" for fault, happened in _rows]
+    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + rest.split(END)[1]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 @pytest.fixture

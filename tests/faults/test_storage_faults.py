@@ -69,7 +69,8 @@ def test_data_that_vanishes_in_the_middle(data: Path, tmp_path: Path, note: Note
         time.sleep(0.02)
     data.rename(tmp_path / "gone")
     _, err = process.communicate(timeout=60)
-    note("samn got10k run: data vanishes in the middle", f"exit {process.returncode}: {err.splitlines()[-1]}")
+    said = next(line for line in err.splitlines() if "ball" in line and "Error" in line)
+    note("samn got10k run: data vanishes in the middle", f"exit {process.returncode}: {said}")
     assert process.returncode == 1
     assert "Traceback" not in err
     (tmp_path / "gone").rename(data)
