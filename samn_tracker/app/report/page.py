@@ -121,13 +121,12 @@ def _sequence_row(row: SequenceRow, several: bool) -> str:
 
 
 def _pictures(report: Report) -> str:
-    blocks = []
+    columns = []
     for run in report.runs:
         for title, pictures in (("best", run.best), ("worst", run.worst)):
             if pictures:
-                figures = "".join(map(_thumbnail, pictures))
-                blocks.append(f'<h3>{escape(run.name)}, {title}</h3><div class="strips">{figures}</div>')
-    return "".join(blocks)
+                columns.append(f"<div><h3>{escape(run.name)}, {title}</h3>{''.join(map(_thumbnail, pictures))}</div>")
+    return f'<div class="strips">{"".join(columns)}</div>' if columns else ""
 
 
 def _thumbnail(picture: Thumbnail) -> str:

@@ -24,7 +24,9 @@ td.best { background:var(--best); font-weight:700 } td.behind { color:var(--s1) 
 table.facts th { text-align:left; vertical-align:top }
 td.text { text-align:left; vertical-align:top; white-space:normal; overflow-wrap:anywhere; min-width:12rem }
 .grid { display:grid; gap:14px; grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr)) }
-.strips { display:grid; gap:14px; grid-template-columns:repeat(auto-fill,minmax(min(540px,100%),1fr)) }
+.strips { display:grid; gap:14px; align-items:start;
+  grid-template-columns:repeat(auto-fill,minmax(min(500px,100%),1fr)) }
+.strips figure { margin-bottom:10px }
 .small-grid { display:grid; gap:12px; grid-template-columns:repeat(auto-fill,minmax(min(240px,100%),1fr)) }
 figure { margin:0; padding:12px; background:var(--card); border:1px solid var(--rule); border-radius:8px }
 figure img { width:100%; height:auto; display:block; border-radius:4px }
