@@ -54,7 +54,7 @@ class ClusterPool:
         shared = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         running = [task.remote(folder.resolve(), list(arguments), shared) for folder in folders]
         while running:
-            print(f"the cluster evaluates {len(running)} parts of the sequences", file=sys.stderr)
+            print(f"parts that the cluster still evaluates: {len(running)}", file=sys.stderr)
             done, running = self._ray.wait(running)
             try:
                 self._ray.get(done[0])
