@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from samn_tracker.app.report import latex, page
+from samn_tracker.app.report.command import merged_notes
 from samn_tracker.app.report.model import (
     Curve,
     Report,
@@ -141,6 +143,18 @@ def test_attribute_means_and_shares_by_hand() -> None:
     }
     curve = share_of_sequences(run, "success")
     assert curve.y[[0, 40, 60, 95]] == pytest.approx([1, 2 / 3, 1 / 3, 0])
+
+
+def test_a_note_of_all_runs_is_said_once() -> None:
+    runs = [Run("a", {}), Run("b", {})]
+    assert merged_notes(runs, [("few", "only a"), ("few",)]) == ("few", "a: only a")
+
+
+def test_many_notes_are_folded() -> None:
+    report = example()
+    assert "<details" not in page.render(report)
+    many = replace(report, notes=tuple(f"note {index}" for index in range(9)))
+    assert "<summary>9 notes</summary>" in page.render(many)
 
 
 def test_equal_names_get_numbers() -> None:

@@ -66,7 +66,7 @@ def _is_vot(arguments: argparse.Namespace) -> bool:
 
 def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
     runs: list[Run] = []
-    notes: list[str] = []
+    notes: list[tuple[str, ...]] = []
     kinds: set[tuple[str, str]] = set()
     for name, path in named:
         if path.suffix == ".json" and path.is_file():
@@ -80,7 +80,7 @@ def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Rep
             run, table = run_from_folder(name, path, benchmark, split, arguments.truth, arguments.pictures)
             runs.append(run)
         kinds.add((table.benchmark, table.split))
-        notes += [f"{name}: {note}" for note in table.notes]
+        notes.append(table.notes)
     if len(kinds) > 1:
         listed = ", ".join(f"{kind} {split}" for kind, split in sorted(kinds))
         raise ConfigError(f"these runs are of different benchmarks ({listed}); make a report of each")
@@ -88,7 +88,18 @@ def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Rep
     primary = PRIMARY.get(kind, next(iter(runs[0].overall)))
     known = load_benchmark(kind).title if kind in PRIMARY else kind
     title = f"{known}: {len(runs)} trackers" if len(runs) > 1 else f"{known}: {runs[0].name}"
-    return Report(title, f"{known}, {split}", primary, with_unique_names(runs), LOWER_IS_BETTER, tuple(notes))
+    return Report(
+        title, f"{known}, {split}", primary, with_unique_names(runs), LOWER_IS_BETTER, merged_notes(runs, notes)
+    )
+
+
+def merged_notes(runs: list[Run], notes: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The notes of all runs: those that hold for every one once, the others with the names of their runs."""
+    merged = []
+    for note in dict.fromkeys(note for own in notes for note in own):
+        names = [run.name for run, own in zip(runs, notes, strict=True) if note in own]
+        merged.append(note if len(names) == len(runs) else f"{', '.join(names)}: {note}")
+    return tuple(merged)
 
 
 def _vot_report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:

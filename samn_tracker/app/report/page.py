@@ -13,6 +13,7 @@ from samn_tracker.app.report.style import STYLE
 
 _CONFIDENCE_SEQUENCES = 24
 _TABLE_OPEN = 60
+_NOTES_OPEN = 3
 
 
 def render(report: Report) -> str:
@@ -52,6 +53,8 @@ def _headline(report: Report) -> str:
             cells.append(_score_cell(run.frames_per_second, False))
         rows.append(f'<tr><th scope="row">{escape(run.name)}</th>{"".join(cells)}</tr>')
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in report.notes)
+    if len(report.notes) > _NOTES_OPEN:
+        notes = f"<details><summary>{len(report.notes)} notes</summary>{notes}</details>"
     return _table(head, rows) + notes
 
 
