@@ -1,7 +1,7 @@
 """Speed and memory, as ratios in one run: the product against a plain reference of the authors' schedule.
 
-    python -m benchmarks --json speed.json
-    python -m benchmarks --quick
+    samn bench --json speed.json
+    samn bench --quick
 
 The table goes to stdout, progress to stderr. Absolute times drift on a shared machine; what counts are the ratios, for
 every two things that are compared were measured in turn.
@@ -151,7 +151,7 @@ def _say(what: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="samn bench", description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--picture", type=Path, help="write stacked bars of a frame's parts to this SVG file")
     parser.add_argument("--quick", action="store_true", help="three minutes instead of fifteen; rougher")

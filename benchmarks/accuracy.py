@@ -96,7 +96,7 @@ def read_sequences(root: Path) -> list[DevelopmentSequence]:
 
 def _read_davis(folder: Path) -> DevelopmentSequence:
     masks = sorted((folder / "mask").iterdir())
-    boxes = [_box_or_nan(_read_mask(path)) for path in masks]
+    boxes = [_box_or_nan(read_mask(path)) for path in masks]
     return DevelopmentSequence(folder.name, "mask start", sorted((folder / "img").iterdir()), np.array(boxes), masks)
 
 
@@ -114,7 +114,20 @@ def _read_boxes(folder: Path) -> DevelopmentSequence:
     return DevelopmentSequence(folder.name, "box start", frames, boxes[: len(frames), :4], None, boxes[0, :4])
 
 
-def _read_mask(path: Path) -> NDArray[np.uint8]:
+def first_target(sequence: DevelopmentSequence) -> NDArray[Any]:
+    """What the tracker starts on: the given polygon or box, or the first mask."""
+    if sequence.first is not None:
+        return sequence.first
+    assert sequence.masks is not None
+    return read_mask(sequence.masks[0])
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """(H, W) 0/1 of a mask file.
+
+    Raises:
+        DatasetError: the file is no image.
+    """
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise DatasetError(f"{path} is not a readable mask")
@@ -127,11 +140,7 @@ def _box_or_nan(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def score_sequence(tracker: TrackerProtocol, sequence: DevelopmentSequence) -> Score:
     """Track `sequence` from its first frame and compare; only the tracker's own time counts for the speed."""
-    first = sequence.first
-    if first is None:
-        assert sequence.masks is not None
-        first = _read_mask(sequence.masks[0])
-    tracker.initialize(read_image(sequence.frames[0]), first)
+    tracker.initialize(read_image(sequence.frames[0]), first_target(sequence))
     overlaps, jaccards, seconds = [], [], 0.0
     for index, path in enumerate(sequence.frames[1:], start=1):
         image = read_image(path)
@@ -141,7 +150,7 @@ def score_sequence(tracker: TrackerProtocol, sequence: DevelopmentSequence) -> S
         if np.isfinite(sequence.boxes[index]).all():
             overlaps.append(float(box_iou(answer.box, sequence.boxes[index])))
         if sequence.masks is not None and answer.mask is not None:
-            jaccards.append(mask_iou(answer.mask, _read_mask(sequence.masks[index])))
+            jaccards.append(mask_iou(answer.mask, read_mask(sequence.masks[index])))
     count = len(sequence.frames) - 1
     jaccard = float(np.mean(jaccards)) if jaccards else None
     lost = sum(overlap == 0 for overlap in overlaps)

@@ -57,13 +57,19 @@ class Reference:
     @torch.no_grad()
     def encode(self, patches: NDArray[np.uint8]) -> Encoded:
         """Query features of patches (B, S, S, 3)."""
-        tensor = torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2).contiguous().float() / 255
+        tensor = self._pixels(patches)
         return Encoded(tensor, self.network.encode_query(tensor))
+
+    @torch.no_grad()
+    def features(self, patches: NDArray[np.uint8]) -> Tensor:
+        """Only the stride-16 features of patches (B, S, S, 3)."""
+        encoder = self.network.query_encoder
+        return encoder.trunk(encoder.normalise(self._pixels(patches)))[2]
 
     @torch.no_grad()
     def memorise(self, patches: NDArray[np.uint8], mask: NDArray[np.float32]) -> None:
         """Encode the patch (1, S, S, 3) with its mask (S, S) from the image on, and store key and value."""
-        pixels = torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2).contiguous().float() / 255
+        pixels = self._pixels(patches)
         mask_tensor = torch.from_numpy(mask).to(self.device)[None, None]
         shares_trunk = self.config.model.memory_encoder == "feature"
         query = self.network.encode_query(pixels) if shares_trunk else None
@@ -102,7 +108,7 @@ class Reference:
         self.memorise(window.crop(image)[None], window.crop_mask(mask))
         search = self._window(self.config.spatial.search_factor, self.config.spatial.patch_size)
         patches, centres = first_frame_samples(image, search)
-        features = torch.cat([self.encode(patch[None]).query.f16 for patch in patches])
+        features = torch.cat([self.features(patch[None]) for patch in patches])
         self.filter = AutogradFilter(self.config.spatial)
         self.filter.start(features, self._labels(centres, search, features.shape[-1]))
 
@@ -113,7 +119,7 @@ class Reference:
         with parts("crop and paste"):
             patch = search.crop(image)[None]
         with parts("localisation encoder"):
-            features = self.encode(patch).query.f16
+            features = self.features(patch)
         with parts("spatial memory"), torch.no_grad():
             centre_crop = self._peak(self.filter.scores(features), search.size)
             self.centre = search.to_image(centre_crop)
@@ -141,6 +147,9 @@ class Reference:
     def update_filter(self) -> None:
         """What every tenth frame adds."""
         self.filter.update()
+
+    def _pixels(self, patches: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2).contiguous().float() / 255
 
     def _window(self, factor: float, size: int) -> Window:
         side = factor * float(np.sqrt(self.size.prod()))

@@ -19,9 +19,12 @@ def timed_parts(tracker: Tracker, watch: Stopwatch) -> Iterator[None]:
     assert tracker.state is not None
     engine, state = tracker.engine, tracker.state
     steps: list[tuple[Any, str, str]] = [
+        (engine, "features", "localisation encoder"),
+        (engine, "encode", "query encoder"),
         (engine, "memorise", "memory encoder"),
         (engine, "segment", "decoder"),
-        (state.bank, "read", "read"),
+        (state.bank, "weigh", "read"),
+        (state.bank, "attend", "read"),
         (state.bank, "memorise", "memory bank"),
         (Window, "crop", "crop and paste"),
         (Window, "paste", "crop and paste"),
@@ -34,7 +37,6 @@ def timed_parts(tracker: Tracker, watch: Stopwatch) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, method, name in steps:
             stack.enter_context(patch.object(owner, method, _timed(getattr(owner, method), watch, name)))
-        stack.enter_context(patch.object(engine, "encode", _timed_encode(tracker, watch)))
         yield
 
 
@@ -42,19 +44,5 @@ def _timed(function: Callable[..., Any], watch: Stopwatch, name: str) -> Callabl
     def run(*arguments: Any, **named: Any) -> Any:
         with watch(name):
             return function(*arguments, **named)
-
-    return run
-
-
-def _timed_encode(tracker: Tracker, watch: Stopwatch) -> Callable[..., Any]:
-    """The encoder's name depends on what it is used for: a frame's last pass is the query's."""
-    encode = tracker.engine.encode
-    spatial = tracker.config.spatial
-    own_size = spatial.patch_size if spatial.enabled and spatial.localisation_pass == "own" else None
-
-    def run(patches: Any) -> Any:
-        name = "localisation encoder" if patches.shape[1] == own_size else "query encoder"
-        with watch(name):
-            return encode(patches)
 
     return run

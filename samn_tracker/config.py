@@ -197,9 +197,11 @@ class SegmentationConfig:
             centre are left out.
         part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an
             occluder cuts a target in two, while specks should not widen a box. 1 is the released choice: one part.
-        decode_reach: only this many target sizes around the located centre are decoded at the finest stride, to the
-            same numbers as in a whole patch; the whole patch is where the mask reaches the border of that region or
-            nothing is found in it. 0 always decodes the whole patch.
+        decode_margin: only where the target is expected is decoded: as far as the last mask and a target of the present
+            size around the located centre reach, and this many target sizes further. The whole patch is where the mask
+            reaches the border of that region or nothing is found in it. 0 always decodes the whole patch.
+        decode_halo: how many stride-16 cells around that region the memory is read for and the decoder sees; from 6 on
+            the numbers are those of the whole patch.
     """
 
     patch_size: int = 384
@@ -224,7 +226,8 @@ class SegmentationConfig:
     box_habit_limit: float = 1.4
     part_reach: float = 1.0
     part_share: float = 0.1
-    decode_reach: float = 2.5
+    decode_margin: float = 0.25
+    decode_halo: int = 2
 
 
 @dataclass(frozen=True)

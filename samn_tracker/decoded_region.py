@@ -10,14 +10,24 @@ from samn_tracker.model.decoder import Region
 _CELL = 16
 
 
-def region_around(centre_crop: NDArray[np.float64], size_crop: NDArray[np.float64], cells: tuple[int, int]) -> Region:
-    """The cells of a (h, w) map that a box of `size_crop` (w, h) around `centre_crop` (x, y), in patch pixels, touches.
+def grown_extent(extent: NDArray[np.float64], size: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
+    """(2, 2) corners, top left and bottom right, that the target may reach: all relative to its centre, as x, y.
+
+    They hold the corners `extent` of the last mask and a box of `size` (w, h) around the centre, and reach `margin`
+    mean sides of that further.
+    """
+    further = margin * np.sqrt(size.prod())
+    return np.array([np.minimum(extent[0], -size / 2) - further, np.maximum(extent[1], size / 2) + further])
+
+
+def touched_region(corners_crop: NDArray[np.float64], cells: tuple[int, int]) -> Region:
+    """The cells of a (h, w) map that the box with these corners (2, 2), x and y in patch pixels, touches.
 
     At least one cell, the nearest, where the box lies outside.
     """
     limit = np.array(cells[::-1])
-    low = np.clip(np.floor((centre_crop - size_crop / 2) / _CELL), 0, limit - 1).astype(int)
-    high = np.clip(np.ceil((centre_crop + size_crop / 2) / _CELL), low + 1, limit).astype(int)
+    low = np.clip(np.floor(corners_crop[0] / _CELL), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(corners_crop[1] / _CELL), low + 1, limit).astype(int)
     return Region(int(low[1]), int(low[0]), int(high[1]), int(high[0]))
 
 

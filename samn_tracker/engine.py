@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from samn_tracker.config import RuntimeConfig
 from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.model.decoder import Region
-from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, QueryFeatures
+from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, SearchFeatures
 from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.network import Network, location_map, target_probability
 
@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
     """Normalised patches (B, 3, S, S) on the device, and what the query encoder says of them."""
 
     patches: Tensor
-    query: QueryFeatures
+    query: SearchFeatures
 
 
 class Engine:
@@ -79,7 +79,7 @@ class Engine:
     def encode(self, patches: NDArray[np.uint8]) -> Encoded:
         """Query features of patches (B, S, S, 3) uint8 RGB, S a multiple of 16."""
         tensor = _normalised(torch.from_numpy(patches).to(self.device), self.dtype)
-        return Encoded(tensor, self.network.encode_query(tensor))
+        return Encoded(tensor, self.network.encode_search(tensor))
 
     @torch.inference_mode()
     def features(self, patches: NDArray[np.uint8]) -> Tensor:
@@ -102,16 +102,18 @@ class Engine:
         encoded: Encoded,
         centre_crop: NDArray[np.float64] | None = None,
         region: Region | None = None,
+        seen: Region | None = None,
     ) -> NDArray[np.float32]:
         """Probability (O, S, S) of each object from its retrieved value (O, Cv, S/16, S/16).
 
         `centre_crop` (2,) is the point, xy in patch pixels, around which the location map is drawn; default the middle.
-        With `region`, only that part is decoded, and the probability is 0 elsewhere.
+        With `region`, only that part is decoded, and the probability is 0 elsewhere; with `seen`, the retrieved value
+        is of those cells only, and nothing else is looked at (`Network.decode`).
         """
-        height, width = retrieved.shape[-2:]
+        height, width = encoded.query.key.shape[-2:]
         centre = (width / 2, height / 2) if centre_crop is None else (centre_crop[0] / 16, centre_crop[1] / 16)
         location = location_map(self.model_config, (height, width), centre, retrieved)
-        logits = self.network.decode(retrieved, encoded.query, location, region)
+        logits = self.network.decode(retrieved, encoded.query, location, region, seen)
         decoded = target_probability(logits)[:, 0].cpu().numpy()
         if region is None:
             return decoded

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import TrackerConfig
-from samn_tracker.decoded_region import holds_target, region_around
+from samn_tracker.decoded_region import grown_extent, holds_target, touched_region
 from samn_tracker.engine import Encoded, Engine, tells_full_memory
 from samn_tracker.errors import ImageError, TrackerStateError
 from samn_tracker.geometry import Window
@@ -50,6 +51,7 @@ class TrackState:
         shape: (H, W) of every frame.
         centre: (2,) x, y around which the next frame is searched, in image pixels.
         size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
+        extent: (2, 2) corners of the last mask relative to `centre`, top left and bottom right, in image pixels.
         threshold: probability above which a pixel is target.
         scale_step: largest relative change of the search area from one frame to the next.
         bank, spatial: the two memories; `spatial` is None where it is switched off.
@@ -64,6 +66,7 @@ class TrackState:
     shape: tuple[int, int]
     centre: NDArray[np.float64]
     size: NDArray[np.float64]
+    extent: NDArray[np.float64]
     threshold: float
     scale_step: float
     bank: AppearanceBank
@@ -79,11 +82,13 @@ class TrackState:
 class Search(NamedTuple):
     """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there.
 
+    `f16` (1, C, S/16, S/16) are the patch's features; `encoded` is all else of it, where the pass is shared.
     `elsewhere` says that it found a lost target away from the last place.
     """
 
     window: Window
-    encoded: Encoded
+    f16: Tensor
+    encoded: Encoded | None
     localisation: Localisation
     trusted: bool
     elsewhere: bool = False
@@ -152,6 +157,7 @@ class Tracker:
             shape=shape,
             centre=np.clip(box[:2] + box[2:] / 2, 0, shape[::-1]),
             size=np.maximum(box[2:], _MINIMUM_SIDE),
+            extent=np.array([-box[2:] / 2, box[2:] / 2]),
             threshold=config.threshold_mask_start if from_mask else config.threshold_box_start,
             scale_step=config.scale_step_mask_start if from_mask else config.scale_step_box_start,
             bank=AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity),
@@ -199,6 +205,8 @@ class Tracker:
         state.last = Prediction(state.habit.apply(mask_to_box(target)), polygon, mask, confidence)
         self._memorise(state, search, view, probability, state.last.box)
         self._follow(state, state.last, uncertainty)
+        bounds = mask_to_box(mask)
+        state.extent = np.array([bounds[:2], bounds[:2] + bounds[2:]]) - state.centre
         return state.last
 
     # --- finding the target --------------------------------------------------------------------------------------
@@ -236,9 +244,12 @@ class Tracker:
         lost: bool = False,
     ) -> Search:
         window = self._search_window(centre, state.size)
-        encoded = self.engine.encode(window.crop(image)[None])
-        localisation = spatial.localise(encoded.query.f16, state.size / window.scale, lost=lost)
-        return Search(window, encoded, localisation, localisation.uncertainty < self.config.spatial.move_uncertainty)
+        patch, shared = window.crop(image)[None], self.config.spatial.localisation_pass == "shared"
+        encoded = self.engine.encode(patch) if shared else None
+        f16 = encoded.query.f16 if encoded else self.engine.features(patch)
+        localisation = spatial.localise(f16, state.size / window.scale, lost=lost)
+        trusted = localisation.uncertainty < self.config.spatial.move_uncertainty
+        return Search(window, f16, encoded, localisation, trusted)
 
     def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
         """The surest place of the rings, its peak seen once more from close by; None if it is not surely the target."""
@@ -261,7 +272,7 @@ class Tracker:
 
     def _view(self, state: TrackState, image: NDArray[np.uint8], search: Search | None) -> View:
         """The patch to segment: the searched one where it serves, else one cut around the centre."""
-        if search is not None and self.config.spatial.localisation_pass == "shared":
+        if search is not None and search.encoded is not None:
             middle = search.window.to_crop(state.centre)
             distance = np.linalg.norm(middle - search.window.size / 2) * search.window.scale
             if distance <= self.config.segmentation.recrop_distance * np.sqrt(state.size.prod()):
@@ -280,15 +291,17 @@ class Tracker:
 
     def _segment(self, state: TrackState, view: View) -> NDArray[np.float32]:
         """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
-        retrieved = state.bank.read(view.encoded.query.key)
-        reach = self.config.segmentation.decode_reach
-        if reach > 0:
-            cells = (retrieved.shape[-2], retrieved.shape[-1])
-            region = region_around(view.middle_crop, reach * state.size / view.window.scale, cells)
-            probability = self.engine.segment(retrieved, view.encoded, view.middle_crop, region)[0]
+        config, key = self.config.segmentation, view.encoded.query.key
+        state.bank.weigh(key)
+        if config.decode_margin > 0 and not state.lost_frames:
+            extent = grown_extent(state.extent, state.size, config.decode_margin) / view.window.scale
+            region = touched_region(view.middle_crop + extent, (key.shape[-2], key.shape[-1]))
+            seen = region.grown(config.decode_halo, (key.shape[-2], key.shape[-1]))
+            retrieved = state.bank.attend(seen.cut(key, 1))
+            probability = self.engine.segment(retrieved, view.encoded, view.middle_crop, region, seen)[0]
             if holds_target(probability > state.threshold, region):
                 return probability
-        return self.engine.segment(retrieved, view.encoded, view.middle_crop)[0]
+        return self.engine.segment(state.bank.attend(key), view.encoded, view.middle_crop)[0]
 
     # --- learning from a frame -----------------------------------------------------------------------------------
 
@@ -324,7 +337,7 @@ class Tracker:
             assert state.spatial is not None
             centre = search.window.to_crop(box[:2] + box[2:] / 2) if self.config.segmentation.follow == "mask" else None
             size_crop = state.size / search.window.scale
-            state.spatial.memorise(search.encoded.query.f16, search.localisation, size_crop, centre_crop=centre)
+            state.spatial.memorise(search.f16, search.localisation, size_crop, centre_crop=centre)
 
     def _follow(self, state: TrackState, answer: Prediction, uncertainty: float) -> None:
         """Centre and size of the next search, from the new box; limited where the mask jumps or the peak is weak."""

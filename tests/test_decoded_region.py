@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from samn_tracker.config import SAMN_LITE, ModelConfig, RuntimeConfig
-from samn_tracker.decoded_region import holds_target, region_around
+from samn_tracker.decoded_region import grown_extent, holds_target, touched_region
 from samn_tracker.engine import Engine
-from samn_tracker.model.decoder import Region
+from samn_tracker.model.decoder import REACH_CELLS, Region
 from samn_tracker.model.network import Network
 from samn_tracker.tracker import Tracker
 
@@ -31,7 +31,13 @@ NARROW = ModelConfig(key_channels=8, value_channels=16, decoder_channels=16)
 def test_the_region_is_the_cells_that_the_box_touches(
     centre: tuple[float, float], size: tuple[float, float], expected: Region
 ) -> None:
-    assert region_around(np.array(centre), np.array(size), (8, 8)) == expected
+    corners = np.array(centre) + np.outer([-0.5, 0.5], size)
+    assert touched_region(corners, (8, 8)) == expected
+
+
+def test_the_target_may_reach_as_far_as_its_last_mask_and_its_size_and_a_margin_further() -> None:
+    extent, size = np.array([[-30.0, -5.0], [10.0, 20.0]]), np.array([40.0, 10.0])
+    np.testing.assert_allclose(grown_extent(extent, size, 0.5), [[-40, -15], [30, 30]])
 
 
 def pixels(*places: tuple[int, int]) -> np.ndarray:
@@ -77,8 +83,24 @@ def test_a_region_is_decoded_to_the_numbers_of_the_whole_patch(model: ModelConfi
     assert not part.any()
 
 
+@pytest.mark.parametrize("model", [replace(SAMN_LITE.model, decoder_channels=16), NARROW], ids=["lite", "r50"])
+def test_what_lies_beyond_the_decoders_reach_need_not_be_read(model: ModelConfig) -> None:
+    torch.manual_seed(1)
+    engine = Engine(Network(model), "cpu", RuntimeConfig(precision="float32"))
+    encoded = engine.encode(np.random.default_rng(2).integers(0, 256, (1, 288, 288, 3), dtype=np.uint8))
+    retrieved, region = torch.randn(1, model.value_channels, 18, 18), Region(1, 8, 3, 10)
+    rows, columns = region.slices(16)
+    whole = engine.segment(retrieved, encoded)[0][rows, columns]
+    differences = []
+    for halo in (REACH_CELLS, REACH_CELLS - 1):
+        seen = region.grown(halo, (18, 18))
+        part = engine.segment(seen.cut(retrieved, 1), encoded, None, region, seen)[0][rows, columns]
+        differences.append(np.abs(part - whole).max())
+    assert differences[0] < 1e-6 < differences[1]
+
+
 def test_a_target_that_outgrows_the_region_is_decoded_in_the_whole_patch() -> None:
-    """With a reach below the target's size every mask is cut by the region, so both settings answer the same."""
+    """Random weights see a target everywhere, so every region cuts it, and both settings answer the same."""
     config = replace(
         SAMN_LITE,
         segmentation=replace(SAMN_LITE.segmentation, patch_size=96),
@@ -88,8 +110,8 @@ def test_a_target_that_outgrows_the_region_is_decoded_in_the_whole_patch() -> No
     engine = Engine(Network(config.model), "cpu", config.runtime)
     image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     answers = []
-    for reach in (0.0, 0.25):
-        tracker = Tracker(engine, replace(config, segmentation=replace(config.segmentation, decode_reach=reach)))
+    for margin in (0.0, 0.1):
+        tracker = Tracker(engine, replace(config, segmentation=replace(config.segmentation, decode_margin=margin)))
         tracker.initialize(image, np.array([40, 30, 24, 24]))
         tracker.track(image)
         assert tracker.state is not None

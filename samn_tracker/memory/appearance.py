@@ -111,24 +111,47 @@ class AppearanceBank:
         self._write(0, key, value, slice(present, None))
         self._refresh()
 
-    @torch.no_grad()
     def read(self, query_key: Tensor) -> Tensor:
         """Retrieve (O, Cv, h, w) for a query key (O, Ck, h, w), or (1, Ck, h, w) shared by all objects.
 
-        Frames are weighted by the dynamic memory machine, and their relevance is brought up to date.
+        This is `weigh`, and `attend` for all positions.
+        """
+        self.weigh(query_key)
+        return self.attend(query_key)
+
+    @torch.no_grad()
+    def weigh(self, query_key: Tensor) -> None:
+        """Weigh the frames for a query key, of shape as in `read`, and bring their relevance up to date.
 
         Raises:
             TrackerStateError: before `start`.
         """
         self._check_started()
-        used = len(self)
-        rows = 1 if self._shares_keys and len(query_key) == 1 else len(self._keys)
+        used, rows = len(self), self._rows(query_key)
         pooled = pool_key(query_key, self._dynamic.grid)
         similarities = frame_similarities(pooled, self._pooled[:rows, :used], self._dynamic, self._ages[:rows])
         bias = frame_bias(similarities, self._dynamic.temperature, self._present[:rows])
         self._bias = bias.expand(len(self._keys), -1)
         self._update_relevance(self._bias.exp())
-        return read_memory(query_key, self._keys[:rows, :used], self._values[:, :used], bias, self._similarity)
+
+    @torch.no_grad()
+    def attend(self, query_key: Tensor) -> Tensor:
+        """Retrieve (O, Cv, h, w) for a query key, or for any part of it, with the weights of the last `weigh`.
+
+        Raises:
+            TrackerStateError: nothing was weighed since `start`.
+        """
+        bias, used, rows = self._weighed(), len(self), self._rows(query_key)
+        return read_memory(query_key, self._keys[:rows, :used], self._values[:, :used], bias[:rows], self._similarity)
+
+    def _rows(self, query_key: Tensor) -> int:
+        """1 where all objects read alike, else how many there are."""
+        return 1 if self._shares_keys and len(query_key) == 1 else len(self._keys)
+
+    def _weighed(self) -> Tensor:
+        if self._bias is None:
+            raise TrackerStateError("no frame has been weighted yet; call read first")
+        return self._bias
 
     def __len__(self) -> int:
         """Frames held now."""
@@ -152,9 +175,7 @@ class AppearanceBank:
         Raises:
             TrackerStateError: nothing was read since `start`.
         """
-        if self._bias is None:
-            raise TrackerStateError("no frame has been weighted yet; call read first")
-        return torch.softmax(self._bias, dim=-1)
+        return torch.softmax(self._weighed(), dim=-1)
 
     @property
     def nbytes(self) -> int:

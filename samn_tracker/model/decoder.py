@@ -12,8 +12,15 @@ from samn_tracker.config import ModelConfig
 from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.trunk import TRUNKS
 
-HALO_CELLS = 2
-"""What the last stages see around a region, in stride-16 cells: their convolutions and resizing reach 7 f4 pixels."""
+REACH_CELLS = 6
+"""How far around a region of logits the decoder looks at stride 16: what lies further cannot change them."""
+
+_BLOCK = 2
+"""What the convolutions of a residual block see, in pixels of their map."""
+_SKIP = 3
+"""The same of a skip connection: one convolution and a block."""
+_PREDICTION = 2
+"""The same of the last convolution and the resizing after it."""
 
 
 class Region(NamedTuple):
@@ -42,6 +49,14 @@ class Region(NamedTuple):
         """The part of (..., H, W) features at `pixels` a cell."""
         return features[(..., *self.slices(pixels))]
 
+    def times(self, factor: int) -> Region:
+        """The region in cells of a map that is `factor` times finer."""
+        return Region(*(factor * edge for edge in self))
+
+    def halved(self) -> Region:
+        """The region in cells twice as large, which it touches."""
+        return Region(self.top // 2, self.left // 2, -(-self.bottom // 2), -(-self.right // 2))
+
 
 class Refine(nn.Module):
     """Bring a feature map to twice the resolution with the encoder's features of that resolution as a skip."""
@@ -53,8 +68,24 @@ class Refine(nn.Module):
         self.block = ResidualBlock(width, width)
 
     def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
-        fine = self.skip_block(self.skip_conv(skip))
-        return self.block(fine + functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False))
+        return self.block(self.skip_block(self.skip_conv(skip)) + _enlarged(coarse, 2))
+
+    def part(self, skip: Tensor, coarse: Tensor, held: Region, wanted: Region) -> Tensor:
+        """The `wanted` part of the output, in pixels of `skip`: the same numbers with less work.
+
+        `coarse` is the part `held` of its map, in pixels there, and must hold the `source` of what is wanted.
+        """
+        size = (skip.shape[-2], skip.shape[-1])
+        inner, source = wanted.grown(_BLOCK, size), self.source(wanted, size)
+        outer = inner.grown(_SKIP, size)
+        fine = inner.within(outer).cut(self.skip_block(self.skip_conv(outer.cut(skip, 1))), 1)
+        enlarged = _enlarged(source.within(held).cut(coarse, 1), 2)
+        return wanted.within(inner).cut(self.block(fine + inner.within(source.times(2)).cut(enlarged, 1)), 1)
+
+    @staticmethod
+    def source(wanted: Region, size: tuple[int, int]) -> Region:
+        """What a wanted part of the output, of a map of `size` (h, w), needs of the coarse map, in pixels there."""
+        return wanted.grown(_BLOCK, size).halved().grown(1, (size[0] // 2, size[1] // 2))
 
 
 class Decoder(nn.Module):
@@ -80,16 +111,21 @@ class Decoder(nn.Module):
         m16 = self.block(self.reduce(read_out))
         if self.positional_encoding == "sum":
             m16 = m16 + _required(location)
-        m8 = self.refine_f8(f8, m16)
         if region is None:
-            return self._logits(f4, m8)
-        seen = region.grown(HALO_CELLS, (m16.shape[-2], m16.shape[-1]))
-        return region.within(seen).cut(self._logits(seen.cut(f4, 4), seen.cut(m8, 2)), 16)
+            return self._logits(self.refine_f4(f4, self.refine_f8(f8, m16)))
+        size_f4 = (f4.shape[-2], f4.shape[-1])
+        part_f4 = region.times(4).grown(_PREDICTION, size_f4)
+        part_f8 = Refine.source(part_f4, size_f4)
+        m8 = self.refine_f8.part(f8, m16, Region(0, 0, m16.shape[-2], m16.shape[-1]), part_f8)
+        m4 = self.refine_f4.part(f4, m8, part_f8, part_f4)
+        return region.times(16).within(part_f4.times(4)).cut(self._logits(m4), 1)
 
-    def _logits(self, f4: Tensor, m8: Tensor) -> Tensor:
-        m4 = self.refine_f4(f4, m8)
-        logits_f4 = self.predict(functional.relu(m4))
-        return functional.interpolate(logits_f4, scale_factor=4, mode="bilinear", align_corners=False)
+    def _logits(self, m4: Tensor) -> Tensor:
+        return _enlarged(self.predict(functional.relu(m4)), 4)
+
+
+def _enlarged(features: Tensor, factor: int) -> Tensor:
+    return functional.interpolate(features, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def _required(location: Tensor | None) -> Tensor:

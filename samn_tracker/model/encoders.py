@@ -29,6 +29,15 @@ class QueryFeatures(NamedTuple):
     value: Tensor
 
 
+class SearchFeatures(NamedTuple):
+    """`QueryFeatures` without the value, which `Network.decode` then computes where it is needed."""
+
+    f4: Tensor
+    f8: Tensor
+    f16: Tensor
+    key: Tensor
+
+
 class MemoryFeatures(NamedTuple):
     """Key (B, key_channels, S/16, S/16) and value (B, value_channels, S/16, S/16) of a memorised patch and mask."""
 
@@ -77,6 +86,11 @@ class QueryEncoder(nn.Module):
         key, value = self.head(f16)
         return QueryFeatures(f4, f8, f16, key, value)
 
+    def search(self, patch: Tensor) -> SearchFeatures:
+        """The same without the value."""
+        f4, f8, f16 = self.trunk(self.normalise(patch))
+        return SearchFeatures(f4, f8, f16, self.head.key(f16))
+
 
 class ImageMemoryEncoder(nn.Module):
     """Enc_M of the paper: a trunk of its own, whose stem also sees the foreground and the background mask."""
@@ -91,7 +105,9 @@ class ImageMemoryEncoder(nn.Module):
             TRUNKS[config.trunk].f16, config.key_channels, config.value_channels - config.mask_channels
         )
 
-    def forward(self, patch: Tensor, mask: Tensor, query: QueryFeatures | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None
+    ) -> tuple[Tensor, Tensor]:
         stem = self.trunk.stem(self.normalise(patch)) + self.foreground(mask) + self.background(1 - mask)
         _, _, f16 = self.trunk.layers(stem)
         return self.head(f16)
@@ -114,7 +130,9 @@ class FeatureMemoryEncoder(nn.Module):
         self.fuse_f16 = ResidualBlock(64 + 128, 128)
         self.out = nn.Conv2d(128, config.value_channels - config.mask_channels, 3, padding=1)
 
-    def forward(self, patch: Tensor, mask: Tensor, query: QueryFeatures | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None
+    ) -> tuple[Tensor, Tensor]:
         if query is None:
             raise ValueError("the feature memory encoder needs the query features of the same patch")
         m4 = functional.relu(self.mask_f4(torch.cat([mask, 1 - mask], dim=1) - 0.5))
@@ -137,7 +155,7 @@ class MemoryEncoder(nn.Module):
             ImageMemoryEncoder(config) if config.memory_encoder == "image" else FeatureMemoryEncoder(config)
         )
 
-    def forward(self, patch: Tensor, mask: Tensor, query: QueryFeatures | None) -> MemoryFeatures:
+    def forward(self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None) -> MemoryFeatures:
         key, value = self.body(patch, mask, query)
         if self.mask_channels:
             value = torch.cat([value, pooled_mask(mask, self.mask_channels)], dim=1)

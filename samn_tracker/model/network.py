@@ -1,6 +1,6 @@
 """The network of one frame, and the algebra that turns its logits into probabilities.
 
-The four calls below are everything the tracker and the trainer use; between `encode_query` and `decode` lies the
+The calls below are everything the tracker and the trainer use; between `encode_query` and `decode` lies the
 memory (`samn_tracker.memory`), which has no parameters.
 """
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from samn_tracker.config import ModelConfig
 from samn_tracker.model.decoder import Decoder, Region
-from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures
+from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures, SearchFeatures
 
 
 class Network(nn.Module):
@@ -28,7 +28,13 @@ class Network(nn.Module):
         """Features, key and value of patches (B, 3, S, S), RGB in 0..1, S a multiple of 16."""
         return self.query_encoder(patch)
 
-    def encode_memory(self, patch: Tensor, mask: Tensor, query: QueryFeatures | None = None) -> MemoryFeatures:
+    def encode_search(self, patch: Tensor) -> SearchFeatures:
+        """The same without the value."""
+        return self.query_encoder.search(patch)
+
+    def encode_memory(
+        self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None = None
+    ) -> MemoryFeatures:
         """Memory key and value of patches (B, 3, S, S) with their masks (B, 1, S, S) in 0..1.
 
         `query` are the query features of the same patches, or those of the one patch that all masks are of; needed
@@ -37,17 +43,32 @@ class Network(nn.Module):
         return self.memory_encoder(patch, mask, query)
 
     def decode(
-        self, retrieved: Tensor, query: QueryFeatures, location: Tensor | None, region: Region | None = None
+        self,
+        retrieved: Tensor,
+        query: QueryFeatures | SearchFeatures,
+        location: Tensor | None,
+        region: Region | None = None,
+        seen: Region | None = None,
     ) -> Tensor:
         """Logits (B, 2, S, S) from the value retrieved for each object and the query features (eq. 5).
 
         `retrieved` is (B, value_channels, h, w); `query` may have batch 1 and is then shared by all objects;
-        `location` is a map from `location_map`; with `region`, the logits are those of its pixels only.
+        `location` is a map from `location_map`; with `region`, the logits are those of its pixels only. With `seen`,
+        `retrieved` is of those cells, which hold the region, and the decoder sees nothing beyond: the numbers are those
+        of the whole patch if `seen` reaches `decoder.REACH_CELLS` further than `region`.
         """
-        objects = retrieved.shape[0]
-        query_value = query.value.expand(objects, -1, -1, -1)
-        read_out = torch.cat([retrieved, query_value], dim=1)
-        return self.decoder(read_out, query.f8, query.f4, location, region)
+        cells = Region(0, 0, query.f16.shape[-2], query.f16.shape[-1])
+        seen = seen or cells
+        value = query.value if isinstance(query, QueryFeatures) else self._query_value(query.f16, seen)
+        read_out = torch.cat([retrieved, value.expand(len(retrieved), -1, -1, -1)], dim=1)
+        location = None if location is None else seen.cut(location, 1)
+        region = None if region is None else region.within(seen)
+        return self.decoder(read_out, seen.cut(query.f8, 2), seen.cut(query.f4, 4), location, region)
+
+    def _query_value(self, f16: Tensor, seen: Region) -> Tensor:
+        """The query value of the seen cells only."""
+        around = seen.grown(1, (f16.shape[-2], f16.shape[-1]))
+        return seen.within(around).cut(self.query_encoder.head.value(around.cut(f16, 1)), 1)
 
 
 def location_map(
