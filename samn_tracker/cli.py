@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vot": ("vot_workspace.__main__", "VOT: create, run, check, score, pack, export, doctor, demo"),
     "score": ("samn_tracker.app.score", "score any results against ground truth, with the benchmark's own scorer"),
     "report": ("samn_tracker.app.report.command", "compare runs: one HTML file, plots, LaTeX tables"),
+    "bench": ("benchmarks.__main__", "speed and memory on this machine, as ratios to the authors' schedule"),
     "train": ("samn_tracker.train.__main__", "train a model from a TOML file"),
     "regress": ("samn_tracker.regress.__main__", "run the cached cases again and say what moved"),
     "weights": ("samn_tracker.weights_cli", "list, info, verify, convert, export weights"),
