@@ -123,6 +123,22 @@ def _row(name: str, by: str, values: Sequence[float | None]) -> str:
     return f"{name:<14}{by:<13}{cells[0]:>8}{cells[1]:>9}{cells[2]:>8}{cells[3]:>9}"
 
 
+def warn_of_short_sequences(sequences: Sequence[SourceSequence], stack: Mapping[str, Any]) -> list[str]:
+    """A line for each experiment whose EAO averages longer sequences than there are: the figure then means nothing."""
+    longest = max(len(item) for item in sequences)
+    intervals = {
+        name: (analysis["low"], analysis["high"])
+        for name, experiment in stack["experiments"].items()
+        for analysis in experiment.get("analyses", [])
+        if analysis["type"].endswith("_eao_score")
+    }
+    return [
+        f"{name}: EAO averages lengths of {low} to {high} frames, the longest sequence has {longest}: it says nothing"
+        for name, (low, high) in intervals.items()
+        if longest < low
+    ]
+
+
 def details(scored: Score) -> str:
     """pysot's figures of each sequence, then of each attribute where there are tags."""
     lines = [f"{'sequence':<24}{'frames':>8}{'A':>8}{'lost':>8}"]
@@ -168,6 +184,8 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(as_json(toolkit, pysot), indent=1))
         return 0
     print(table(toolkit, pysot))
+    for line in warn_of_short_sequences(sequences, stack):
+        print(f"note: {line}", file=sys.stderr)
     if given.details and "baseline" in pysot:
         print("\n" + details(pysot["baseline"]))
     return 0

@@ -152,7 +152,7 @@ def test_the_toolkits_analysis_stands_beside_pysots_in_a_workspace_without_image
     assert printed["toolkit"]["accuracy"] == pytest.approx(printed["pysot"]["accuracy"], abs=0.01)
 
 
-def test_a_workspace_alone_is_enough_to_score_what_was_run_in_it(
+def test_a_workspace_alone_is_enough_to_score_and_an_eao_that_says_nothing_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip install samn-tracker[vot])")
@@ -161,6 +161,9 @@ def test_a_workspace_alone_is_enough_to_score_what_was_run_in_it(
     write_trajectory(tmp_path / "w" / "results" / "SAMN" / "baseline" / "s" / "s_001.bin", [1, *[hit] * 11])
     assert main([str(tmp_path / "w"), "--no-toolkit", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pysot"]["accuracy"] == 1.0
+    assert main([str(tmp_path / "w"), "--no-toolkit"]) == 0
+    told = capsys.readouterr().err
+    assert "baseline: EAO averages lengths of 100 to 356 frames, the longest sequence has 12" in told
     with pytest.raises(SystemExit) as usage:
         main([])
     assert usage.value.code == 2
