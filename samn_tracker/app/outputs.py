@@ -28,15 +28,14 @@ KINDS: dict[str, str] = {
 }
 """What can be saved, and as what."""
 
-_OWN_FILES = (
-    "overlay.mp4",
-    "overlay.part.mp4",
-    f"masks/{'[0-9]' * 8}.png",
-    "boxes.txt",
-    "boxes_*.txt",
-    "boxes.json",
-    "coco.json",
-)
+_FILES: dict[str, tuple[str, ...]] = {
+    "overlay": ("overlay.mp4", "overlay.part.mp4"),
+    "masks": (f"masks/{'[0-9]' * 8}.png",),
+    "txt": ("boxes.txt", "boxes_*.txt"),
+    "json": ("boxes.json",),
+    "coco": ("coco.json",),
+}
+"""Where each kind is below the folder."""
 
 
 class Output(Protocol):
@@ -175,7 +174,7 @@ def check_folder(folder: Path) -> None:
 
 
 def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> dict[str, Output]:
-    """The outputs of these kinds below `folder`, which is made if needed; files of an earlier run in it are removed.
+    """The outputs of these kinds below `folder`, made if needed; an earlier run's files of these kinds are removed.
 
     Raises:
         EnvironmentProblemError: an overlay is wanted and PyAV is not installed.
@@ -185,8 +184,7 @@ def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> di
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResultError(f"cannot make the folder {folder}: {error.strerror}; choose another --output") from None
-    if _remove_earlier(folder):
-        print(f"samn track: the files of an earlier run in {folder} are replaced", file=sys.stderr)
+    _remove_earlier(folder, kinds)
     outputs: dict[str, Output] = {}
     for kind in kinds:
         if kind == "overlay":
@@ -231,12 +229,16 @@ def check_masks(kinds: list[str], answers: Mapping[int, Prediction]) -> None:
         )
 
 
-def _remove_earlier(folder: Path) -> int:
-    """How many files were removed."""
-    earlier = [path for pattern in _OWN_FILES for path in folder.glob(pattern)]
-    for path in earlier:
+def _remove_earlier(folder: Path, kinds: list[str]) -> None:
+    """Remove what an earlier run left of these kinds, and say so; what it left of others stays."""
+    earlier = {kind: [path for one in patterns for path in folder.glob(one)] for kind, patterns in _FILES.items()}
+    replaced = [kind for kind in kinds if earlier[kind]]
+    kept = [kind for kind in earlier if earlier[kind] and kind not in kinds]
+    for path in (path for kind in replaced for path in earlier[kind]):
         path.unlink()
-    return len(earlier)
+    words = [f"its {', '.join(listed)} {end}" for listed, end in ((replaced, "replaced"), (kept, "kept")) if listed]
+    if words:
+        print(f"samn track: {folder} has an earlier run: {'; '.join(words)}", file=sys.stderr)
 
 
 def coco_counts(mask: NDArray[np.uint8]) -> str:

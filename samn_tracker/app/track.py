@@ -156,7 +156,12 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--ruler", type=Path, metavar="PNG", help="only write the first frame with coordinates, to read a box from"
     )
-    add("--output", type=Path, metavar="DIR", help="default NAME_samn here; an earlier run's files in it are replaced")
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="default NAME_samn here; an earlier run's files of the same kinds are replaced",
+    )
     add("--save", default="overlay,masks,txt", metavar="KINDS", help=f"comma separated; {saved}")
     add("--start", type=int, default=0, metavar="N", help="first frame, from 0")
     add("--end", type=int, metavar="N", help="stop before this frame")

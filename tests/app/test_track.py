@@ -140,8 +140,11 @@ def test_an_earlier_run_is_replaced_with_a_word(
     run = ["track", "frames", *FIRST, "--tracker", whites, "--save", "txt"]
     assert main(run) == 0
     assert capsys.readouterr().err == ""
+    assert main([*run, "--save", "json"]) == 0
+    assert capsys.readouterr().err == "samn track: frames_samn has an earlier run: its txt kept\n"
     assert main(run) == 0
-    assert capsys.readouterr().err == "samn track: the files of an earlier run in frames_samn are replaced\n"
+    assert capsys.readouterr().err == "samn track: frames_samn has an earlier run: its txt replaced; its json kept\n"
+    assert sorted(path.name for path in Path("frames_samn").iterdir()) == ["boxes.json", "boxes.txt"]
 
 
 @pytest.mark.parametrize(
