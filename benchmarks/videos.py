@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -18,11 +19,15 @@ from benchmarks.accuracy import read_sequences
 from benchmarks.scenario import FRAME_SIZE, Variant
 from samn_tracker.benchmark.loop import prefetched
 from samn_tracker.benchmark.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
+from samn_tracker.config import TrackerConfig
 from samn_tracker.engine import Engine
 from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.synthetic import make_sequence, write_sequence_images
 from samn_tracker.tracker import Tracker
+
+SMALL_PATCHES = (320, 256)
+LONG_RUN_PATCH = 256
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ def real_videos(root: Path) -> list[Video]:
     ]
 
 
+def with_patch(config: TrackerConfig, size: int) -> TrackerConfig:
+    """The configuration with segmentation patches of `size` pixels a side."""
+    return replace(config, segmentation=replace(config.segmentation, patch_size=size))
+
+
 def frames_per_second(tracker: TrackerProtocol, video: Video) -> float:
     """Frames after the first, from file to answer, over the time that they took; the start is measured elsewhere."""
     start = 0.0
@@ -61,9 +71,16 @@ def frames_per_second(tracker: TrackerProtocol, video: Video) -> float:
 
 
 def compare_trackers(variant: Variant, device: str, videos: list[Video], rounds: int) -> dict[str, float]:
-    """Median frames a second of the variant and of OpenCV's MIL and CSRT (where installed), all videos in turn."""
+    """Median frames a second of the variant and of OpenCV's MIL and CSRT (where installed), all videos in turn.
+
+    The variant runs on its own patches and on the smaller ones of `SMALL_PATCHES`.
+    """
     engine = Engine(variant.network, device, variant.config.runtime)
-    makers: dict[str, Callable[[], TrackerProtocol]] = {variant.name: lambda: Tracker(engine, variant.config)}
+    configs = {variant.name: variant.config}
+    configs |= {f"{variant.name}, patch {size}": with_patch(variant.config, size) for size in SMALL_PATCHES}
+    makers: dict[str, Callable[[], TrackerProtocol]] = {
+        name: partial(Tracker, engine, config) for name, config in configs.items()
+    }
     for name in OPENCV_TRACKERS:
         try:
             create_opencv_tracker(name)
@@ -93,11 +110,15 @@ class LongRun:
 
 
 def long_run(variant: Variant, device: str, frames: int, video_length: int = 60) -> LongRun:
-    """Track `frames` frames, a generated clip to and fro; early is 5 to 15 per cent of the way, late the last tenth."""
+    """Track `frames` frames, a generated clip to and fro; early is 5 to 15 per cent of the way, late the last tenth.
+
+    On patches of `LONG_RUN_PATCH`, to be done in minutes: that changes how long a frame takes, not what is kept of it.
+    """
     sequence = make_sequence("moving", seed=3, length=video_length, size=FRAME_SIZE)
     images = list(sequence.frames)
     there_and_back = [*range(1, video_length), *range(video_length - 2, -1, -1)]
-    tracker = Tracker(Engine(variant.network, device, variant.config.runtime), variant.config)
+    config = with_patch(variant.config, LONG_RUN_PATCH)
+    tracker = Tracker(Engine(variant.network, device, config.runtime), config)
     tracker.initialize(images[0], sequence.mask(0))
     # Filled beforehand, so that the record of the run does not count as its growth.
     times, resident, reserved, found = (np.ones(frames) for _ in range(4))
