@@ -18,7 +18,7 @@ from real_data import lay_out_davis, lay_out_got10k, lay_out_trackingnet, read_c
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(3600)]
-FRAMES, CLIPS = 8, ("Crossing", "Jogging-1", "car-shadow", "drift-chicane")
+FRAMES, CLIPS = 6, ("Crossing", "car-shadow", "drift-chicane")
 
 
 class Walk(NamedTuple):
