@@ -29,8 +29,8 @@ _HELP_WIDTH = "110"
 _OTHERS = {
     ("samn-trax",): "samn_tracker.trax_server",
     ("python -m samn_tracker.benchmark.ope",): "samn_tracker.benchmark.ope",
-    ("python -m benchmarks",): "benchmarks.__main__",
     ("python -m benchmarks.accuracy",): "benchmarks.accuracy",
+    ("python -m benchmarks.agreement",): "benchmarks.agreement",
     ("python -m benchmarks.recovery",): "benchmarks.recovery",
 }
 _WORDS_OF_OWN = {"samn_tracker.train.__main__": ("pack", "preview", "export")}

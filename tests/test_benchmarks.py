@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.__main__ import main
+from benchmarks.accuracy import DevelopmentSequence
+from benchmarks.agreement import compare
+from benchmarks.agreement import table as agreement_table
 from benchmarks.picture import COLOURS, write_picture
 from benchmarks.reference import Reference
 from benchmarks.reference_filter import AutogradFilter, upsampled
@@ -23,6 +27,8 @@ from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.spatial import principal_components
 from samn_tracker.memory.spatial_solver import JointProblem, ScoreGrid, gauss_newton, gaussian_labels
 from samn_tracker.model.network import Network
+from samn_tracker.prediction import Prediction
+from samn_tracker.regions import box_to_polygon, mask_to_box
 
 SIZE = 96
 
@@ -148,6 +154,48 @@ def test_the_picture_draws_every_part_to_scale(tmp_path: Path) -> None:
     assert [one.attrib["fill"] for one in rectangles] == [COLOURS[part] for part in ("read", "decoder", "decoder")]
     assert widths[1] == pytest.approx(3 * widths[0], rel=0.01)
     assert widths[2] == pytest.approx(2 * widths[0], rel=0.01)
+
+
+class Answers:
+    """A tracker that answers the given masks, one a frame."""
+
+    def __init__(self, *masks: np.ndarray) -> None:
+        self._masks = masks
+        self._frame = 0
+
+    def initialize(self, image: np.ndarray, target: object) -> Prediction:
+        self._frame = 0
+        return self._answer(self._masks[0])
+
+    def track(self, image: np.ndarray) -> Prediction:
+        self._frame += 1
+        return self._answer(self._masks[self._frame - 1])
+
+    def _answer(self, mask: np.ndarray) -> Prediction:
+        box = mask_to_box(mask)
+        return Prediction(box, box_to_polygon(box), mask)
+
+
+def columns(first: int, last: int) -> np.ndarray:
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    mask[:, first:last] = 1
+    return mask
+
+
+def test_agreement_is_the_overlap_of_both_answers_and_each_ones_with_the_truth(tmp_path: Path) -> None:
+    paths, truths = [], []
+    for index, truth in enumerate((columns(0, 4), columns(0, 4), columns(2, 4))):
+        for kind, picture, found in (("img", np.zeros((8, 8, 3), np.uint8), paths), ("mask", 255 * truth, truths)):
+            found.append(tmp_path / f"{kind}{index}.png")
+            assert cv2.imwrite(str(found[-1]), picture)
+    boxes = np.array([[0, 0, 4, 8], [0, 0, 4, 8], [2, 0, 2, 8]], dtype=float)
+    sequence = DevelopmentSequence("short", "mask start", paths, boxes, truths)
+    fast, plain = Answers(columns(0, 4), columns(0, 4)), Answers(columns(0, 4), columns(0, 2))
+    one = compare("a", fast, plain, sequence, None)
+    assert (one.frames, one.mean_iou, one.least_iou) == (2, 0.75, 0.5)
+    assert (one.fast_jaccard, one.plain_jaccard) == (0.75, 0.5)
+    assert compare("a", fast, plain, sequence, 1).mean_iou == 1
+    assert agreement_table([one]).splitlines()[1].split() == ["a", "0.7500", "0.7500", "short", "0.7500", "0.5000"]
 
 
 @pytest.mark.slow
