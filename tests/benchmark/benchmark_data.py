@@ -12,8 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from samn_tracker.benchmark.benchmark import Benchmark
+from samn_tracker.benchmark.worker import RunRequest
+
 HERE = Path(__file__).parent
 SIZE = (48, 64)
+DRIFT = "toy_trackers:Drift"
 
 
 def environment() -> dict[str, str]:
@@ -87,3 +91,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` but times, by relative path."""
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("_time.txt")]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def request(benchmark: Benchmark, data: Path, split: str, output: Path, **more: object) -> RunRequest:
+    return RunRequest(**({"tracker": DRIFT} | more), benchmark=benchmark, data=data, split=split, output=output)  # type: ignore[arg-type]

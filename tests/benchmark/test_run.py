@@ -8,30 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmark_data import label_map, tree
+from benchmark_data import DRIFT, label_map, request, tree
 from toy_trackers import Drift
 
 from davis_runner.runner import Davis
 from got10k_runner.runner import Got10k
 from samn_tracker.benchmark import files
-from samn_tracker.benchmark.benchmark import Benchmark
 from samn_tracker.benchmark.execute import execute
 from samn_tracker.benchmark.label_png import read_labels
-from samn_tracker.benchmark.loop import prefetched, track_labels
-from samn_tracker.benchmark.objects import MultiObjectTracker, SeparateTrackers, create_object_tracker, merge_masks
+from samn_tracker.benchmark.loop import prefetched
 from samn_tracker.benchmark.run_folder import RunFolder
-from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.benchmark.show import save_overlays, summary
 from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import ConfigError, DatasetError, ImageError, ResultError
-from samn_tracker.prediction import Prediction
 from trackingnet_runner.runner import TrackingNet
-
-DRIFT = "toy_trackers:Drift"
-
-
-def request(benchmark: Benchmark, data: Path, split: str, output: Path, **more: object) -> RunRequest:
-    return RunRequest(**({"tracker": DRIFT} | more), benchmark=benchmark, data=data, split=split, output=output)  # type: ignore[arg-type]
 
 
 def run_again(wanted: RunRequest, capsys: pytest.CaptureFixture[str]) -> str:
@@ -209,56 +199,3 @@ def test_images_are_read_one_ahead(got10k_data: Path) -> None:
     next(images)
     with pytest.raises(ImageError, match="no image file"):
         next(images)
-
-
-def test_masks_that_overlap_go_to_the_more_confident_object() -> None:
-    left, right = np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8)
-    left[:, :4], right[:, 2:] = 1, 1
-    box = np.ones(4)
-
-    def merged(first: float, second: float, found: bool = True) -> list[int]:
-        one, two = Prediction(box, mask=left, confidence=first), Prediction(box, None, right, second, found)
-        return merge_masks({1: one, 2: two}, (4, 6))[0].tolist()
-
-    assert merged(0.9, 0.5) == [1, 1, 1, 1, 2, 2]
-    assert merged(0.5, 0.9) == [1, 1, 2, 2, 2, 2]
-    assert merged(0.5, 0.5) == [1, 1, 1, 1, 2, 2]
-    assert merged(0.1, 0.9, found=False) == [1, 1, 1, 1, 0, 0]
-    with pytest.raises(ResultError, match="mask of"):
-        merge_masks({1: Prediction(box, mask=left)}, (5, 6))
-
-
-def test_object_trackers_are_used_as_they_are() -> None:
-    tracker = create_object_tracker(DRIFT)
-    assert isinstance(tracker, SeparateTrackers)
-    assert isinstance(tracker, MultiObjectTracker)
-
-
-def test_a_tracker_of_label_maps_needs_no_other_methods(davis_data: Path, tmp_path: Path) -> None:
-    """It was refused for having no initialize(), although the documentation offered it."""
-    for split in ("2016/val", "2017/val"):
-        wanted = request(Davis(), davis_data, split, tmp_path / split, tracker="toy_trackers:LabelsOnly")
-        assert execute(wanted) == []
-    kept = read_labels(tmp_path / "2017/val/results/dogs/00006.png")
-    np.testing.assert_array_equal(kept, label_map(0, late=False))
-
-
-def test_a_tracker_is_not_made_twice_for_one_object(davis_data: Path, tmp_path: Path) -> None:
-    """Weights of a tracker without several objects were loaded twice."""
-    counted = {"count": str(tmp_path / "count")}
-    assert (
-        execute(
-            request(
-                Davis(), davis_data, "2016/val", tmp_path / "run", tracker="toy_trackers:Counted", overrides=counted
-            )
-        )
-        == []
-    )
-    assert (tmp_path / "count").read_text() == "x"
-
-
-def test_objects_that_begin_late_leave_empty_maps_before(davis_data: Path) -> None:
-    sequence = Davis().sequences(davis_data, "2017/val")[1]
-    later = {index: path for index, path in sequence.annotations.items() if index >= 2}
-    frames = list(track_labels(SeparateTrackers(Drift), Sequence("x", sequence.frames, annotations=later)))
-    assert [frame.labels.any() for frame in frames] == [False, False] + [True] * 7
