@@ -121,7 +121,7 @@ def diagnose_workspace(folder: Path) -> list[str]:
     if not workspace.trackers:
         problems.append(f"{folder / 'trackers.ini'} has no tracker: python -m vot_workspace create makes one that has")
     try:
-        workspace.sequences  # noqa: B018 (raises if the data cannot be read)
+        workspace.require_images()  # raises also if the data cannot be read
     except SamnError as error:
         problems.append(str(error))
     return problems

@@ -41,12 +41,16 @@ def run(
     the address of a Ray cluster in `cluster` the toolkits run there.
 
     Raises:
+        ConfigError: trackers.ini has no such entry.
+        DatasetError: sequences have no images.
         ResultError: the workspace is in use, or holds results of another configuration.
         EnvironmentProblemError: the tracker does not start, or the cluster does not answer.
     """
     with locked(workspace.folder) as lock, toolkit.termination_unwinds():
+        workspace.tracker(tracker)  # raises where there is no such entry, before anything is downloaded
         results = workspace.results(tracker)
         _fetch_data(workspace, tracker)
+        workspace.require_images()
         description = describe(workspace, tracker)
         if restart:
             shutil.rmtree(results, ignore_errors=True)

@@ -91,6 +91,18 @@ class Workspace:
         """The sequences by name."""
         return {name: read_folder(self.sequence_folder / name) for name in self.names}
 
+    def require_images(self) -> None:
+        """Make sure that a tracker can run here, and not only results be scored.
+
+        Raises:
+            DatasetError: sequences without images; the first ones are named.
+        """
+        if bare := [name for name, sequence in self.sequences.items() if not sequence.frames]:
+            raise DatasetError(
+                f"{len(bare)} of {len(self.names)} sequences have no images ({', '.join(bare[:3])}): results can be "
+                "scored here, but no tracker can run; make a workspace with --data FOLDER, where the images are"
+            )
+
     @cached_property
     def trackers(self) -> dict[str, dict[str, str]]:
         """The entries of trackers.ini by name."""

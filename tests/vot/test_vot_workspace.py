@@ -21,6 +21,7 @@ from samn_tracker.errors import ConfigError, DatasetError, ResultError
 from vot_workspace.__main__ import main
 from vot_workspace.check import check
 from vot_workspace.create import YEARS, create, make_anchors
+from vot_workspace.doctor import diagnose_workspace
 from vot_workspace.layouts import read_dataset
 from vot_workspace.manifest import claim, describe, locked
 from vot_workspace.pool import LocalPool, local_gpus
@@ -66,6 +67,17 @@ def test_pysots_layout_is_read_with_and_without_images(tmp_path: Path) -> None:
     index.write_text(json.dumps({"other": {"img_names": [], "gt_rect": [polygon(0)], "width": 9, "height": 8}}))
     (read,) = read_dataset(index)
     assert (len(read.frames), len(read), read.size) == (0, 1, (9, 8))
+
+
+def test_a_workspace_without_images_is_for_scoring_and_does_not_crash_a_tracker_on_every_sequence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = tmp_path / "VOT2018.json"
+    index.write_text(json.dumps({"other": {"img_names": [], "gt_rect": [polygon(0)], "width": 9, "height": 8}}))
+    create(tmp_path / "w", "vot2018", read_dataset(index))
+    assert main(["run", str(tmp_path / "w")]) == 1
+    assert "1 of 1 sequences have no images (other)" in capsys.readouterr().err
+    assert "have no images" in diagnose_workspace(tmp_path / "w")[0]
 
 
 def test_box_and_mask_folders_are_read(tmp_path: Path) -> None:
