@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vot_workspace.create import create
+from vot_workspace.layouts import read_dataset
 from vot_workspace.trajectory import Region, write_trajectory
 from vot_workspace.workspace import Expected, Workspace
 
@@ -64,3 +66,13 @@ def write_result(workspace: Workspace, tracker: str, item: Expected, regions: li
     (folder / f"{item.stem}_time.value").write_text("0.01\n" * len(answer))
     (folder / f"{item.stem}_confidence.value").write_text("\n" + "0.9\n" * (len(answer) - 1))
     return path
+
+
+def made(folder: Path, rules: str = "demo", lengths: dict[str, int] | None = None) -> Workspace:
+    data = write_flat(folder / "data", lengths or {"b": 40, "a": 12})
+    create(folder / "workspace", rules, read_dataset(data), tracker="opencv-mil")
+    return Workspace(folder / "workspace")
+
+
+def complete(workspace: Workspace, tracker: str = "MIL") -> list[Path]:
+    return [write_result(workspace, tracker, item) for item in workspace.expected()]
