@@ -130,7 +130,11 @@ def read_seals(results: Path) -> dict[str, str]:
     Raises:
         ResultError: unreadable.
     """
-    return _read(results / SEALS) if (results / SEALS).is_file() else {}
+    path = results / SEALS
+    found = _read(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise ResultError(f"{path} is not a table of fingerprints; remove it to accept the results beside it")
+    return found
 
 
 def is_sealed(path: Path, results: Path, seals: Mapping[str, str]) -> bool:

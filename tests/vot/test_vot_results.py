@@ -136,6 +136,15 @@ def test_a_trajectory_from_elsewhere_is_found_among_those_of_a_run(tmp_path: Pat
     assert len(check(workspace, "MIL")) == 1
 
 
+@pytest.mark.parametrize("content", ["[1]", "{", "null"])
+def test_damaged_seals_are_told_and_not_taken_for_none(tmp_path: Path, content: str) -> None:
+    workspace = made(tmp_path, lengths={"a": 10})
+    complete(workspace)
+    (workspace.results("MIL") / "seals.json").write_text(content)
+    with pytest.raises(ResultError, match=r"seals\.json .*remove it"):
+        check(workspace, "MIL")
+
+
 def test_results_without_a_manifest_are_adopted_only_when_told(tmp_path: Path) -> None:
     workspace = made(tmp_path)
     complete(workspace)
