@@ -191,10 +191,10 @@ def test_agreement_is_the_overlap_of_both_answers_and_each_ones_with_the_truth(t
     boxes = np.array([[0, 0, 4, 8], [0, 0, 4, 8], [2, 0, 2, 8]], dtype=float)
     sequence = DevelopmentSequence("short", "mask start", paths, boxes, truths)
     fast, plain = Answers(columns(0, 4), columns(0, 4)), Answers(columns(0, 4), columns(0, 2))
-    one = compare("a", fast, plain, sequence, None)
+    one = compare("a", fast, plain, sequence)
     assert (one.frames, one.mean_iou, one.least_iou) == (2, 0.75, 0.5)
     assert (one.fast_jaccard, one.plain_jaccard) == (0.75, 0.5)
-    assert compare("a", fast, plain, sequence, 1).mean_iou == 1
+    assert compare("a", fast, plain, sequence, frames=1).mean_iou == 1
     assert agreement_table([one]).splitlines()[1].split() == ["a", "0.7500", "0.7500", "short", "0.7500", "0.5000"]
 
 
