@@ -40,6 +40,21 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image)
 
 
+def next_frame(image: Any, shape: tuple[int, int], index: int) -> NDArray[np.uint8]:
+    """Frame `index` of a sequence as (H, W, 3) uint8 RGB; `shape` is the first frame's (H, W).
+
+    Raises:
+        ImageError: not an image, or one of another size than the first.
+    """
+    image = as_rgb(image)
+    if image.shape[:2] != shape:
+        raise ImageError(
+            f"frame {index} is {image.shape[1]}x{image.shape[0]}, expected {shape[1]}x{shape[0]}; "
+            "all frames of a sequence must have one size"
+        )
+    return image
+
+
 def read_image(path: str | Path) -> NDArray[np.uint8]:
     """Decode an image file (JPEG, PNG, ...; greyscale, 16-bit, alpha and CMYK too) to (H, W, 3) uint8 RGB.
 

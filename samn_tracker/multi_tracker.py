@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from samn_tracker.config import TrackerConfig
 from samn_tracker.engine import Encoded, Engine, tells_full_memory
-from samn_tracker.errors import ImageError, RegionError, TrackerStateError
+from samn_tracker.errors import RegionError, TrackerStateError
 from samn_tracker.geometry import Window
-from samn_tracker.images import as_rgb
+from samn_tracker.images import as_rgb, next_frame
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.model.network import aggregate
 from samn_tracker.regions import mask_to_box
@@ -73,7 +73,10 @@ class MultiTracker:
             ImageError: not an image, or one of another size than the first.
             RegionError: labels of another size, or an id that is already tracked.
         """
-        state, image = self._checked(image)
+        state = self.state
+        if state is None:
+            raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
+        image = next_frame(image, state.shape, state.frame_index + 1)
         added = self._checked_new(state, new_labels)
         state.frame_index += 1
         window, encoded = self._view(state, image)
@@ -88,18 +91,6 @@ class MultiTracker:
             if (mask := labels == one).any():
                 state.boxes[index] = mask_to_box(mask)
         return labels
-
-    def _checked(self, image: NDArray[Any]) -> tuple[MultiState, NDArray[np.uint8]]:
-        if self.state is None:
-            raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
-        image = as_rgb(image)
-        if image.shape[:2] != self.state.shape:
-            height, width = self.state.shape
-            raise ImageError(
-                f"frame {self.state.frame_index + 1} is {image.shape[1]}x{image.shape[0]}, expected {width}x{height}; "
-                "all frames of a sequence must have one size"
-            )
-        return self.state, image
 
     def _checked_new(self, state: MultiState, new_labels: NDArray[Any] | None) -> NDArray[np.uint8] | None:
         if new_labels is None or not np.any(new_labels):

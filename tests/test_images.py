@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samn_tracker.errors import ImageError
-from samn_tracker.images import as_rgb, decode_image, read_image
+from samn_tracker.images import as_rgb, decode_image, next_frame, read_image
 
 
 @pytest.fixture
@@ -115,3 +115,9 @@ def test_a_view_becomes_contiguous(picture: NDArray[np.uint8]) -> None:
 def test_what_is_no_image_is_an_error(image: object, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         as_rgb(image)
+
+
+def test_a_frame_of_another_size_than_the_first_is_told_with_its_number(picture: NDArray[np.uint8]) -> None:
+    assert np.array_equal(next_frame(picture, (60, 80), 7), picture)
+    with pytest.raises(ImageError, match="frame 7 is 80x60, expected 80x61; all frames"):
+        next_frame(picture, (61, 80), 7)
