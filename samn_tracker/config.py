@@ -192,7 +192,8 @@ class SegmentationConfig:
         follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
             "mask"'s box, or the spatial memory's own "peak".
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
-            first mask's tight box, where the two differ by no more than this factor; 1 answers tight boxes.
+            first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
+            relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
         part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
             centre are left out.
         part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an

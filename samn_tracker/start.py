@@ -1,7 +1,8 @@
-"""The first mask of a target: as given, or made from a box (method notes, section 6; the procedure of D3S)."""
+"""A target's first frame: the answer, the first mask (section 6 of the method notes; as in D3S), the habit of its box."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import SegmentationConfig, TrackerConfig
 from samn_tracker.engine import Encoded, Engine
 from samn_tracker.geometry import Window
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.polygons import polygon_area, visible_part
+from samn_tracker.prediction import Prediction
 from samn_tracker.regions import (
     box_to_mask,
+    box_to_polygon,
     largest_component,
     mask_to_box,
     polygon_to_box_same_area,
@@ -25,16 +30,28 @@ from samn_tracker.regions import (
 
 @dataclass(frozen=True)
 class BoxHabit:
-    """Size of the user's box relative to the mask's box, and the shift of its centre in units of the mask's box."""
+    """How the user draws boxes around a mask.
+
+    Attributes:
+        scale: size of the user's box relative to the mask's box.
+        shift: of its centre, in units of the mask's box.
+        polygon_scale: sides of the user's polygon relative to those of the mask's rotated box.
+    """
 
     scale: tuple[float, float] = (1.0, 1.0)
     shift: tuple[float, float] = (0.0, 0.0)
+    polygon_scale: float = 1.0
 
     def apply(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
         """The box (4,) that the user would draw around a mask with the tight box `box` (4,)."""
         size = box[2:] * self.scale
         centre = box[:2] + box[2:] / 2 + box[2:] * self.shift
         return np.concatenate([centre - size / 2, size])
+
+    def apply_to_polygon(self, polygon: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rotated box (4, 2) that the user would draw around a mask with the fitted one `polygon` (4, 2)."""
+        centre = polygon.mean(axis=0)
+        return centre + (polygon - centre) * self.polygon_scale
 
 
 def start_box(target: NDArray[Any]) -> NDArray[np.float64]:
@@ -53,14 +70,43 @@ def filled_mask(target: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint
     return polygon_to_mask(target, shape) if kind == "polygon" else box_to_mask(target, shape)
 
 
-def box_habit(target: NDArray[Any], first: NDArray[np.float32], window: Window, config: SegmentationConfig) -> BoxHabit:
-    """How the user's box lies around the first mask (S, S) of `window`; no difference for other kinds of targets.
+def given_polygon(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> NDArray[np.float64]:
+    """The rotated box (4, 2) of a checked target: as given, or fitted to a mask or to a polygon of more corners."""
+    if target_kind(target) == "box":
+        return box_to_polygon(target)
+    return target if target.shape == (4, 2) else fit_rotated_box(filled_mask(target, shape), config)
+
+
+def first_answer(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> Prediction:
+    """The checked target as it was given, in all three forms."""
+    mask = filled_mask(target, shape)
+    box = mask_to_box(mask) if target_kind(target) == "polygon" else start_box(target)
+    return Prediction(box, given_polygon(target, shape, config), mask)
+
+
+def box_habit(
+    target: NDArray[Any],
+    first: NDArray[np.float32],
+    window: Window,
+    shape: tuple[int, int],
+    config: SegmentationConfig,
+) -> BoxHabit:
+    """How the user's box or polygon lies around the first mask (S, S) of `window`; no difference for a given mask.
 
     A hand-drawn box is rarely the tightest one. Where the two differ by more than `box_habit_limit`, the mask is not
     trusted, and boxes stay those of the masks.
     """
+    kind = target_kind(target)
+    if kind == "box":
+        return _habit_of_box(target, first, window, config)
+    return _habit_of_polygon(target, first, window, shape, config) if kind == "polygon" else BoxHabit()
+
+
+def _habit_of_box(
+    target: NDArray[Any], first: NDArray[np.float32], window: Window, config: SegmentationConfig
+) -> BoxHabit:
     mask = largest_component((first > config.threshold_box_start).astype(np.uint8))
-    if target_kind(target) != "box" or not mask.any():
+    if not mask.any():
         return BoxHabit()
     own = mask_to_box(mask)
     low, high = window.to_image(own[:2]), window.to_image(own[:2] + own[2:])
@@ -69,6 +115,24 @@ def box_habit(target: NDArray[Any], first: NDArray[np.float32], window: Window, 
         return BoxHabit()
     shift = (target[:2] + target[2:] / 2 - (low + high) / 2) / (high - low)
     return BoxHabit(tuple(scale), tuple(shift))
+
+
+def _habit_of_polygon(
+    target: NDArray[Any],
+    first: NDArray[np.float32],
+    window: Window,
+    shape: tuple[int, int],
+    config: SegmentationConfig,
+) -> BoxHabit:
+    """By the areas inside the image, because the first mask ends at its border."""
+    mask = largest_component((window.paste(first, shape) > config.threshold_box_start).astype(np.uint8))
+    if not mask.any():
+        return BoxHabit()
+    given = visible_part(given_polygon(target, shape, config), shape).area
+    scale = math.sqrt(given / polygon_area(fit_rotated_box(mask, config)))
+    return (
+        BoxHabit(polygon_scale=scale) if 1 / config.box_habit_limit <= scale <= config.box_habit_limit else BoxHabit()
+    )
 
 
 def first_mask_crop(

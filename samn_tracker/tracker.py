@@ -20,9 +20,9 @@ from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import TrackerConfig
 from samn_tracker.decoded_region import grown_extent, holds_target, touched_region
 from samn_tracker.engine import Encoded, Engine, tells_full_memory
-from samn_tracker.errors import ImageError, TrackerStateError
+from samn_tracker.errors import TrackerStateError
 from samn_tracker.geometry import Window
-from samn_tracker.images import as_rgb
+from samn_tracker.images import as_rgb, next_frame
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.augmentation import (
     MOVED,
@@ -35,8 +35,8 @@ from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
 from samn_tracker.recovery import next_places
-from samn_tracker.regions import as_target, box_to_polygon, largest_component, mask_to_box, parts_around, target_kind
-from samn_tracker.start import BoxHabit, box_habit, filled_mask, first_mask_crop, start_box
+from samn_tracker.regions import as_target, largest_component, mask_to_box, parts_around, target_kind
+from samn_tracker.start import BoxHabit, box_habit, first_answer, first_mask_crop, start_box
 
 Box = NDArray[np.float64]
 _MINIMUM_SIDE = 2.0
@@ -57,7 +57,7 @@ class TrackState:
         bank, spatial: the two memories; `spatial` is None where it is switched off.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
-        habit: how the user's box lies around the mask, where the start was a box.
+        habit: how the user's box or polygon lies around the mask, where the start was one.
         frame_index: 0 for the frame of `initialize`.
         lost_frames: how many frames in a row had no answer, up to the latest.
         trace: what the latest frame looked like on the way; for debugging.
@@ -162,7 +162,7 @@ class Tracker:
             scale_step=config.scale_step_mask_start if from_mask else config.scale_step_box_start,
             bank=AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity),
             spatial=SpatialMemory(self.config.spatial) if self.config.spatial.enabled else None,
-            last=_given(target, box, shape, self.config),
+            last=first_answer(target, shape, config),
             areas=deque(maxlen=config.area_window),
         )
         self._start_appearance(state, image, target)
@@ -178,7 +178,10 @@ class Tracker:
             TrackerStateError: `initialize` was not called.
             ImageError: not an image, or one of another size than the first.
         """
-        state, image = self._checked(image)
+        state = self.state
+        if state is None:
+            raise TrackerStateError("track() was called before initialize(); call initialize(image, target) first")
+        image = next_frame(image, state.shape, state.frame_index + 1)
         state.frame_index += 1
         centre_before = state.centre
         search = self._search(state, image)
@@ -201,7 +204,7 @@ class Tracker:
             state.last = replace(state.last, confidence=0.0, found=False)
             return state.last
         state.lost_frames = 0
-        polygon = fit_rotated_box(target, self.config.segmentation)
+        polygon = state.habit.apply_to_polygon(fit_rotated_box(target, self.config.segmentation))
         state.last = Prediction(state.habit.apply(mask_to_box(target)), polygon, mask, confidence)
         self._memorise(state, search, view, probability, state.last.box)
         self._follow(state, state.last, uncertainty)
@@ -210,18 +213,6 @@ class Tracker:
         return state.last
 
     # --- finding the target --------------------------------------------------------------------------------------
-
-    def _checked(self, image: NDArray[Any]) -> tuple[TrackState, NDArray[np.uint8]]:
-        if self.state is None:
-            raise TrackerStateError("track() was called before initialize(); call initialize(image, target) first")
-        image = as_rgb(image)
-        if image.shape[:2] != self.state.shape:
-            height, width = self.state.shape
-            raise ImageError(
-                f"frame {self.state.frame_index + 1} is {image.shape[1]}x{image.shape[0]}, expected {width}x{height}; "
-                "all frames of a sequence must have one size"
-            )
-        return self.state, image
 
     def _search(self, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
         """Ask the spatial memory where the target is, and move the search centre there if it is sure."""
@@ -310,7 +301,7 @@ class Tracker:
         encoded = self.engine.encode(window.crop(image)[None])
         first = first_mask_crop(self.engine, self.config, encoded, window, target, state.shape)
         state.bank.start(*self.engine.memorise(encoded, first[None]))
-        state.habit = box_habit(target, first, window, self.config.segmentation)
+        state.habit = box_habit(target, first, window, state.shape, self.config.segmentation)
         state.areas.append(int(first.sum() * window.scale**2))
 
     def _start_spatial(self, state: TrackState, image: NDArray[np.uint8]) -> None:
@@ -363,14 +354,3 @@ def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: floa
 
 def _weights(bank: AppearanceBank) -> NDArray[np.float32]:
     return bank.weights[0].float().cpu().numpy()
-
-
-def _given(target: NDArray[Any], box: NDArray[np.float64], shape: tuple[int, int], config: TrackerConfig) -> Prediction:
-    """The first frame's answer: the target as it was given, in all three forms."""
-    mask = filled_mask(target, shape)
-    kind = target_kind(target)
-    if kind == "polygon":
-        polygon = target if len(target) == 4 else fit_rotated_box(mask, config.segmentation)
-        return Prediction(mask_to_box(mask), polygon, mask)
-    polygon = box_to_polygon(box) if kind == "box" else fit_rotated_box(mask, config.segmentation)
-    return Prediction(box, polygon, mask)
