@@ -1,4 +1,4 @@
-"""A target's first frame: the answer, the first mask (section 6 of the method notes; as in D3S), the habit of its box."""
+"""A target's first frame: answer, first mask (section 6 of the method notes; as in D3S), and habit of its box."""
 
 from __future__ import annotations
 
