@@ -5,7 +5,6 @@ The workspace must be on storage that every node mounts under the same path, as 
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -14,10 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.errors import EnvironmentProblemError, SamnError
+from samn_tracker.benchmark.ray_session import gpus_each, gpus_present, own_error, ray_session
+from samn_tracker.errors import EnvironmentProblemError
 from vot_workspace import toolkit
-
-CONNECT_SECONDS = 5
 
 
 @contextmanager
@@ -27,27 +25,18 @@ def cluster_pool(address: str, workers: int, device: str) -> Iterator[ClusterPoo
     Raises:
         EnvironmentProblemError: Ray is not installed, nobody answers, or there is no GPU for a tracker on `cuda`.
     """
-    ray = _connected(address)
-    try:
-        with toolkit.termination_unwinds():  # again: Ray took the signal over, and would abort
-            yield ClusterPool(ray, workers, device)
-    finally:
-        ray.shutdown()
+    with ray_session(address, workers) as ray:
+        yield ClusterPool(ray, workers, device)
 
 
 class ClusterPool:
     """Runs each folder's toolkit in a task of its own."""
 
     def __init__(self, ray: Any, workers: int, device: str) -> None:
-        gpus = int(ray.cluster_resources().get("GPU", 0))
-        if device.startswith("cuda") and not gpus:
-            raise EnvironmentProblemError(
-                f"the cluster has no GPU, and the tracker runs on {device}; write cpu or auto"
-            )
         self._ray = ray
-        self._gpus_each = 1 if gpus and device != "cpu" else 0
+        self._gpus_each = gpus_each(ray, device)
         self.workers = workers
-        self.realtime_workers = min(workers, gpus) if self._gpus_each else 1
+        self.realtime_workers = min(workers, gpus_present(ray)) if self._gpus_each else 1
 
     def evaluate(self, folders: Sequence[Path], arguments: Sequence[str]) -> None:
         task = self._ray.remote(num_cpus=1, num_gpus=self._gpus_each, max_retries=0)(evaluate_here)
@@ -59,7 +48,7 @@ class ClusterPool:
             try:
                 self._ray.get(done[0])
             except self._ray.exceptions.RayTaskError as error:
-                raise _own_error(error) from error
+                raise own_error(error) from error
             except self._ray.exceptions.RayError as error:
                 print(f"a worker of the cluster was lost, its part is run again ({error})", file=sys.stderr)
 
@@ -76,40 +65,3 @@ def evaluate_here(folder: Path, arguments: list[str], environment: Mapping[str, 
             "under the same path"
         )
     toolkit.run("evaluate", folder, *arguments, environment={**environment, "OMP_NUM_THREADS": "1"})
-
-
-def _connected(address: str) -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise EnvironmentProblemError(
-            "--cluster needs Ray: pip install 'samn-tracker[cluster]', or use --workers alone"
-        ) from None
-    _require_listener(address)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise EnvironmentProblemError(
-            f"the Ray cluster '{address}' cannot be reached ({error}); check the address, that both sides run one "
-            "version of Ray and of Python, and, if the cluster asks for a token, that this process has it"
-        ) from error
-    return ray
-
-
-def _require_listener(address: str) -> None:
-    """Fail within seconds where nobody listens at HOST:PORT; Ray itself would wait for minutes."""
-    host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()) or "/" in host:
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise EnvironmentProblemError(f"nobody listens at --cluster {address}: {error}; check the address") from error
-
-
-def _own_error(error: Any) -> Exception:
-    cause = error.cause
-    return (
-        cause if isinstance(cause, SamnError) else EnvironmentProblemError(f"a worker of the cluster failed: {cause}")
-    )

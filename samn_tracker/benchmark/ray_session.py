@@ -22,6 +22,8 @@ _STARTS = 3
 def ray_session(address: str, cpus: int) -> Iterator[Any]:
     """The connected `ray` module; all that it started ends with the context, on SIGTERM too.
 
+    Ray takes SIGTERM over, and would abort this process; the handler that was there before is put back.
+
     Args:
         address: of a running cluster; empty to start Ray on this machine.
         cpus: how many there are to be shared out on this machine.
@@ -30,13 +32,20 @@ def ray_session(address: str, cpus: int) -> Iterator[Any]:
         EnvironmentProblemError: Ray is not installed, or the cluster does not answer.
     """
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    ray = _connected(address, cpus)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray has taken it over, and would abort
+    try:
+        ray = _connected(address, cpus)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def gpus_present(ray: Any) -> int:
+    """GPUs of this machine, or of all nodes of the cluster."""
+    return int(ray.cluster_resources().get("GPU", 0))
 
 
 def gpus_each(ray: Any, device: str) -> int:
@@ -45,9 +54,9 @@ def gpus_each(ray: Any, device: str) -> int:
     Raises:
         EnvironmentProblemError: there is none for a tracker on `cuda`.
     """
-    present = int(ray.cluster_resources().get("GPU", 0))
+    present = gpus_present(ray)
     if device.startswith("cuda") and not present:
-        raise EnvironmentProblemError(f"no GPU for workers, and the tracker runs on {device}; give --device cpu")
+        raise EnvironmentProblemError(f"no GPU for workers, and the tracker runs on {device}; let it run on cpu")
     return int(present > 0 and device != "cpu")
 
 
@@ -61,8 +70,9 @@ def _connected(address: str, cpus: int) -> Any:
     try:
         import ray
     except ImportError as error:
+        option = "--cluster" if address else "--workers"
         raise EnvironmentProblemError(
-            "--workers and --cluster need Ray: pip install 'samn-tracker[cluster]', or leave them out"
+            f"{option} needs Ray: pip install 'samn-tracker[cluster]', or leave it out"
         ) from error
     _require_listener(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -84,8 +94,7 @@ def _initialise(ray: Any, where: Mapping[str, Any]) -> None:
                 continue
             raise EnvironmentProblemError(
                 f"Ray cannot be started or reached at '{where['address']}': {error}; check the address, that both "
-                "sides run one version of Ray and of Python, and, if the cluster asks for a token, that this process "
-                "has it; without --workers and --cluster no Ray is needed"
+                "sides run one version of Ray and of Python, and, if the cluster asks for a token, that we have it"
             ) from error
 
 

@@ -188,6 +188,22 @@ def test_shards_on_a_ray_cluster_fill_one_results_folder(tmp_path: Path, monkeyp
     assert not list(workspace.glob("shards-*"))
 
 
+@pytest.mark.slow
+def test_a_terminated_run_on_a_cluster_ends_by_its_own_handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes SIGTERM over when it connects; its own handler aborts the driver (exit 134)."""
+    pytest.importorskip("ray", reason="Ray is not installed (pip install samn-tracker[cluster])")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    workspace = make(tmp_path, "hanging", {"a": 12}, timeout=200)
+    with cluster(tmp_path) as address:
+        line = [sys.executable, "-m", "vot_workspace", "run", str(workspace), "--cluster", address]
+        environment = {**os.environ, "PYTHONPATH": str(FOLDER), "OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            assert any("parts that the cluster still evaluates" in text for text in process.stderr)
+            process.terminate()
+            assert process.wait(60) == 128 + 15, process.stderr.read()
+
+
 @contextmanager
 def cluster(folder: Path) -> Iterator[str]:
     """A Ray cluster of this machine alone, in processes that end with the context."""
