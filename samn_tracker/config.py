@@ -6,21 +6,13 @@ what changes between frames lives in `samn_tracker.tracker.TrackState`.
 
 from __future__ import annotations
 
-import sys
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
-
 from samn_tracker.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from samn_tracker.settings import merge, merge_noting, read_toml
 
 
 @dataclass(frozen=True)
@@ -227,7 +219,7 @@ class SegmentationConfig:
     box_habit_limit: float = 1.4
     part_reach: float = 1.0
     part_share: float = 0.1
-    decode_margin: float = 0.25
+    decode_margin: float = 0.75
     decode_halo: int = 2
 
 
@@ -297,105 +289,19 @@ class TrackerConfig:
                 nested.setdefault(section, {})[key] = value
             else:
                 faults.append(f"'{dotted}' is not a setting; write section.key, for instance appearance.interval")
-        result: TrackerConfig = _merge(self, nested, "", faults)
+        result = merge_noting(self, nested, faults)
         if faults:
             raise ConfigError("; ".join(faults))
         return result
 
 
-def merge(config: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """A copy of the (nested) frozen dataclass `config` with `values` replaced.
-
-    Raises:
-        ConfigError: lists every unknown key and every value that does not fit.
-    """
-    faults: list[str] = []
-    result = _merge(config, values, prefix, faults)
-    if faults:
-        raise ConfigError("; ".join(faults))
-    return result
-
-
-def _merge(config: Any, values: Mapping[str, Any], prefix: str, faults: list[str]) -> Any:
-    hints = typing.get_type_hints(type(config))
-    known = [f.name for f in fields(config)]
-    changes: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            faults.append(f"unknown setting '{prefix}{key}' (known: {', '.join(known)})")
-            continue
-        current = getattr(config, key)
-        if is_dataclass(current):
-            if isinstance(value, Mapping):
-                changes[key] = _merge(current, value, f"{prefix}{key}.", faults)
-            else:
-                faults.append(f"'{prefix}{key}' is a section, not a value; set its keys")
-            continue
-        try:
-            changes[key] = _convert(value, hints[key])
-        except (TypeError, ValueError) as error:
-            faults.append(f"'{prefix}{key}' = {value!r}: {error}")
-    return replace(config, **changes)
-
-
-def _convert(value: Any, hint: Any) -> Any:
-    """`value` as the annotated type `hint`; text is parsed, nothing else changes type except int to float."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        if value not in arguments:
-            raise ValueError(f"must be one of {', '.join(map(str, arguments))}")
-        return value
-    if origin is tuple:
-        items = value.split(",") if isinstance(value, str) else list(value)
-        hints = [arguments[0]] * len(items) if arguments[-1] is Ellipsis else list(arguments)
-        if len(items) != len(hints):
-            raise ValueError(f"needs {len(hints)} values")
-        return tuple(_convert(item, one) for item, one in zip(items, hints, strict=True))
-    if hint is bool:
-        text = str(value).lower()
-        if text not in ("true", "false", "1", "0"):
-            raise ValueError("must be true or false")
-        return text in ("true", "1")
-    if hint is int and (isinstance(value, (bool, float))):
-        raise ValueError("must be a whole number")
-    if hint is float:
-        if isinstance(value, bool) or (number := float(value)) != number:
-            raise ValueError("must be a number")
-        return number
-    if hint is int or (hint is str and isinstance(value, str)):
-        return hint(value)
-    raise TypeError(f"a field of type {hint} cannot be configured")
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """The (nested) dataclass as plain dictionaries and lists, ready for TOML or JSON."""
-    result: dict[str, Any] = {}
-    for item in fields(config):
-        value = getattr(config, item.name)
-        result[item.name] = (
-            to_dict(value) if is_dataclass(value) else list(value) if isinstance(value, tuple) else value
-        )
-    return result
-
-
-def load_toml(path: str | Path, default: Any = None) -> Any:
-    """The configuration in a TOML file, over `default` (a TrackerConfig if not given).
+def load_toml(path: str | Path, default: TrackerConfig | None = None) -> TrackerConfig:
+    """The configuration in a TOML file, over `default`.
 
     Raises:
         ConfigError: the file is missing, is not TOML, or has unknown keys.
     """
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no configuration file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    return merge(TrackerConfig() if default is None else default, values)
-
-
-def save_toml(config: Any, path: str | Path) -> None:
-    """Write every field of `config` to a TOML file."""
-    Path(path).write_text(tomli_w.dumps(to_dict(config)), encoding="utf-8")
+    return merge(default or TrackerConfig(), read_toml(path))
 
 
 SAMN_R50 = TrackerConfig()
