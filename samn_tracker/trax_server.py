@@ -9,6 +9,7 @@ The options are those of `samn_tracker.trax_options`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -26,9 +27,9 @@ from samn_tracker.errors import EnvironmentProblemError, RegionError, SamnError,
 from samn_tracker.images import as_rgb, decode_image, read_image
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.stream_guard import StreamGuard
-from samn_tracker.trax_options import REGION_KINDS, Options, parse_settings
+from samn_tracker.trax_connection import Connection
+from samn_tracker.trax_options import Options, parse_settings
 
-IMAGE_KINDS = ("path", "memory", "buffer")
 MAXIMUM_RUNS = 60_000  # the VOT toolkit stores the number of runs in 16 bits, and splits runs longer than 65,025
 
 
@@ -149,7 +150,7 @@ def limit_runs(mask: NDArray[np.uint8], maximum: int = MAXIMUM_RUNS) -> NDArray[
     return result
 
 
-def serve(server: Any, session: Session, guard: StreamGuard) -> None:
+def serve(server: Connection, session: Session, guard: StreamGuard) -> None:
     """Answer requests until the client quits."""
     while True:
         request = server.wait()
@@ -165,23 +166,6 @@ def serve(server: Any, session: Session, guard: StreamGuard) -> None:
             return
         guard.forward()
         server.status([(region, {"confidence": f"{confidence:.6f}"})])
-
-
-def open_server(guard: StreamGuard, options: Options) -> Any:
-    """A TraX server on the guarded streams, or on the socket that `TRAX_SOCKET` names."""
-    import trax.server
-
-    setup = trax.server.trax_server_setup_v
-    if "TRAX_SOCKET" not in os.environ:
-        from trax._ctypes import trax_server_setup_file_v
-
-        trax.server.trax_server_setup_v = lambda metadata, logger, flags: trax_server_setup_file_v(
-            metadata, guard.protocol_in, guard.protocol_out, logger, flags
-        )
-    try:
-        return trax.server.Server(list(REGION_KINDS), list(IMAGE_KINDS), tracker_name=options.tracker)
-    finally:
-        trax.server.trax_server_setup_v = setup
 
 
 def check_trax() -> None:
@@ -207,10 +191,11 @@ def run(options: Options) -> int:
         except Exception as error:
             failure = error
         guard.forward()
-        server = open_server(guard, options)
+        server = Connection(guard, options.tracker)
         try:
             if failure is not None:
-                server.wait()
+                with contextlib.suppress(SamnError):
+                    server.wait()
                 raise failure
             serve(server, session, guard)
         except Exception as error:

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 FRAMES = 8
 BEGIN, END = "<!-- faults: made by make faults -->", "<!-- faults: end -->"
 # What is another one in every run: the test's own folder, processes and the machine they run on.
-_PASSING = ((re.compile(r"/\S*?pytest-\d+/[^/\s]+/"), ""), (re.compile(r"process \d+ on \S+"), "process N on HOST"))
+_PASSING = ((re.compile(r"/\S*?pytest-\d+/[^/\s]+/"), ""), (re.compile(r"process \d+ on [\w.-]+"), "process N on HOST"))
 _rows: list[tuple[str, str]] = []
 
 Note = Callable[[str, str], None]

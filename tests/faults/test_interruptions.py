@@ -1,15 +1,17 @@
-"""SIGTERM, Ctrl-C and kill -9 at random moments; the same command goes on, and ends with the same bytes."""
+"""SIGTERM, Ctrl-C and kill -9 at random moments; the same command goes on, and ends with the same bytes. A client that
+hangs up ends its server."""
 
 from __future__ import annotations
 
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import Note, last_line, run_got10k, start, still
+from conftest import Note, environment, last_line, run_got10k, start, still
 
 BOX = ["--box", "50,35,20,20"]
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
@@ -61,3 +63,13 @@ def test_tracking_a_video(sent: signal.Signals, video: Path, tmp_path: Path, not
     note(f"samn track: {sent.name}", f"exit {process.returncode}, {rows} rows on disk: {said}")
     assert "Traceback" not in err
     assert process.returncode == (-sent if sent == signal.SIGKILL else 130)
+
+
+@pytest.mark.parametrize("said", ["", '@@TRAX:initialize "50,35,20,20" \n'], ids=["at once", "before the first frame"])
+def test_client_hangs_up(said: str, note: Note, request: pytest.FixtureRequest) -> None:
+    line = [sys.executable, "-m", "samn_tracker.trax_server", "--tracker", "fault_toys:still"]
+    result = subprocess.run(line, input=said, capture_output=True, text=True, timeout=120, env=environment())
+    moment = request.node.callspec.id
+    note(f"samn-trax: the client hangs up {moment}", last_line(result))
+    assert result.returncode == 1
+    assert "hung up" in result.stderr and "Traceback" not in result.stderr

@@ -102,7 +102,7 @@ def test_memory_that_runs_out(tracker: Tracker, monkeypatch: pytest.MonkeyPatch,
     sequence = make_sequence("moving", 0, 4, (128, 96), "procedural")
     tracker.initialize(sequence.frame(0), sequence.mask(0))
     with monkeypatch.context() as patch:
-        patch.setattr(tracker.engine.network, "encode_query", full)
+        patch.setattr(tracker.engine.network, "encode_search", full)
         with pytest.raises(EnvironmentProblemError, match="--device cpu") as caught:
             tracker.track(sequence.frame(1))
     note("memory of the device runs out", str(caught.value))
