@@ -10,10 +10,10 @@ from pathlib import Path
 
 import torch
 
-from samn_tracker.config import to_dict
 from samn_tracker.loading import SHIPPED_WEIGHTS, find_weights
 from samn_tracker.model.published import export_published, import_published
 from samn_tracker.model.weights import load_weights, read_info, save_weights
+from samn_tracker.settings import to_dict
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from samn_tracker.config import VARIANTS, TrackerConfig, load_toml, merge, save_toml, to_dict
+from samn_tracker.config import VARIANTS, TrackerConfig, load_toml
 from samn_tracker.errors import ConfigError
+from samn_tracker.settings import merge, save_toml, to_dict
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from samn_tracker.benchmark.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
-from samn_tracker.config import to_dict
 from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.settings import to_dict
 
 SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-kcf|package.module:factory"
 _CORE = Path(__file__).resolve().parents[1]

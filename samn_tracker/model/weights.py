@@ -19,11 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from samn_tracker.config import ModelConfig, merge, to_dict
+from samn_tracker.config import ModelConfig
 from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
 from samn_tracker.model.trunk import Trunk
+from samn_tracker.settings import merge, to_dict
 
 FORMAT = "samn-weights-1"
 _SHOWN_FAULTS = 20

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from samn_tracker.config import to_dict
 from samn_tracker.errors import TrainingError
 from samn_tracker.model.network import Network
+from samn_tracker.settings import to_dict
 from samn_tracker.train.config import TrainConfig
 from samn_tracker.train.optimiser import MovingAverage
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
-
-from samn_tracker.config import VARIANTS, ModelConfig, merge, to_dict
+from samn_tracker.config import VARIANTS, ModelConfig
 from samn_tracker.errors import ConfigError
+from samn_tracker.settings import merge, read_toml, save_toml
 from samn_tracker.train.sample import SamplingConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -195,12 +188,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     Raises:
         ConfigError: the file is missing or not TOML, a key is unknown, or values do not make sense; all are listed.
     """
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no training configuration {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    values = read_toml(path)
     for text in overrides:
         _override(values, text)
     sets = tuple(merge(SetConfig(), one, f"sets.{one.get('name', number)}.") for number, one in enumerate(_pop(values)))
@@ -211,8 +199,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
 
 def save_config(config: TrainConfig, path: Path) -> None:
     """Write every setting, so that `load_config` gives the same configuration."""
-    values = {**to_dict(config), "sets": [to_dict(one) for one in config.sets]}
-    path.write_text(tomli_w.dumps(values), encoding="utf-8")
+    save_toml(config, path)
 
 
 def _pop(values: dict[str, Any]) -> list[dict[str, Any]]:

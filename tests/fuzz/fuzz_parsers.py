@@ -27,13 +27,14 @@ from samn_tracker.benchmark.lint import ZipSource
 from samn_tracker.benchmark.run_folder import FORMAT as RUN_FORMAT
 from samn_tracker.benchmark.run_folder import RunFolder
 from samn_tracker.benchmark.sequences import first_box, read_boxes, read_names
-from samn_tracker.config import ModelConfig, TrackerConfig, load_toml, save_toml, to_dict
+from samn_tracker.config import ModelConfig, TrackerConfig, load_toml
 from samn_tracker.errors import ResultError
 from samn_tracker.images import decode_image
 from samn_tracker.model.weights import FORMAT as WEIGHTS_FORMAT
 from samn_tracker.model.weights import read_info, read_tensors
 from samn_tracker.regions import rle_decode, rle_encode
 from samn_tracker.regress.record import Record, read_record, save_record
+from samn_tracker.settings import save_toml, to_dict
 from samn_tracker.train.config import load_config
 from samn_tracker.trax_options import Options, parse_settings
 from samn_tracker.trax_server import from_trax_region

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from samn_tracker.benchmark.box_text import format_box, read_rows, strict_faults
 from samn_tracker.benchmark.label_png import decode_labels, encode_labels
-from samn_tracker.config import TrackerConfig, load_toml, merge, save_toml, to_dict
+from samn_tracker.config import TrackerConfig, load_toml
 from samn_tracker.errors import ConfigError, RegionError, ResultError
 from samn_tracker.regions import as_target, rle_decode, rle_encode, target_kind
+from samn_tracker.settings import merge, save_toml, to_dict
 from samn_tracker.trax_options import parse_settings
 from vot_workspace.trajectory import MaskPart, decode_binary, encode_binary, format_region, parse_region
 

@@ -232,7 +232,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(small_config: MakeConfig, tmp_p
 
 def test_errors_end_with_code_1_and_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none.toml"), "--run", str(tmp_path)]) == 1
-    assert "no training configuration" in capsys.readouterr().err
+    assert "no configuration file" in capsys.readouterr().err
 
 
 def test_preview_draws_samples(small_config: MakeConfig, tmp_path: Path) -> None:

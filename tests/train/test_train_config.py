@@ -69,5 +69,5 @@ def test_an_unknown_key_of_a_data_set_is_named(small_config: Callable[[str], Pat
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no training configuration"):
+    with pytest.raises(ConfigError, match="no configuration file"):
         load_config(tmp_path / "none.toml")

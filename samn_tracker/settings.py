@@ -1,0 +1,118 @@
+"""Frozen dataclasses of settings, whatever they are for: replaced by key, read from TOML, written to it."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import tomli_w
+
+from samn_tracker.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
+
+
+def merge(config: Config, values: Mapping[str, Any], prefix: str = "") -> Config:
+    """A copy of the (nested) frozen dataclass `config` with `values` replaced.
+
+    Raises:
+        ConfigError: lists every unknown key and every value that does not fit.
+    """
+    faults: list[str] = []
+    result = merge_noting(config, values, faults, prefix)
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return result
+
+
+def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], prefix: str = "") -> Config:
+    """As `merge`, with what does not fit left out and added to `faults`."""
+    hints = typing.get_type_hints(type(config))
+    known = [f.name for f in fields(config)]
+    changes: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            faults.append(f"unknown setting '{prefix}{key}' (known: {', '.join(known)})")
+            continue
+        if is_dataclass(hints[key]):
+            if isinstance(value, Mapping):
+                changes[key] = merge_noting(getattr(config, key), value, faults, f"{prefix}{key}.")
+            else:
+                faults.append(f"'{prefix}{key}' is a section, not a value; set its keys")
+            continue
+        try:
+            changes[key] = _convert(value, hints[key])
+        except (TypeError, ValueError) as error:
+            faults.append(f"'{prefix}{key}' = {value!r}: {error}")
+    return replace(config, **changes)
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """`value` as the annotated type `hint`; text is parsed, nothing else changes type except int to float."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError(f"must be one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        items = value.split(",") if isinstance(value, str) else list(value)
+        hints = [arguments[0]] * len(items) if arguments[-1] is Ellipsis else list(arguments)
+        if len(items) != len(hints):
+            raise ValueError(f"needs {len(hints)} values")
+        return tuple(_convert(item, one) for item, one in zip(items, hints, strict=True))
+    if hint is bool:
+        text = str(value).lower()
+        if text not in ("true", "false", "1", "0"):
+            raise ValueError("must be true or false")
+        return text in ("true", "1")
+    if hint is int and (isinstance(value, (bool, float))):
+        raise ValueError("must be a whole number")
+    if hint is float:
+        if isinstance(value, bool) or (number := float(value)) != number:
+            raise ValueError("must be a number")
+        return number
+    if hint is int or (hint is str and isinstance(value, str)):
+        return hint(value)
+    raise TypeError(f"a field of type {hint} cannot be configured")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The (nested) dataclass as plain dictionaries and lists, ready for TOML or JSON."""
+    return {item.name: _plain(getattr(config, item.name)) for item in fields(config)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return to_dict(value) if is_dataclass(value) else value
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        ConfigError: the file is missing or is not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration file {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def save_toml(config: Any, path: str | Path) -> None:
+    """Write every field of `config` to a TOML file."""
+    Path(path).write_text(tomli_w.dumps(to_dict(config)), encoding="utf-8")
