@@ -29,6 +29,7 @@ from samn_tracker.errors import DatasetError, SamnError
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.regions import box_iou, mask_iou, mask_to_box, polygon_to_box
+from samn_tracker.settings import key_values
 
 # The ablations of the paper's Table 8 and Fig. 7 and 8, and which setting each of them changes.
 ABLATIONS: dict[str, dict[str, str]] = {
@@ -215,7 +216,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _runs(arguments: argparse.Namespace) -> dict[str, Callable[[], TrackerProtocol]]:
     trackers = arguments.tracker or ["samn-lite"]
-    settings = dict(item.split("=", 1) for item in arguments.set)
+    settings = key_values(arguments.set)
     if not arguments.ablation:
         return {spec: partial(create_tracker, spec, arguments.device, settings) for spec in trackers}
     return {

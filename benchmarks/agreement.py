@@ -26,6 +26,7 @@ from samn_tracker.errors import SamnError
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.regions import mask_iou
+from samn_tracker.settings import key_values
 from samn_tracker.tracker import Tracker
 
 _FLOAT32 = {"runtime.precision": "float32"}
@@ -132,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         sequences = [one for one in read_sequences(arguments.data) if not arguments.only or one.name in arguments.only]
-        settings = dict(item.split("=", 1) for item in arguments.set)
+        settings = key_values(arguments.set)
         results = [
             one
             for title, sides in COMPARISONS.items()

@@ -23,6 +23,7 @@ from samn_tracker.benchmark.trackers import create_tracker
 from samn_tracker.errors import SamnError
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.regions import mask_iou
+from samn_tracker.settings import key_values
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
 SCENARIOS = ("out of view", "full occlusion", "returns elsewhere")
@@ -117,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     outcomes = []
     try:
-        settings = dict(item.split("=", 1) for item in arguments.set)
+        settings = key_values(arguments.set)
         tracker = create_tracker(arguments.tracker, arguments.device, settings)
         for scenario in arguments.only or SCENARIOS:
             for seed in range(arguments.seeds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -86,6 +86,19 @@ def _convert(value: Any, hint: Any) -> Any:
     if hint is int or (hint is str and isinstance(value, str)):
         return hint(value)
     raise TypeError(f"a field of type {hint} cannot be configured")
+
+
+def key_values(pairs: Iterable[str]) -> dict[str, str]:
+    """{"appearance.interval": "10"} of ["appearance.interval=10"], as command lines give settings; a later one counts.
+
+    Raises:
+        ConfigError: lists every text that is not KEY=VALUE.
+    """
+    parts = {pair: [part.strip() for part in pair.partition("=")] for pair in pairs}
+    faults = [repr(pair) for pair, (key, equals, _) in parts.items() if not (key and equals)]
+    if faults:
+        raise ConfigError(f"settings {', '.join(faults)}: write KEY=VALUE, for instance appearance.interval=10")
+    return {key: value for key, _, value in parts.values()}
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from samn_tracker.errors import ConfigError
+from samn_tracker.settings import key_values
 
 REGION_KINDS = ("rectangle", "polygon", "mask")
 
@@ -55,7 +56,4 @@ def parse_settings(text: str) -> dict[str, str]:
         ConfigError: an entry has no "=".
     """
     entries = [entry for entry in re.split(r",(?=\s*[\w.]+\s*=)", text.strip()) if entry]
-    broken = [entry for entry in entries if "=" not in entry]
-    if broken:
-        raise ConfigError(f"settings {', '.join(map(repr, broken))} have no value; write section.key=value")
-    return {key.strip(): value.strip() for key, _, value in (entry.partition("=") for entry in entries)}
+    return key_values(entries)

@@ -191,7 +191,7 @@ def test_options_come_from_the_environment_the_command_line_and_init_properties(
 def test_settings_may_hold_commas() -> None:
     settings = parse_settings("segmentation.box_area_range=0.2,3, dynamic.weighting=none")
     assert settings == {"segmentation.box_area_range": "0.2,3", "dynamic.weighting": "none"}
-    with pytest.raises(ConfigError, match="'interval' have no value"):
+    with pytest.raises(ConfigError, match="settings 'interval': write KEY=VALUE"):
         parse_settings("interval")
     with pytest.raises(ConfigError, match="reply 'circle' is unknown"):
         Options(reply="circle")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from samn_tracker.app.targets import Targets
 from samn_tracker.benchmark.objects import MultiObjectTracker, create_object_tracker
 from samn_tracker.benchmark.trackers import create_tracker
-from samn_tracker.errors import ConfigError
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.regions import mask_to_box
 
@@ -77,18 +76,6 @@ def create_follower(spec: str, device: str, overrides: Mapping[str, str], target
     if targets.labels is not None:
         return LabelFollower(create_object_tracker(spec, device, overrides), targets.labels)
     return SeparateFollower({one: create_tracker(spec, device, overrides) for one in targets.regions}, targets)
-
-
-def parse_settings(pairs: list[str]) -> dict[str, str]:
-    """{"appearance.interval": "10"} of ["appearance.interval=10"].
-
-    Raises:
-        ConfigError: lists every text without "=".
-    """
-    faults = [pair for pair in pairs if "=" not in pair]
-    if faults:
-        raise ConfigError(f"--set {', '.join(faults)}: write KEY=VALUE, for instance appearance.interval=10")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _seen(mask: NDArray[np.bool_]) -> Prediction:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from samn_tracker.app.followers import Follower, create_follower, parse_settings
+from samn_tracker.app.followers import Follower, create_follower
 from samn_tracker.app.frames import Frame
 from samn_tracker.app.outputs import KINDS, check_folder, check_masks, open_outputs, parse_kinds
 from samn_tracker.app.overlay import draw_ruler
@@ -31,6 +31,7 @@ from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.errors import ConfigError, ImageError, ResultError
+from samn_tracker.settings import key_values
 
 if TYPE_CHECKING:
     from samn_tracker.app.debug import DebugOutput
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.ruler:
         return _write_ruler(arguments.ruler, first)
     targets = _targets(arguments, first)
-    follower = create_follower(arguments.tracker, arguments.device, parse_settings(arguments.set), targets)
+    follower = create_follower(arguments.tracker, arguments.device, key_values(arguments.set), targets)
     debug = _debug(arguments, follower)
     answers = follower.start(first.image)
     check_masks(kinds, answers)

@@ -22,6 +22,7 @@ from samn_tracker.benchmark.show import save_overlays, summary
 from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import SamnError
+from samn_tracker.settings import key_values
 
 INTERRUPTED = 130
 
@@ -64,7 +65,7 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument(
-        "--set", action="append", default=[], type=_setting, metavar="KEY=VALUE", help="change a setting of the tracker"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the tracker"
     )
     parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (more than one need Ray)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
@@ -123,7 +124,7 @@ def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
             tracker=arguments.tracker,
             output=arguments.output.resolve(),
             device=arguments.device,
-            overrides=dict(arguments.set),
+            overrides=key_values(arguments.set),
             workers=arguments.workers,
             cluster=arguments.cluster,
             only=tuple(arguments.sequences),
@@ -196,13 +197,6 @@ def _notes(benchmark: Benchmark, data: Path | None, split: str) -> list[str]:
     if data is None or split not in benchmark.official:
         return []
     return benchmark.partial_notes(len(benchmark.names(data, split)), split)
-
-
-def _setting(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise argparse.ArgumentTypeError(f"'{text}' is not KEY=VALUE")
-    return key, value
 
 
 def _positive(text: str) -> int:

@@ -16,6 +16,7 @@ from samn_tracker.errors import ConfigError, DatasetError, ResultError
 from samn_tracker.regress.cache import Cache
 from samn_tracker.regress.cases import DEVELOPMENT_PREFIX, Case, development_cases, generated_cases
 from samn_tracker.regress.check import check, table, update
+from samn_tracker.settings import key_values
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_CACHE = _CHECKOUT / "tests" / "regression" / "cache"
@@ -64,11 +65,8 @@ def _update(arguments: argparse.Namespace, cache: Cache, cases: list[Case], sett
 
 
 def _settings(tracker: str, given: list[str]) -> dict[str, str]:
-    faults = [item for item in given if "=" not in item]
-    if faults:
-        raise ConfigError(f"not KEY=VALUE: {', '.join(faults)}")
     repeatable = REPEATABLE if tracker.startswith("samn-") or tracker.endswith(".safetensors") else {}
-    return {**repeatable, **dict(item.split("=", 1) for item in given)}
+    return {**repeatable, **key_values(given)}
 
 
 def _available(data: Path, required: bool) -> list[Case]:
