@@ -98,41 +98,35 @@ def box_habit(
     """
     kind = target_kind(target)
     if kind == "box":
-        return _habit_of_box(target, first, window, config)
-    return _habit_of_polygon(target, first, window, shape, config) if kind == "polygon" else BoxHabit()
+        return _habit_of_box(target, _main_part(first, config), window, config.box_habit_limit)
+    if kind == "polygon":
+        visible = visible_part(given_polygon(target, shape, config), shape)  # the first mask ends at the border, too
+        return _habit_of_polygon(visible.area, _main_part(window.paste(first, shape), config), config)
+    return BoxHabit()
 
 
-def _habit_of_box(
-    target: NDArray[Any], first: NDArray[np.float32], window: Window, config: SegmentationConfig
-) -> BoxHabit:
-    mask = largest_component((first > config.threshold_box_start).astype(np.uint8))
-    if not mask.any():
+def _main_part(probability: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.uint8]:
+    return largest_component((probability > config.threshold_box_start).astype(np.uint8))
+
+
+def _habit_of_box(box: NDArray[np.float64], mask_crop: NDArray[np.uint8], window: Window, limit: float) -> BoxHabit:
+    if not mask_crop.any():
         return BoxHabit()
-    own = mask_to_box(mask)
+    own = mask_to_box(mask_crop)
     low, high = window.to_image(own[:2]), window.to_image(own[:2] + own[2:])
-    scale = target[2:] / (high - low)
-    if scale.max() > config.box_habit_limit or scale.min() < 1 / config.box_habit_limit:
+    scale = box[2:] / (high - low)
+    if scale.max() > limit or scale.min() < 1 / limit:
         return BoxHabit()
-    shift = (target[:2] + target[2:] / 2 - (low + high) / 2) / (high - low)
+    shift = (box[:2] + box[2:] / 2 - (low + high) / 2) / (high - low)
     return BoxHabit(tuple(scale), tuple(shift))
 
 
-def _habit_of_polygon(
-    target: NDArray[Any],
-    first: NDArray[np.float32],
-    window: Window,
-    shape: tuple[int, int],
-    config: SegmentationConfig,
-) -> BoxHabit:
-    """By the areas inside the image, because the first mask ends at its border."""
-    mask = largest_component((window.paste(first, shape) > config.threshold_box_start).astype(np.uint8))
+def _habit_of_polygon(area: float, mask: NDArray[np.uint8], config: SegmentationConfig) -> BoxHabit:
     if not mask.any():
         return BoxHabit()
-    given = visible_part(given_polygon(target, shape, config), shape).area
-    scale = math.sqrt(given / polygon_area(fit_rotated_box(mask, config)))
-    return (
-        BoxHabit(polygon_scale=scale) if 1 / config.box_habit_limit <= scale <= config.box_habit_limit else BoxHabit()
-    )
+    scale = math.sqrt(area / polygon_area(fit_rotated_box(mask, config)))
+    near = 1 / config.box_habit_limit <= scale <= config.box_habit_limit
+    return BoxHabit(polygon_scale=scale) if near else BoxHabit()
 
 
 def first_mask_crop(
