@@ -1,4 +1,4 @@
-"""Shared fixtures: one torch thread, and the research data where it is present."""
+"""Shared fixtures: one torch thread, weights that only have to load, and the research data where it is present."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ def _one_torch_thread() -> None:
     except ImportError:
         return
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A weights file of the light variant with random parameters."""
+    import torch
+
+    from samn_tracker.config import SAMN_LITE
+    from samn_tracker.model.network import Network
+    from samn_tracker.model.weights import save_weights
+
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {"note": "random"})
+    return str(path)
 
 
 @pytest.fixture(scope="session")

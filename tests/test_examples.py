@@ -15,8 +15,6 @@ import torch
 
 from samn_tracker import load_tracker
 from samn_tracker.config import SAMN_LITE, VARIANTS
-from samn_tracker.model.network import Network
-from samn_tracker.model.weights import save_weights
 from samn_tracker.synthetic import MultiObjectSequence, make_multi_object, make_sequence, write_sequence_images
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -38,15 +36,6 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Example]:
     yield example
     for path in EXAMPLES.glob("*.py"):
         sys.modules.pop(path.stem, None)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Random parameters: these tests are about the scripts."""
-    torch.manual_seed(2)
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {})
-    return str(path)
 
 
 def objects() -> MultiObjectSequence:

@@ -13,15 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 
 trax = pytest.importorskip("trax", reason="the TraX bindings are not installed (pip install samn-tracker[vot])")
 from trax.client import Client  # noqa: E402
 
-from samn_tracker.config import SAMN_LITE  # noqa: E402
 from samn_tracker.errors import ConfigError  # noqa: E402
-from samn_tracker.model.network import Network  # noqa: E402
-from samn_tracker.model.weights import save_weights  # noqa: E402
 from samn_tracker.trax_options import Options, parse_settings  # noqa: E402
 from samn_tracker.trax_server import limit_runs, place_mask  # noqa: E402
 
@@ -127,12 +123,10 @@ def test_ten_initialisations_in_one_process_answer_the_same() -> None:
     assert runs == [runs[0]] * 10
 
 
-def test_our_tracker_with_any_weights_answers_the_same_ten_times(tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    save_weights(tmp_path / "random.safetensors", Network(SAMN_LITE.model), "samn-lite", {"note": "random"})
+def test_our_tracker_with_any_weights_answers_the_same_ten_times(weights: str) -> None:
     runs = []
     quick = "segmentation.patch_size=192,spatial.first_newton_steps=2"
-    with served(str(tmp_path / "random.safetensors"), "--device", "cpu", "--set", quick) as client:
+    with served(weights, "--device", "cpu", "--set", quick) as client:
         for _ in range(10):
             start(client, trax.Polygon.create(SQUARE))
             runs.append(list(follow(client, 1)))

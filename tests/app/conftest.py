@@ -1,4 +1,4 @@
-"""A short recording with known answers, a tracker that finds them, and weights that only have to load."""
+"""A short recording with known answers, and a tracker that finds them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from textwrap import dedent
 import cv2
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from samn_tracker.benchmark.ope import main as ope
-from samn_tracker.config import SAMN_LITE
-from samn_tracker.model.network import Network
-from samn_tracker.model.weights import save_weights
 
 FRAMES = 8
 SIZE = (97, 121)
@@ -90,15 +86,6 @@ def whites(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     sys.path.append(str(folder))
     return "white_trackers:Whites"
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A weights file of the light variant with random parameters."""
-    torch.manual_seed(3)
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {})
-    return str(path)
 
 
 @pytest.fixture(scope="session")
