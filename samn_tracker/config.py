@@ -317,6 +317,7 @@ SAMN_LITE = TrackerConfig(
         batch_norm=False,
     ),
     spatial=SpatialConfig(localisation_pass="shared", projection_channels=32),
-    segmentation=SegmentationConfig(threshold_mask_start=0.3, scale_step_box_start=0.005),
+    appearance=AppearanceConfig(interval=3),
+    segmentation=SegmentationConfig(threshold_mask_start=0.4, scale_step_box_start=0.005),
 )
 VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

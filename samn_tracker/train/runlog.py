@@ -78,7 +78,7 @@ def record_origin(folder: Path, config: TrainConfig, sources: Sequence[Source], 
     the same of the weights that the run starts from."""
     save_config(config, folder / CONFIG)
     facts: dict[str, Any] = {
-        "command": f"samn train {shlex.join(command)}",
+        "command": f"samn train {shlex.join(map(_without_folders, command))}",
         "data": {one.name: {"images": len(one), "clips": len(one.clips)} for one in sources},
         "machine": f"{platform.machine()}, {_processor()}",
         "torch": torch.__version__,
@@ -86,6 +86,13 @@ def record_origin(folder: Path, config: TrainConfig, sources: Sequence[Source], 
     if config.start.weights:
         facts["started_from"] = read_info(config.start.weights).provenance
     (folder / PROVENANCE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _without_folders(word: str) -> str:
+    """A word of a command with the last part only of absolute paths: weights travel, the author's folders need not."""
+    key, separator, value = word.rpartition("=")
+    path = Path(value)
+    return f"{key}{separator}{path.name}" if path.is_absolute() else word
 
 
 def _processor() -> str:

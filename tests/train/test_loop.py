@@ -182,6 +182,7 @@ def test_an_exported_run_tracks_and_says_where_it_comes_from(small_config: MakeC
     assert info.provenance["samples"] == 12
     assert info.provenance["data"]["clips"] == {"images": 16, "clips": 2}
     assert "--run" in info.provenance["command"]
+    assert str(tmp_path) not in info.provenance["command"]
     average = checkpoint(run)["average"]
     for key, value in network.state_dict().items():
         torch.testing.assert_close(value, average[key].half().float())
