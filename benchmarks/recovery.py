@@ -11,9 +11,10 @@ frame in which a fifth of the target is seen again; false alarms are answers in 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +34,18 @@ _FRAMES_BEFORE = _FRAMES_AFTER = 10
 _FULL_VIEW = 0.9
 _SEEN_AGAIN = 0.2
 _OVERLAP = 0.3
+
+
+def sequences(scenario: str, count: int) -> Iterator[tuple[int, SyntheticSequence]]:
+    """The first `count` seeds, with their sequences, in which the target is out of sight for a while and comes back."""
+    for seed in itertools.count():
+        if count == 0:
+            return
+        sequence = make_sequence(_KINDS[scenario], seed, _GENERATED, textures="procedural")
+        visible = np.array([sequence.visibility(index) for index in range(sequence.length)])
+        if (visible[np.argmax(visible == 0) :] >= _SEEN_AGAIN).any() and (visible == 0).any():
+            count -= 1
+            yield seed, sequence
 
 
 @dataclass(frozen=True)
@@ -70,9 +83,8 @@ def _farthest(
     return int(candidates[np.argmax(distances)])
 
 
-def run(tracker: TrackerProtocol, scenario: str, seed: int) -> Outcome:
+def run(tracker: TrackerProtocol, scenario: str, seed: int, sequence: SyntheticSequence) -> Outcome:
     """Show one sequence to the tracker."""
-    sequence = make_sequence(_KINDS[scenario], seed, _GENERATED, textures="procedural")
     indices, back = frame_indices(sequence, scenario)
     tracker.initialize(sequence.frame(indices[0]), sequence.mask(indices[0]))
     absent, false_alarms, overlaps, after = 0, 0, [], None
@@ -121,8 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = key_values(arguments.set)
         tracker = create_tracker(arguments.tracker, arguments.device, settings)
         for scenario in arguments.only or SCENARIOS:
-            for seed in range(arguments.seeds):
-                outcomes.append(run(tracker, scenario, seed))
+            for seed, sequence in sequences(scenario, arguments.seeds):
+                outcomes.append(run(tracker, scenario, seed, sequence))
                 print(outcomes[-1], file=sys.stderr)
     except SamnError as error:
         print(f"recovery: {error}", file=sys.stderr)
