@@ -22,7 +22,8 @@ from samn_tracker.model.decoder import Decoder
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import load_weights
 from samn_tracker.synthetic import make_sequence
-from samn_tracker.tracker import Tracker, TrackState
+from samn_tracker.track_state import TrackState
+from samn_tracker.tracker import Tracker
 
 FRAME_SIZE = (854, 480)
 """Width and height of every picture: DAVIS at 480p."""

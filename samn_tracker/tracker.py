@@ -1,4 +1,4 @@
-"""The story of one frame (section 3.1), and the state that changes between frames.
+"""The story of one frame (section 3.1).
 
 image -> crop around the last position -> encode -> spatial memory: new centre, trust
       -> crop around the centre -> encode -> read the appearance memory -> decode -> mask -> boxes
@@ -8,18 +8,17 @@ image -> crop around the last position -> encode -> spatial memory: new centre, 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import TrackerConfig
 from samn_tracker.decoded_region import grown_extent, holds_target, touched_region
-from samn_tracker.engine import Encoded, Engine, tells_full_memory
+from samn_tracker.engine import Engine, tells_full_memory
 from samn_tracker.errors import TrackerStateError
 from samn_tracker.geometry import Window
 from samn_tracker.images import as_rgb, next_frame
@@ -31,98 +30,17 @@ from samn_tracker.memory.augmentation import (
     moved_features,
     wide_patch,
 )
-from samn_tracker.memory.spatial import Localisation, SpatialMemory
+from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
 from samn_tracker.recovery import next_places
 from samn_tracker.regions import as_target, largest_component, mask_to_box, parts_around, target_kind
-from samn_tracker.start import BoxHabit, box_habit, first_answer, first_mask_crop, start_box
+from samn_tracker.start import box_habit, first_answer, first_mask_crop, start_box
+from samn_tracker.track_state import Search, Trace, TrackState, View
 
 Box = NDArray[np.float64]
 _MINIMUM_SIDE = 2.0
 _ENCODE_BATCH = 9
-
-
-@dataclass
-class TrackState:
-    """Everything that changes between frames; made anew by `initialize`.
-
-    Attributes:
-        shape: (H, W) of every frame.
-        centre: (2,) x, y around which the next frame is searched, in image pixels.
-        size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
-        extent: (2, 2) corners of the last mask relative to `centre`, top left and bottom right, in image pixels.
-        threshold: probability above which a pixel is target.
-        scale_step: largest relative change of the search area from one frame to the next.
-        bank, spatial: the two memories; `spatial` is None where it is switched off.
-        last: the last trusted answer.
-        areas: pixel counts, in image pixels, of the most recent trusted masks.
-        habit: how the user's box or polygon lies around the mask, where the start was one.
-        frame_index: 0 for the frame of `initialize`.
-        lost_frames: how many frames in a row had no answer, up to the latest.
-        trace: what the latest frame looked like on the way; for debugging.
-    """
-
-    shape: tuple[int, int]
-    centre: NDArray[np.float64]
-    size: NDArray[np.float64]
-    extent: NDArray[np.float64]
-    threshold: float
-    scale_step: float
-    bank: AppearanceBank
-    spatial: SpatialMemory | None
-    last: Prediction
-    areas: deque[int]
-    habit: BoxHabit = field(default_factory=BoxHabit)
-    frame_index: int = 0
-    lost_frames: int = 0
-    trace: Trace | None = field(default=None, repr=False)
-
-
-class Search(NamedTuple):
-    """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there.
-
-    `f16` (1, C, S/16, S/16) are the patch's features; `encoded` is all else of it, where the pass is shared.
-    `elsewhere` says that it found a lost target away from the last place.
-    """
-
-    window: Window
-    f16: Tensor
-    encoded: Encoded | None
-    localisation: Localisation
-    trusted: bool
-    elsewhere: bool = False
-
-    @property
-    def centre(self) -> NDArray[np.float64]:
-        """(2,) x, y of the target by this search, in image pixels."""
-        return self.window.to_image(self.localisation.centre_crop)
-
-
-class View(NamedTuple):
-    """The patch that is segmented; `middle_crop` (2,) is the located centre in it, xy in patch pixels."""
-
-    window: Window
-    encoded: Encoded
-    middle_crop: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Intermediate results of one frame, for pictures and for finding out why it failed.
-
-    Attributes:
-        window: the segmentation patch's place in the image.
-        search: where the spatial memory looked and what it answered; None where it is switched off.
-        probability_crop: (S, S) float32 of the target in the patch.
-        frame_indices, frame_weights: the memory frames that were read, and their DMM weights.
-    """
-
-    window: Window
-    search: Search | None
-    probability_crop: NDArray[np.float32]
-    frame_indices: list[int]
-    frame_weights: NDArray[np.float32]
 
 
 class Tracker:

@@ -19,7 +19,8 @@ from samn_tracker.errors import ConfigError, ResultError
 from samn_tracker.geometry import Window
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.prediction import Prediction
-from samn_tracker.tracker import Trace, Tracker, TrackState
+from samn_tracker.track_state import Trace, TrackState
+from samn_tracker.tracker import Tracker
 
 _STRIDE = 16
 _THUMBNAIL = 144
