@@ -11,11 +11,10 @@ import torch
 from samn_tracker.config import SAMN_LITE, DynamicConfig, ModelConfig, RuntimeConfig, TrackerConfig
 from samn_tracker.engine import Engine, resolve_device
 from samn_tracker.errors import ConfigError, ImageError, RegionError, TrackerStateError
-from samn_tracker.geometry import Window
 from samn_tracker.model.network import Network
 from samn_tracker.multi_tracker import MultiTracker, objects_window
 from samn_tracker.prediction import Prediction, TrackerProtocol
-from samn_tracker.start import BoxHabit, box_habit
+from samn_tracker.start import BoxHabit
 from samn_tracker.tracker import Tracker
 
 SMALL = replace(
@@ -111,11 +110,13 @@ def test_the_first_answer_is_the_given_target(engine: Engine) -> None:
 def test_mask_and_box_starts_use_their_own_threshold_and_scale_step(engine: Engine) -> None:
     tracker = Tracker(engine, SMALL)
     tracker.initialize(frame(0), np.array([20, 30, 24, 24]))
+    config = SMALL.segmentation
     assert (tracker.state.threshold, tracker.state.scale_step) == (0.5, 0.005)
     mask = np.zeros((90, 120), np.uint8)
     mask[30:54, 20:44] = 255
     tracker.initialize(frame(0), mask)
-    assert (tracker.state.threshold, tracker.state.scale_step) == (0.3, 0.1)
+    assert (tracker.state.threshold, tracker.state.scale_step) == (config.threshold_mask_start, 0.1)
+    assert config.threshold_mask_start < 0.5
 
 
 @pytest.mark.parametrize(
@@ -270,46 +271,6 @@ def test_dynamic_and_model_configs_are_frozen() -> None:
         ModelConfig().trunk = "resnet18"  # type: ignore[misc]
 
 
-def habit_of(target: list[float] | list[list[float]], limit: float = 1.4) -> BoxHabit:
-    """Of a first mask that fills x 30..50, y 20..60 of the image, seen through a window of half the scale."""
-    first = np.zeros((50, 50), np.float32)
-    first[10:30, 15:25] = 1.0
-    config = replace(SMALL.segmentation, box_habit_limit=limit)
-    return box_habit(np.array(target), first, Window((50.0, 50.0), 100.0, 50), (100, 100), config)
-
-
-def test_answered_boxes_lie_around_the_mask_as_the_users_box_did() -> None:
-    habit = habit_of([28.0, 18, 24, 44])  # 2 pixels looser on every side of the mask's box (30, 20, 20, 40)
-    assert habit.scale == pytest.approx((1.2, 1.1))
-    assert habit.shift == pytest.approx((0.0, 0.0))
-    assert habit.polygon_scale == 1.0
-    assert habit.apply(np.array([100.0, 100, 40, 80])).tolist() == pytest.approx([96, 96, 48, 88])
-
-
-LOOSE_POLYGON = [[28.0, 16], [52, 16], [52, 64], [28, 64]]  # 24 x 48 around the mask's 20 x 40
-
-
-@pytest.mark.parametrize(
-    ("target", "scale"),
-    [
-        (LOOSE_POLYGON, 1.2),
-        ([[30.0, 20], [50, 24], [50, 60], [30, 56]], (720 / 800) ** 0.5),  # a parallelogram, 20 x 36
-        ([[-20.0, 16], [52, 16], [52, 38], [-20, 38]], (52 * 22 / 800) ** 0.5),  # left of x = 0 nothing can be seen
-        # Corners cut by 2 pixels: a box fitted to that outline, not its own area, is what answers are compared with.
-        ([[30, 16], [50, 16], [52, 18], [52, 62], [50, 64], [30, 64], [28, 62], [28, 18]], 1.2),
-    ],
-)
-def test_answered_rotated_boxes_keep_the_size_of_the_users_polygon(target: list[list[float]], scale: float) -> None:
-    habit = habit_of(target)
-    assert habit == BoxHabit(polygon_scale=pytest.approx(scale))
-
-
-def test_a_rotated_box_is_scaled_about_its_centre() -> None:
-    diamond = np.array([[100.0, 90], [120, 110], [110, 120], [90, 100]])  # centre (105, 105)
-    scaled = BoxHabit(polygon_scale=1.2).apply_to_polygon(diamond)
-    assert scaled.tolist() == [pytest.approx(corner) for corner in ([99, 87], [123, 111], [111, 123], [87, 99])]
-
-
 def test_the_tracker_answers_rotated_boxes_by_the_habit_of_its_start(engine: Engine) -> None:
     """The habit changes the answered polygon alone, not what is tracked."""
     plain, loose = Tracker(engine, SMALL), Tracker(engine, SMALL)
@@ -323,18 +284,3 @@ def test_the_tracker_answers_rotated_boxes_by_the_habit_of_its_start(engine: Eng
         centre = tight.polygon.mean(axis=0)
         np.testing.assert_allclose(answer.polygon - centre, 1.2 * (tight.polygon - centre), atol=1e-9)
         assert np.array_equal(answer.mask, tight.mask) and np.array_equal(answer.box, tight.box)
-
-
-@pytest.mark.parametrize("target", [[20.0, 0, 60, 90], [[20.0, 0], [80, 0], [80, 90], [20, 90]]])
-def test_a_box_far_from_its_first_mask_is_not_kept(target: list[float] | list[list[float]]) -> None:
-    assert habit_of(target) == BoxHabit()
-
-
-@pytest.mark.parametrize("target", [[28.0, 18, 24, 44], LOOSE_POLYGON])
-def test_a_limit_of_1_answers_tight_boxes(target: list[float] | list[list[float]]) -> None:
-    assert habit_of(target, limit=1.0) == BoxHabit()
-
-
-def test_a_given_mask_has_no_habit() -> None:
-    mask, first = np.ones((100, 100), np.uint8), np.ones((50, 50), np.float32)
-    assert box_habit(mask, first, Window((50.0, 50.0), 100.0, 50), (100, 100), SMALL.segmentation) == BoxHabit()
