@@ -1,7 +1,7 @@
 """Frozen configuration of the tracker: every constant of the method in one place.
 
 Section numbers refer to the paper (Xie et al., ICCV Workshops 2021). Every field is read once and never written;
-what changes between frames lives in `samn_tracker.tracker.TrackState`.
+what changes between frames lives in `samn_tracker.track_state.TrackState`.
 """
 
 from __future__ import annotations
