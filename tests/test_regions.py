@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -139,48 +137,6 @@ def test_box_to_mask_covers_pixels_by_their_centres() -> None:
     np.testing.assert_array_equal(mask, expected)
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6))
-def test_polygon_to_mask_follows_the_pixel_centre_rule(corners: list[tuple[float, float]]) -> None:
-    polygon = np.array(corners)
-    mask = regions.polygon_to_mask(polygon, IMAGE)
-    rows, columns = np.mgrid[: IMAGE[0], : IMAGE[1]] + 0.5
-    inside = np.zeros(IMAGE, dtype=bool)
-    near = np.zeros(IMAGE, dtype=bool)
-    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        spans = (np.minimum(y0, y1) <= rows) & (rows < np.maximum(y0, y1))
-        with np.errstate(all="ignore"):
-            crossing = x0 + (rows - y0) * (x1 - x0) / (y1 - y0)
-        inside ^= spans & (crossing <= columns)
-        near |= spans & (np.abs(crossing - columns) < 1e-6)
-    if inside.any():
-        np.testing.assert_array_equal(mask[~near], inside[~near])
-    else:
-        assert mask.sum() <= 1 or near.any()
-
-
-@given(st.floats(0, 59.5), st.floats(0, 39.5), st.floats(1e-3, 0.4))
-def test_a_tiny_polygon_marks_the_pixel_under_its_middle(x: float, y: float, size: float) -> None:
-    mask = regions.box_to_mask(np.array([x, y, size, size]), IMAGE)
-    row, column = np.argwhere(mask)[0]
-    assert mask.sum() == 1
-    assert abs(column + 0.5 - (x + size / 2)) <= 0.5 + 1e-6
-    assert abs(row + 0.5 - (y + size / 2)) <= 0.5 + 1e-6
-
-
-def test_a_polygon_outside_the_image_marks_nothing() -> None:
-    assert not regions.box_to_mask(np.array([60.0, 0.0, 5.0, 5.0]), IMAGE).any()
-    assert not regions.box_to_mask(np.array([-5.2, 0.0, 5.0, 5.0]), IMAGE).any()
-
-
-def test_polygons_that_share_an_edge_share_no_pixel() -> None:
-    left = np.array([[5.0, 2.0], [30.3, 0.1], [17.7, 38.2], [4.0, 30.0]])
-    right = np.array([[30.3, 0.1], [55.0, 10.0], [50.0, 39.0], [17.7, 38.2]])
-    one, two = regions.polygon_to_mask(left, IMAGE), regions.polygon_to_mask(right, IMAGE)
-    outline = np.array([left[0], left[1], right[1], right[2], left[2], left[3]])
-    np.testing.assert_array_equal(one + two, regions.polygon_to_mask(outline, IMAGE))
-
-
 def test_mask_to_box() -> None:
     assert regions.mask_to_box(mask_of((7, 12))).tolist() == [12, 7, 1, 1]
     assert regions.mask_to_box(mask_of((7, 12), (9, 20))).tolist() == [12, 7, 9, 3]
@@ -274,12 +230,6 @@ def test_run_lengths_round_trip(mask: NDArray[np.uint8]) -> None:
 def test_run_lengths_that_do_not_fill_the_mask(runs: list[int]) -> None:
     with pytest.raises(RegionError, match="fill a mask of 3 x 2 pixels"):
         regions.rle_decode(runs, (2, 3))
-
-
-def test_a_polygon_mask_has_the_polygons_area() -> None:
-    corners = cv2.boxPoints(((400.0, 240.0), (200.0, 150.0), 23.0)).astype(np.float64)
-    mask = regions.polygon_to_mask(corners, (480, 854))
-    assert mask.sum() == pytest.approx(shapely.Polygon(corners).area, rel=1e-3)
 
 
 def test_the_part_near_the_located_centre_is_preferred_to_a_larger_one_far_away() -> None:
