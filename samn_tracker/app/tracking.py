@@ -19,6 +19,7 @@ from samn_tracker.app.overlay import draw_answers
 from samn_tracker.app.selection import Viewer
 from samn_tracker.app.sources import Camera
 from samn_tracker.errors import SamnError
+from samn_tracker.images import next_frame
 from samn_tracker.prediction import Prediction
 
 INTERRUPTED = "interrupted"
@@ -128,10 +129,12 @@ def _answered(
     with tqdm(total=run.source.total, unit="frame", desc="tracking", disable=None, file=sys.stderr) as progress:
         yield *first, 0.0
         progress.update()
+        shape = first[0].image.shape[:2]
         for frame in frames:
             if before:
                 before()
+            image = next_frame(frame.image, shape, frame.index)
             start = time.perf_counter()
-            answers = follower.follow(frame.image)
+            answers = follower.follow(image)
             yield frame, answers, time.perf_counter() - start
             progress.update()

@@ -19,7 +19,7 @@ from samn_tracker.benchmark.label_png import Labels, read_labels
 from samn_tracker.benchmark.objects import MultiObjectTracker
 from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.errors import DatasetError, ResultError
-from samn_tracker.images import read_image
+from samn_tracker.images import next_frame, read_image
 from samn_tracker.prediction import TrackerProtocol
 
 
@@ -98,11 +98,18 @@ def track_labels(tracker: MultiObjectTracker, sequence: Sequence) -> Iterator[La
 
 
 def prefetched(paths: tuple[Path, ...]) -> Iterator[NDArray[np.uint8]]:
-    """The images in order, each read while the one before is in use."""
+    """The images in order, each read while the one before is in use.
+
+    Raises:
+        ImageError: a file is not an image, or has another size than the first.
+    """
+    shape: tuple[int, int] | None = None
     with ThreadPoolExecutor(max_workers=1) as reader:
         upcoming = reader.submit(read_image, paths[0])
-        for following in (*paths[1:], None):
+        for index, following in enumerate((*paths[1:], None)):
             image = upcoming.result()
+            shape = shape or (image.shape[0], image.shape[1])
+            image = next_frame(image, shape, index)
             if following is not None:
                 upcoming = reader.submit(read_image, following)
             yield image
