@@ -231,7 +231,7 @@ class RecoveryConfig:
     of the last place, it looks at more places each frame, in growing rings around that.
 
     Attributes:
-        enabled: False looks at the last place only, as the paper does.
+        enabled: False looks at the last place only, as the paper does; True is ours.
         rings, step: how far the rings reach, and how far apart their places are, in search windows.
         places: how many are looked at in a frame.
         lead_uncertainty: below this the surest place is looked at again, with the window around its peak.
@@ -239,7 +239,7 @@ class RecoveryConfig:
         accept_area: the mask there has at most this many times the usual pixels, and at least that part of them.
     """
 
-    enabled: bool = False
+    enabled: bool = True
     after_frames: int = 3
     rings: int = 3
     step: float = 0.75

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker.config import SAMN_LITE, RecoveryConfig, RuntimeConfig
+from samn_tracker.config import SAMN_LITE, SAMN_R50, RecoveryConfig, RuntimeConfig, TrackerConfig
 from samn_tracker.engine import Engine
 from samn_tracker.model.network import Network
 from samn_tracker.recovery import next_places
@@ -125,3 +125,8 @@ def test_the_search_leaves_the_last_place_and_finds_the_target_there() -> None:
             break
         state.lost_frames += 1
     assert reached
+
+
+@pytest.mark.parametrize("config", [SAMN_R50, SAMN_LITE])
+def test_both_variants_look_for_a_lost_target_elsewhere(config: TrackerConfig) -> None:
+    assert config.recovery.enabled
