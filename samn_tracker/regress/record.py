@@ -103,7 +103,16 @@ def read_record(path: Path) -> tuple[Record, dict[str, float]]:
         return _parse(content), {str(key): float(value) for key, value in content["scores"].items()}
     except FileNotFoundError:
         raise ResultError(f"no cached result {path}; make it with `samn regress --update --reason TEXT`") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, RegionError) as error:
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        RegionError,
+    ) as error:
         raise ResultError(f"{path} is damaged ({error}); restore it from version control") from None
 
 

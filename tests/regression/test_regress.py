@@ -197,6 +197,16 @@ def test_columns_of_different_lengths_are_damage(tmp_path: Path) -> None:
         read_record(tmp_path / "one.json")
 
 
+def test_a_record_of_infinite_size_is_damaged(tmp_path: Path) -> None:
+    save_record(
+        tmp_path / "one.json", Record((2, 2), np.ones((1, 4)), None, np.ones(1), np.ones(1, dtype=bool), {}), {}
+    )
+    content = json.loads((tmp_path / "one.json").read_text())
+    (tmp_path / "one.json").write_text(json.dumps(content | {"shape": [float("inf"), 2]}))
+    with pytest.raises(ResultError, match="is damaged"):
+        read_record(tmp_path / "one.json")
+
+
 def test_generated_cases_cover_every_start_and_absence() -> None:
     cases = generated_cases()
     assert {case.name.rsplit("-", 1)[1] for case in cases} == {"mask", "box", "polygon"}
