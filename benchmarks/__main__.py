@@ -90,7 +90,11 @@ def measure(effort: Effort, device: str, data: Path | None) -> dict[str, Any]:
     results["objects"] = compare_objects(light, device, effort.repeats)
     _say("videos")
     with tempfile.TemporaryDirectory() as folder:
-        videos = real_videos(data) if data else [generated_video(Path(folder), effort.video_frames)]
+        videos = (
+            real_videos(data, effort.video_frames // 4)
+            if data
+            else [generated_video(Path(folder), effort.video_frames)]
+        )
         results["frames_per_second"] = compare_trackers(light, device, videos, effort.video_rounds)
     _say("peak memory")
     results["peak_memory"] = measure_peaks([heavy[0].name, light.name], device)

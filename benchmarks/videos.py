@@ -45,10 +45,10 @@ def generated_video(folder: Path, length: int) -> Video:
     return Video(sequence.name, tuple(write_sequence_images(sequence, folder)), sequence.mask(0))
 
 
-def real_videos(root: Path) -> list[Video]:
-    """The development sequences below `root`, as `benchmarks.accuracy` reads them."""
+def real_videos(root: Path, length: int) -> list[Video]:
+    """The first `length` frames of the development sequences below `root`, as `benchmarks.accuracy` reads them."""
     return [
-        Video(one.name, tuple(one.frames), one.boxes[0] if one.first is None else one.first)
+        Video(one.name, tuple(one.frames[:length]), one.boxes[0] if one.first is None else one.first)
         for one in read_sequences(root)
     ]
 
