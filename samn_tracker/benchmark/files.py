@@ -32,6 +32,12 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     sync(path.parent)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `write_atomic` left anywhere below `folder` when its process was killed in the middle."""
+    for path in folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def sync(path: Path) -> None:
     """Force a file's content, or a folder's list of names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

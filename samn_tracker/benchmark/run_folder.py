@@ -72,6 +72,7 @@ class RunFolder:
                 f"choose another --output for {benchmark} {split}"
             )
         shutil.rmtree(self.root / "partial", ignore_errors=True)
+        files.remove_unfinished(self.root)
         self.results.mkdir(parents=True, exist_ok=True)
         now = _now()
         manifest = {
