@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import typing
 from collections.abc import Iterable, Mapping
@@ -99,6 +100,15 @@ def key_values(pairs: Iterable[str]) -> dict[str, str]:
     if faults:
         raise ConfigError(f"settings {', '.join(faults)}: write KEY=VALUE, for instance appearance.interval=10")
     return {key: value for key, _, value in parts.values()}
+
+
+def key_value(text: str) -> str:
+    """`text` as the `type` of an argparse option: what is not KEY=VALUE makes a wrong command line, exit code 2."""
+    try:
+        key_values([text])
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ line, an init property (`arg_*` in trackers.ini).
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -57,3 +58,12 @@ def parse_settings(text: str) -> dict[str, str]:
     """
     entries = [entry for entry in re.split(r",(?=\s*[\w.]+\s*=)", text.strip()) if entry]
     return key_values(entries)
+
+
+def settings_text(text: str) -> str:
+    """`text` as the `type` of an argparse option: what `parse_settings` refuses makes a wrong command line, code 2."""
+    try:
+        parse_settings(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text

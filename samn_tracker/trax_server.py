@@ -28,7 +28,7 @@ from samn_tracker.images import as_rgb, decode_image, read_image
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.stream_guard import StreamGuard
 from samn_tracker.trax_connection import Connection
-from samn_tracker.trax_options import Options, parse_settings
+from samn_tracker.trax_options import Options, parse_settings, settings_text
 
 MAXIMUM_RUNS = 60_000  # the VOT toolkit stores the number of runs in 16 bits, and splits runs longer than 65,025
 
@@ -217,7 +217,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tracker", help="samn-lite, opencv-mil, package.module:factory, ... (default: samn-lite)")
     parser.add_argument("--device", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--reply", help="rectangle, polygon, mask, or init: as the initial region (default)")
-    parser.add_argument("--set", help="tracker settings, for instance appearance.interval=10,dynamic.weighting=none")
+    parser.add_argument(
+        "--set", type=settings_text, help="tracker settings, for instance appearance.interval=10,dynamic.weighting=none"
+    )
     given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
     try:
         return run(replace(Options().updated(os.environ, prefix="SAMN_"), **given))

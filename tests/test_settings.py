@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from samn_tracker.cli import main
 from samn_tracker.errors import ConfigError
 from samn_tracker.settings import key_values, merge, read_toml, save_toml, to_dict
 
@@ -38,6 +39,24 @@ def test_pairs_of_the_command_line_may_hold_more_equal_signs_and_the_last_one_co
 def test_every_text_that_is_no_pair_is_told() -> None:
     with pytest.raises(ConfigError, match="settings 'interval', '=3': write KEY=VALUE"):
         key_values(["interval", "a=1", "=3"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["got10k", "run", "--data", "d", "--output", "o", "--set", "interval"],
+        ["track", "holiday.mp4", "--set", "interval"],
+        ["regress", "--set", "interval"],
+        ["vot", "create", "w", "--set", "interval"],
+    ],
+)
+def test_a_setting_without_value_ended_with_1_like_a_fault_of_the_data(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "argument --set: settings 'interval': write KEY=VALUE" in capsys.readouterr().err
 
 
 def test_dataclasses_in_tuples_become_tables_of_a_file(tmp_path: Path) -> None:

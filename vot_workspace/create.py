@@ -17,6 +17,7 @@ from samn_tracker.box_fit import fit_rotated_box
 from samn_tracker.config import SegmentationConfig
 from samn_tracker.errors import ConfigError, DatasetError
 from samn_tracker.regions import box_to_polygon, polygon_to_mask
+from samn_tracker.trax_options import settings_text
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.trajectory import UNKNOWN, MaskPart, Region, write_atomically, write_trajectory
 
@@ -191,7 +192,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--sequences", nargs="+", help="only these")
     parser.add_argument("--tracker", default="samn-lite", help="what the entry SAMN runs (default: samn-lite)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument("--set", default="", metavar="SETTINGS", help="section.key=value,...")
+    parser.add_argument("--set", type=settings_text, default="", metavar="SETTINGS", help="section.key=value,...")
     parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
     parser.add_argument("--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020)")
     given = parser.parse_args(argv)

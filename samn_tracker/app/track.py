@@ -31,7 +31,7 @@ from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.errors import ConfigError, ImageError, ResultError
-from samn_tracker.settings import key_values
+from samn_tracker.settings import key_value, key_values
 
 if TYPE_CHECKING:
     from samn_tracker.app.debug import DebugOutput
@@ -169,7 +169,12 @@ def parser() -> argparse.ArgumentParser:
     add("--tracker", default="samn-lite", metavar="SPEC", help=SPEC_HELP)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     add(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, for instance appearance.interval=10"
+        "--set",
+        action="append",
+        type=key_value,
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting, for instance appearance.interval=10",
     )
     add("--show", action="store_true", help="watch in a window while tracking")
     add(

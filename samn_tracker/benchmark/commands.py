@@ -22,7 +22,7 @@ from samn_tracker.benchmark.show import save_overlays, summary
 from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import SamnError
-from samn_tracker.settings import key_values
+from samn_tracker.settings import key_value, key_values
 
 INTERRUPTED = 130
 
@@ -65,7 +65,12 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the tracker"
+        "--set",
+        action="append",
+        type=key_value,
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting of the tracker",
     )
     parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (more than one need Ray)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")

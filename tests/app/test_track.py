@@ -182,7 +182,6 @@ MISTAKES = {
     "unknown weights": (["frames", *FIRST, "--tracker", "samn-huge"], "no weights for 'samn-huge'"),
     "unknown tracker": (["frames", *FIRST, "--tracker", "nanotrack"], "no tracker is called 'nanotrack'"),
     "unknown setting": (["frames", *FIRST, "--set", "colour=red"], "'colour' is not a setting"),
-    "setting without value": (["frames", *FIRST, "--set", "colour"], "write KEY=VALUE"),
     "unknown output": (["frames", *FIRST, "--save", "gif"], "gif cannot be saved"),
     "no display": (["frames"], "there is no display .*--box x,y,w,h.*--ruler PNG"),
     "no display to watch": (["frames", *FIRST, "--show"], "--show cannot open a window"),
