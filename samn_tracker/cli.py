@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("benchmarks.__main__", "speed and memory on this machine, as ratios to the authors' schedule"),
     "train": ("samn_tracker.train.__main__", "train a model from a TOML file"),
     "regress": ("samn_tracker.regress.__main__", "run the cached cases again and say what moved"),
-    "weights": ("samn_tracker.weights_cli", "list, info, verify, convert, export weights"),
+    "weights": ("samn_tracker.app.weights", "list, info, verify, convert, export weights"),
     "doctor": ("samn_tracker.app.doctor", "what is installed, what works here, and what to do about the rest"),
     "completion": ("samn_tracker.app.completion", "shell completion: bash, zsh"),
 }

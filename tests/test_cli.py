@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from samn_tracker import cli, weights_cli
+from samn_tracker import cli
+from samn_tracker.app import weights
 from samn_tracker.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.loading import find_weights, load_tracker
@@ -58,20 +59,18 @@ def test_every_command_has_a_main_that_explains_itself() -> None:
 
 
 def test_weights_info_tells_what_a_file_is(lite_weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert weights_cli.main(["info", str(lite_weights)]) == 0
+    assert weights.main(["info", str(lite_weights)]) == 0
     info = json.loads(capsys.readouterr().out)
     assert (info["name"], info["model"]["trunk"], info["provenance"]) == ("samn-lite", "resnet18", {"note": "random"})
-    assert weights_cli.main(["verify", str(lite_weights)]) == 0
+    assert weights.main(["verify", str(lite_weights)]) == 0
     assert info["sha256"] in capsys.readouterr().out
 
 
 def test_convert_and_export_return_the_published_tensors(tmp_path: Path) -> None:
     torch.manual_seed(1)
     export_published(Network(SAMN_R50.model), tmp_path / "SAMN.tar")
-    assert (
-        weights_cli.main(["convert", str(tmp_path / "SAMN.tar"), str(tmp_path / "r50.safetensors"), "--float32"]) == 0
-    )
-    assert weights_cli.main(["export", str(tmp_path / "r50.safetensors"), str(tmp_path / "back.pth")]) == 0
+    assert weights.main(["convert", str(tmp_path / "SAMN.tar"), str(tmp_path / "r50.safetensors"), "--float32"]) == 0
+    assert weights.main(["export", str(tmp_path / "r50.safetensors"), str(tmp_path / "back.pth")]) == 0
     first, second = read_tensors(tmp_path / "SAMN.tar"), read_tensors(tmp_path / "back.pth")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)

@@ -18,10 +18,10 @@ from importlib.util import find_spec
 
 from samn_tracker.app.selection import display_problem
 from samn_tracker.app.video import require_av
+from samn_tracker.app.weights import shipped_hashes
 from samn_tracker.errors import EnvironmentProblemError, SamnError
 from samn_tracker.loading import SHIPPED_WEIGHTS
 from samn_tracker.model.weights import load_weights
-from samn_tracker.weights_cli import shipped_hashes
 
 OK, OPTIONAL, FAULT = "ok", "missing", "fault"
 OPENCV_BUILDS = (

@@ -7,6 +7,7 @@ a random generator seeded by the clock, which OpenCV gives no way to set: two ru
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import cv2
@@ -79,11 +80,20 @@ def create_opencv_tracker(name: str) -> OpenCVTracker:
     factory = getattr(cv2, OPENCV_TRACKERS[name], None)
     if factory is None:
         raise EnvironmentProblemError(
-            f"{name} is not in the installed OpenCV {cv2.__version__}: CSRT and KCF are only in opencv-contrib-python; "
-            "install it in an environment of its own, without opencv-python (the two overwrite each other), "
+            f"{name} is not in the installed OpenCV {cv2.__version__}: CSRT and KCF are only in opencv-contrib-python, "
+            "which has everything else too; put it in the place of opencv-python (never both, they overwrite each other): "
+            f"`pip uninstall -y opencv-python && pip install --no-deps opencv-contrib-python{_same_version()}`; "
             "or use opencv-mil"
         )
     return OpenCVTracker(factory.create)
+
+
+def _same_version() -> str:
+    """"==5.0.0.93", the version of the build that is installed now, where its name is known."""
+    try:
+        return f"=={version('opencv-python')}"
+    except PackageNotFoundError:
+        return ""
 
 
 def _upright_box(target: NDArray[np.generic], image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -26,9 +26,7 @@ SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-k
 _CORE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("samn-tracker", "numpy", "opencv-python", "opencv-contrib-python")
 _NETWORK_PACKAGES = ("torch", "POT")
-_NOT_TRACKING = {"benchmark", "train", "synthetic", "regress", "app"} | {
-    name + ".py" for name in ("cli", "trax_server", "trax_options", "weights_cli")
-}
+_NOT_TRACKING = {"app", "benchmark", "regress", "synthetic", "train", "cli.py", "trax_options.py", "trax_server.py"}
 
 
 def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> TrackerProtocol:

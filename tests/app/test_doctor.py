@@ -36,7 +36,7 @@ def test_a_damaged_weights_file_is_a_fault(
     digest = hashlib.sha256(whole).hexdigest()
     (tmp_path / "SHA256SUMS").write_text(f"{digest}  whole.safetensors\n{'0' * 64}  other.safetensors\n")
     monkeypatch.setattr("samn_tracker.app.doctor.SHIPPED_WEIGHTS", tmp_path)
-    monkeypatch.setattr("samn_tracker.weights_cli.SHIPPED_WEIGHTS", tmp_path)
+    monkeypatch.setattr("samn_tracker.app.weights.SHIPPED_WEIGHTS", tmp_path)
     states = {one.subject: one.state for one in doctor.weights()}
     assert states == {"cut.safetensors": "fault", "other.safetensors": "fault", "whole.safetensors": "ok"}
     assert main(["doctor"]) == 1
