@@ -8,7 +8,7 @@ from importlib import import_module
 from samn_tracker.errors import SamnError
 
 COMMANDS = {
-    "create": "a ready workspace from a folder of sequences",
+    "create": "a ready workspace from a folder of sequences, or from the toolkit's download",
     "run": "evaluate a tracker with the VOT toolkit, check, and run what is missing or damaged again",
     "check": "is every result there and sound?",
     "score": "accuracy, robustness and EAO as the VOT toolkit and as pysot compute them",

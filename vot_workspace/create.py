@@ -18,8 +18,10 @@ from samn_tracker.config import SegmentationConfig
 from samn_tracker.errors import ConfigError, DatasetError
 from samn_tracker.regions import box_to_polygon, polygon_to_mask
 from samn_tracker.trax_options import settings_text
+from vot_workspace.download import download
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.trajectory import UNKNOWN, MaskPart, Region, write_atomically, write_trajectory
+from vot_workspace.workspace import Workspace
 
 HERE = Path(__file__).parent
 YEARS = ("vot2016", "vot2018", "vot2019", "vot2020")
@@ -40,8 +42,8 @@ def create(
     """Write a workspace: stack, trackers.ini for this interpreter, and the sequences (images as links).
 
     `rules` names a folder of ready files here: a year, "demo" or "demo/masks". Reset-based years get polygons or boxes
-    as ground truth, VOT2020 masks and anchors; the other kind is converted. Without sequences the toolkit downloads its
-    own when it first opens the workspace.
+    as ground truth, VOT2020 masks and anchors; the other kind is converted. Without sequences `download` or the toolkit
+    gets those of the year.
 
     Raises:
         ConfigError: there is already another workspace.
@@ -192,22 +194,34 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--sequences", nargs="+", help="only these")
     parser.add_argument("--tracker", default="samn-lite", help="what the entry SAMN runs (default: samn-lite)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument("--set", type=settings_text, default="", metavar="SETTINGS", help="section.key=value,...")
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=settings_text,
+        default=[],
+        metavar="SETTINGS",
+        help="section.key=value,... (may be given several times)",
+    )
     parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
     parser.add_argument("--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020)")
     given = parser.parse_args(argv)
-    sequences = read_dataset(given.data, given.sequences) if given.data else []
+    if given.data is None and given.rules not in YEARS:
+        parser.error(f"the rules '{given.rules}' have no data to download: give --data")
+    if given.data is None and given.sequences:
+        parser.error("--sequences chooses from --data; a download brings all")
     create(
         given.workspace,
         given.rules,
-        sequences,
+        read_dataset(given.data, given.sequences) if given.data else [],
         given.tracker,
         given.device,
-        given.set,
+        ",".join(given.set),
         given.timeout,
         given.anchor_spacing,
     )
-    frames = sum(len(item) for item in sequences)
-    print(f"{given.workspace}: {len(sequences)} sequences, {frames} frames")
+    workspace = Workspace(given.workspace)
+    download(workspace, next(iter(workspace.trackers)))
+    frames = sum(map(len, workspace.sequences.values()))
+    print(f"{given.workspace}: {len(workspace.names)} sequences, {frames} frames")
     print(f"next: python -m vot_workspace run {given.workspace}", file=sys.stderr)
     return 0

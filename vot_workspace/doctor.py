@@ -11,14 +11,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, files, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from samn_tracker.errors import SamnError
 
 TOOLKIT, ATTRIBUTEE, TRAX = "0.7.4", "0.1.9", "4.0.2"
-OUR_SERVER = "samn_tracker.trax_server"
+OPENCV = ("opencv-python", "opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 VersionOf = Callable[[str], str | None]
 
 
@@ -35,6 +35,20 @@ def module_exists(name: str) -> bool:
     return find_spec(name) is not None
 
 
+def misplaced(module: str, package: str) -> str | None:
+    """Where Python finds `module` if that is not the installed `package`'s own: something else's path, "" for nowhere.
+
+    None if nothing is wrong, or the package is not installed.
+    """
+    try:
+        own = next((path.locate() for path in files(package) or () if path.as_posix() == f"{module}/__init__.py"), None)
+    except PackageNotFoundError:
+        return None
+    spec = find_spec(module)
+    found = (spec and spec.origin) or ""
+    return None if own is None or (found and Path(found).resolve() == Path(own).resolve()) else found
+
+
 def diagnose(
     version_of: VersionOf = installed_version,
     exists: Callable[[str], bool] = module_exists,
@@ -43,7 +57,7 @@ def diagnose(
     """What is wrong with the installed packages, one line with the remedy each; empty if nothing is."""
     return [
         *toolkit_problems(version_of, python),
-        *_check_opencv(version_of("opencv-python"), version_of("opencv-contrib-python")),
+        *_check_opencv(version_of),
         *(
             f"module '{name}' is missing: pip install -e '.[vot]' in this environment"
             for name in ("cv2", "numpy", "torch")
@@ -59,7 +73,8 @@ def toolkit_problems(
     return [
         *_check_toolkit(version_of("vot-toolkit")),
         *_check_attributee(version_of("attributee"), python),
-        *_check_trax(version_of("trax"), version_of("vot-trax")),
+        *(_check_trax(version_of("trax"), version_of("vot-trax")) or _check_module("trax", "vot-trax", TRAX)),
+        *_check_module("vot", "vot-toolkit", TOOLKIT),
     ]
 
 
@@ -99,11 +114,20 @@ def _check_trax(wrong: str | None, right: str | None) -> list[str]:
     return []
 
 
-def _check_opencv(plain: str | None, contrib: str | None) -> list[str]:
-    if plain and contrib:
+def _check_module(module: str, package: str, wanted: str) -> list[str]:
+    if (found := misplaced(module, package)) is None:
+        return []
+    reinstall = f"pip install --force-reinstall --no-deps {package}=={wanted}"
+    if not found:
+        return [f"{package} is installed, but its module '{module}' is gone: {reinstall}"]
+    return [f"`import {module}` finds {found} and not {package}: rename or remove that; if it still fails, {reinstall}"]
+
+
+def _check_opencv(version_of: VersionOf) -> list[str]:
+    if len(found := [name for name in OPENCV if version_of(name)]) > 1:
         return [
-            "opencv-python and opencv-contrib-python overwrite each other: pip uninstall -y opencv-python "
-            "opencv-contrib-python && pip install opencv-python"
+            f"{' and '.join(found)} overwrite each other: pip uninstall -y {' '.join(found)} && "
+            "pip install opencv-python"
         ]
     return []
 

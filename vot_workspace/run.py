@@ -18,6 +18,7 @@ from vot_workspace import toolkit
 from vot_workspace.check import Fault, check
 from vot_workspace.cluster import cluster_pool
 from vot_workspace.doctor_start import region_formats
+from vot_workspace.download import download
 from vot_workspace.manifest import break_seals, claim, describe, locked, seal
 from vot_workspace.pool import LocalPool, Pool, device_of, local_gpus
 from vot_workspace.shards import sharded
@@ -42,14 +43,14 @@ def run(
 
     Raises:
         ConfigError: trackers.ini has no such entry.
-        DatasetError: sequences have no images.
+        DatasetError: sequences have no images, or were not downloaded.
         ResultError: the workspace is in use, or holds results of another configuration.
         EnvironmentProblemError: the tracker does not start, or the cluster does not answer.
     """
     with locked(workspace.folder) as lock, toolkit.termination_unwinds():
         workspace.tracker(tracker)  # raises where there is no such entry, before anything is downloaded
         results = workspace.results(tracker)
-        _fetch_data(workspace, tracker)
+        download(workspace, tracker)
         workspace.require_images()
         description = describe(workspace, tracker)
         if restart:
@@ -85,13 +86,6 @@ def _complete(workspace: Workspace, tracker: str, faults: list[Fault], attempts:
         if len(faults) >= len(before) or not faults:
             break
     return faults
-
-
-def _fetch_data(workspace: Workspace, tracker: str) -> None:
-    """Let the toolkit download the sequences of its own stacks, which it does when it opens a workspace without any."""
-    if workspace.stack.get("dataset") and not (workspace.sequence_folder / "list.txt").is_file():
-        print(f"the VOT toolkit downloads {workspace.stack['dataset']}", file=sys.stderr)
-        toolkit.run("evaluate", workspace.folder, tracker, "--experiments", "none")
 
 
 def _delete(faults: Sequence[Fault]) -> list[Path]:

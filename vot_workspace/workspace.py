@@ -82,7 +82,8 @@ class Workspace:
         listing = self.sequence_folder / "list.txt"
         if not listing.is_file():
             raise DatasetError(
-                f"no {listing}: put the data there (vot_workspace create, or `vot evaluate` downloads it when online)"
+                f"no {listing}: `vot_workspace run` downloads a year's data when online; or make a workspace of data "
+                "that you have: create --data"
             )
         return listing.read_text(encoding="utf-8").split()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from importlib import invalidate_caches
 from pathlib import Path
 
 import pytest
 
-from vot_workspace.doctor import diagnose, diagnose_workspace, first_regions_are_safe
+from vot_workspace.doctor import diagnose, diagnose_workspace, first_regions_are_safe, misplaced
 
 SOUND = {"vot-toolkit": "0.7.4", "attributee": "0.1.9", "vot-trax": "4.0.2", "opencv-python": "5.0.0.93"}
 
@@ -31,6 +32,7 @@ def test_a_sound_installation_has_no_problems() -> None:
         ({"vot_toolkit": None}, "not installed", "pip install vot-toolkit==0.7.4"),
         ({"vot_trax": None}, "TraX bindings are not installed", "pip install vot-trax==4.0.2"),
         ({"opencv_contrib_python": "4.10"}, "overwrite each other", "pip uninstall"),
+        ({"opencv_python_headless": "4.10"}, "overwrite each other", "-y opencv-python opencv-python-headless"),
     ],
 )
 def test_each_trap_has_one_line_with_its_remedy(changes: dict[str, str | None], what: str, remedy: str) -> None:
@@ -42,6 +44,25 @@ def test_each_trap_has_one_line_with_its_remedy(changes: dict[str, str | None], 
 
 def test_attributee_0_1_10_is_fine_before_python_3_11() -> None:
     assert problems((3, 10), attributee="0.1.10") == []
+
+
+def test_a_module_that_shadows_a_package_and_one_that_is_gone_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "site" / "some_package-1.0.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: some-package\nVersion: 1.0\n")
+    (record / "RECORD").write_text("some_module/__init__.py,,\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert misplaced("some_module", "some-package") == ""
+    for place in ("site", "cwd"):
+        (tmp_path / place / "some_module").mkdir(parents=True)
+        (tmp_path / place / "some_module" / "__init__.py").touch()
+    invalidate_caches()
+    assert misplaced("some_module", "some-package") is None
+    monkeypatch.syspath_prepend(tmp_path / "cwd")
+    assert misplaced("some_module", "some-package") == str(tmp_path / "cwd" / "some_module" / "__init__.py")
+    assert misplaced("some_module", "package-that-is-not-installed") is None
 
 
 def test_all_problems_are_told_at_once() -> None:
