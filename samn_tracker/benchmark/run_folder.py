@@ -6,8 +6,9 @@
     DIR/records/<sequence>.json  configuration, input, and length and hash of each file of the sequence
     DIR/partial/               a sequence in the making; removed when a run starts
 
-A sequence's files are written below partial/, moved into place when they are complete, and recorded last. Whatever
-happens before the record is written, the sequence counts as not done.
+The manifest is written before anything else: a folder without one is not ours, and is left alone. A sequence's files
+are written below partial/, moved into place when they are complete, and recorded last. Whatever happens before the
+record is written, the sequence counts as not done.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ class RunFolder:
             return None
         manifest = _read_json(path)
         if manifest is None or manifest.get("format") != FORMAT or not _has(manifest, _MANIFEST):
-            raise ResultError(f"{path} is damaged or not of format {FORMAT}; remove it to run everything again")
+            raise ResultError(
+                f"{path} is damaged or not of format {FORMAT}; choose another folder, or remove {self.root} "
+                "to run everything again"
+            )
         return manifest
 
     def start(self, benchmark: str, split: str, identity: Mapping[str, Any], sequences: list[Sequence]) -> list[str]:
@@ -64,7 +68,7 @@ class RunFolder:
             ResultError: the folder holds something else than a run of this benchmark and split.
         """
         before = self.manifest
-        if before is None and self.root.is_dir() and any(path.name != ".lock" for path in self.root.iterdir()):
+        if before is None and not self._is_new():
             raise ResultError(f"{self.root} is not empty and not the folder of a run; choose a new folder for --output")
         if before and (before["benchmark"], before["split"]) != (benchmark, split):
             raise ResultError(
@@ -73,7 +77,6 @@ class RunFolder:
             )
         shutil.rmtree(self.root / "partial", ignore_errors=True)
         files.remove_unfinished(self.root)
-        self.results.mkdir(parents=True, exist_ok=True)
         now = _now()
         manifest = {
             "format": FORMAT,
@@ -89,6 +92,7 @@ class RunFolder:
             "sequences": {sequence.name: len(sequence) for sequence in sequences},
         }
         files.write_atomic(self.root / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+        self.results.mkdir(exist_ok=True)
         return _differences(before["identity"], identity) if before else []
 
     def reason_to_run(self, sequence: Sequence, configuration: str) -> str | None:
@@ -150,6 +154,11 @@ class RunFolder:
         """The readable records by sequence name."""
         paths = sorted((self.root / "records").glob("*.json"))
         return {record["sequence"]: record for path in paths if (record := _read_record(path))}
+
+    def _is_new(self) -> bool:
+        """Whether nothing is here but what a run leaves that is killed while it writes its first manifest."""
+        ours = (".lock", ".manifest.json.*.part")
+        return not self.root.is_dir() or all(any(map(path.match, ours)) for path in self.root.iterdir())
 
     def _forget(self, name: str) -> None:
         """Remove the record first and its files after it, so that a crash in between leaves nothing that counts."""
