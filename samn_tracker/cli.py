@@ -42,14 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments[0] not in COMMANDS:
         near = get_close_matches(arguments[0], COMMANDS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        print(f"samn: unknown command {arguments[0]!r}{hint}\n\n{_usage()}", file=sys.stderr)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        print(f"samn: unknown command {arguments[0]!r}; {hint}`samn --help` lists all", file=sys.stderr)
         return 2
     on_sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(import_module(COMMANDS[arguments[0]][0]).main(arguments[1:]))
     except SamnError as error:
         print(f"samn {arguments[0]}: {error}", file=sys.stderr)
+        return 1
+    except PermissionError as error:
+        print(f"samn {arguments[0]}: {error.filename} is not yours to read or write; choose another", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"samn {arguments[0]}: interrupted; run the same command again to go on", file=sys.stderr)

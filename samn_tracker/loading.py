@@ -34,7 +34,9 @@ def find_weights(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix == ".safetensors":
         if not path.is_file():
-            raise WeightsError(f"no weights file {path}")
+            raise WeightsError(
+                f"no weights file {path}; correct the path, or give a name that `samn weights list` shows"
+            )
         return path
     folders = [SHIPPED_WEIGHTS, *(Path(folder) for folder in [os.environ.get("SAMN_WEIGHTS_DIR")] if folder)]
     for folder in folders:

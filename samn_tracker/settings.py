@@ -78,15 +78,24 @@ def _convert(value: Any, hint: Any) -> Any:
         if text not in ("true", "false", "1", "0"):
             raise ValueError("must be true or false")
         return text in ("true", "1")
-    if hint is int and (isinstance(value, (bool, float))):
-        raise ValueError("must be a whole number")
-    if hint is float:
-        if isinstance(value, bool) or (number := float(value)) != number:
-            raise ValueError("must be a number")
-        return number
-    if hint is int or (hint is str and isinstance(value, str)):
-        return hint(value)
+    if hint in (int, float):
+        return _number(value, hint)
+    if hint is str and isinstance(value, str):
+        return value
     raise TypeError(f"a field of type {hint} cannot be configured")
+
+
+def _number(value: Any, kind: type[int] | type[float]) -> int | float:
+    """The value or its text as an int or float; neither True for 1, nor 2.5 for a whole number, nor NaN."""
+    try:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise ValueError
+        number = kind(value)
+    except (TypeError, ValueError):
+        raise ValueError("must be a whole number" if kind is int else "must be a number") from None
+    if number != number:
+        raise ValueError("must be a number")
+    return number
 
 
 def key_values(pairs: Iterable[str]) -> dict[str, str]:

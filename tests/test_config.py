@@ -51,6 +51,8 @@ def test_text_overrides_are_converted() -> None:
         ("appearance.interval", "often", "appearance.interval"),
         ("appearance.interval", 2.5, "must be a whole number"),
         ("appearance.interval", True, "must be a whole number"),
+        ("appearance.interval", "many", "must be a whole number"),
+        ("dynamic.temperature", "warm", "must be a number"),
         ("appearance.last_frame", "maybe", "must be true or false"),
         ("dynamic.temperature", "nan", "must be a number"),
         ("dynamic.temperature", True, "must be a number"),

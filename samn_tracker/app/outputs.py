@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -162,15 +163,22 @@ class CocoOutput(RecordOutput):
         }
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, option: str = "--output") -> None:
     """Refuse what cannot become a folder of results, before anything takes time.
 
+    Args:
+        option: what the person gave it with.
+
     Raises:
-        ResultError: it is a file, or lies in one.
+        ResultError: it is a file, lies in one, or may not be written.
     """
-    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    existing = next(one for one in (folder, *folder.absolute().parents) if os.access(one, os.F_OK))
     if not existing.is_dir():
-        raise ResultError(f"the results cannot go into {folder}: {existing} is a file; choose another --output")
+        raise ResultError(f"the results cannot go into {folder}: {existing} is a file; choose another {option}")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ResultError(
+            f"the results cannot go into {folder}: {existing} is not yours to write; choose another {option}"
+        )
 
 
 def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> dict[str, Output]:

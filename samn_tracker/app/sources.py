@@ -41,6 +41,7 @@ class Camera(FrameSource):
     def __init__(self, index: int, end: int | None) -> None:
         self.name = f"camera {index}"
         self.total = end
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a dozen lines about each missing camera
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
             raise ImageError(f"{self.name} cannot be opened; check that it is connected and no other program uses it")
@@ -83,7 +84,7 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
     if re.search(r"[*?\[]", text):
         return ImageFiles(text, _images(_glob(path), text), start, end)
     raise DatasetError(
-        f"there is no file or folder {text}{_similar(path)}; give a video, a folder of images, a glob, or a camera "
+        f"there is no file or folder {text}{similar(path)}; give a video, a folder of images, a glob, or a camera "
         "number"
     )
 
@@ -94,8 +95,8 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
-def _similar(path: Path) -> str:
-    """What else is in the same folder and has nearly this name, in words."""
+def similar(path: Path) -> str:
+    """What else is in the same folder and has nearly this name, as words to follow "there is no ..."."""
     names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
     near = get_close_matches(path.name, names, 1)
     return f", but there is {path.with_name(near[0])}" if near else ""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.app.sources import similar
 from samn_tracker.benchmark.label_png import read_labels
 from samn_tracker.errors import RegionError, SamnError
 from samn_tracker.regions import as_target
@@ -85,6 +86,9 @@ def _numbers(text: str, count: int | None) -> NDArray[np.float64] | None:
 
 
 def _label_map(path: Path, shape: tuple[int, int], faults: list[str]) -> NDArray[np.uint8] | None:
+    if not path.is_file():
+        faults.append(f"there is no file --mask {path}{similar(path)}; give an indexed PNG of the first frame's size")
+        return None
     try:
         labels = read_labels(path)
         as_target(labels, shape)

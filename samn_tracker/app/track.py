@@ -30,7 +30,7 @@ from samn_tracker.app.sources import open_source
 from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.benchmark.trackers import SPEC_HELP
-from samn_tracker.errors import ConfigError, ImageError, ResultError
+from samn_tracker.errors import ImageError, ResultError
 from samn_tracker.settings import key_value, key_values
 
 if TYPE_CHECKING:
@@ -43,16 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SamnError: nothing could be started; later faults are reported with what was tracked until then.
     """
-    arguments = parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    arguments = _arguments(argv)
     kinds = parse_kinds(arguments.save)
     output = arguments.output or _default_folder(arguments.input)
     check_folder(output)
+    if arguments.debug_dir:
+        check_folder(arguments.debug_dir, "--debug-dir")
     source = open_source(arguments.input, arguments.start, arguments.end)
     viewer = Viewer() if arguments.show else None
     frames = iter(source)
     first = next(frames, None)
     if first is None:
-        raise ImageError(f"{source.name} shows no frame from --start {arguments.start} on; it is shorter than that")
+        raise ImageError(f"{source.name} ends before frame {arguments.start}; give a smaller --start")
     if arguments.ruler:
         return _write_ruler(arguments.ruler, first)
     targets = _targets(arguments, first)
@@ -71,6 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 130 if fault == INTERRUPTED else 1 if every else 0
 
 
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    command_line = parser()
+    arguments = command_line.parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    if arguments.debug_pixel and not arguments.debug_dir:
+        command_line.error("--debug-pixel says whose attention to draw; give --debug-dir DIR too")
+    return arguments
+
+
 def _targets(arguments: argparse.Namespace, first: Frame) -> Targets:
     shape = first.image.shape[:2]
     if arguments.box or arguments.polygon or arguments.mask:
@@ -80,8 +90,6 @@ def _targets(arguments: argparse.Namespace, first: Frame) -> Targets:
 
 def _debug(arguments: argparse.Namespace, follower: Follower) -> DebugOutput | None:
     if arguments.debug_dir is None:
-        if arguments.debug_pixel is not None:
-            raise ConfigError("--debug-pixel says whose attention to draw; give --debug-dir DIR too")
         return None
     from samn_tracker.app.debug import DebugOutput  # loads torch, which takes seconds
 

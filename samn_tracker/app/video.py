@@ -61,8 +61,8 @@ class VideoFile(FrameSource):
             container = self._av.open(str(self._path))
         except (self._av.error.FFmpegError, OSError) as error:
             raise ImageError(
-                f"{self._path} is not a video that can be read ({_reason(error)}); damaged, cut off, or something "
-                "else; copy or download it again"
+                f"{self._path} is not a video that can be read ({_reason(error)}); it is something else, damaged or "
+                "cut off: give a video, or copy or download it again"
             ) from None
         if not container.streams.video:
             container.close()

@@ -44,7 +44,10 @@ def decode_labels(data: bytes, name: str) -> Labels:
     """
     image = open_png(data, name)
     if image.mode not in ("P", "L", "1"):
-        raise ImageError(f"{name} is a {image.mode} image, not an indexed one; its pixels are colours, not object ids")
+        raise ImageError(
+            f"{name} is a {image.mode} image, not an indexed one; its pixels are colours, not object ids: "
+            "save it as an indexed or greyscale PNG"
+        )
     return np.asarray(image.convert("L") if image.mode == "1" else image, dtype=np.uint8)
 
 
@@ -57,8 +60,10 @@ def open_png(data: bytes, name: str) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name} is not a readable image: {error}") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is not an image; give a PNG file") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{name} is not a readable image: {error}; copy or make it again") from None
     return image
 
 
@@ -69,5 +74,5 @@ def read_labels(path: Path) -> Labels:
         ImageError: as `decode_labels`, or the file is missing.
     """
     if not path.is_file():
-        raise ImageError(f"no label map {path}")
+        raise ImageError(f"no label map {path}; correct the path")
     return decode_labels(path.read_bytes(), str(path))

@@ -81,7 +81,7 @@ def create_opencv_tracker(name: str) -> OpenCVTracker:
     if factory is None:
         raise EnvironmentProblemError(
             f"{name} is not in the installed OpenCV {cv2.__version__}: CSRT and KCF are only in opencv-contrib-python, "
-            "which has everything else too; put it in the place of opencv-python (never both, they overwrite each other): "
+            "which has the rest too; put it in the place of opencv-python (never both, they overwrite each other): "
             f"`pip uninstall -y opencv-python && pip install --no-deps opencv-contrib-python{_same_version()}`; "
             "or use opencv-mil"
         )
@@ -89,7 +89,7 @@ def create_opencv_tracker(name: str) -> OpenCVTracker:
 
 
 def _same_version() -> str:
-    """"==5.0.0.93", the version of the build that is installed now, where its name is known."""
+    """ "==5.0.0.93", the version of the build that is installed now, where its name is known."""
     try:
         return f"=={version('opencv-python')}"
     except PackageNotFoundError:
