@@ -31,6 +31,13 @@ class Block:
         """Where it is, for messages."""
         return f"{self.page.name}:{self.line}"
 
+    @property
+    def commands(self) -> list[str]:
+        """The command lines of a block for a shell, without comments; continued lines as one, joined ones apart."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        plain = [re.sub(r"(^|\s)#\s.*", "", line) for line in lines]
+        return [" ".join(part.split()) for line in plain for part in line.split("&&") if part.strip()]
+
 
 def read_blocks(page: Path) -> Iterator[Block]:
     """Every fenced block of a page, in order."""

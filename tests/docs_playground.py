@@ -7,9 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.benchmark.label_png import encode_labels
+from samn_tracker.config import SAMN_R50
+from samn_tracker.model.network import Network
+from samn_tracker.model.published import export_published
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
 LENGTH = 4
@@ -93,6 +97,12 @@ def _write_masks(root: Path) -> None:
     (root / "mask").mkdir()
     for index in range(LENGTH):
         cv2.imwrite(str(root / "mask" / f"{index}.png"), sequence.mask(index) * 255)
+
+
+def make_checkpoint(path: Path) -> None:
+    """A checkpoint in the published layout, of random values."""
+    torch.manual_seed(0)
+    export_published(Network(SAMN_R50.model), path)
 
 
 def copy_playground(source: Path, folder: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from docs_blocks import Block, read_blocks
-from docs_playground import copy_playground, make_playground
+from docs_elsewhere import ELSEWHERE, SLOW
+from docs_playground import copy_playground, make_checkpoint, make_playground
 
 from samn_tracker import cli
 from samn_tracker.images import read_image
@@ -24,8 +25,11 @@ from samn_tracker.images import read_image
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+GUIDES = [*PAGES, ROOT / "vot_workspace" / "README.md"]
 PROSE = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("[a-z]*/README.md"))]
 SECONDS = 240
+SLOW_SECONDS = 3 * 3600
+PROGRAMS = r"samn|samn-trax|vot|make|pip|python|pytest|torchrun|git"
 
 
 def page_id(page: Path) -> str:
@@ -72,14 +76,42 @@ def test_every_block_of_a_page_runs(page: Path, playground: Path, capsys: pytest
             run_shell(block, capsys)
 
 
+def left_out(page: Path) -> list[str]:
+    """The commands that the test above does not run; a page without languages shows nothing but commands."""
+    blocks = [one for one in read_blocks(page) if one.language == "" or (one.language == "sh" and one.reason)]
+    return [command for block in blocks for command in block.commands]
+
+
+def test_every_command_that_is_not_run_is_listed() -> None:
+    shown = {command for page in GUIDES for command in left_out(page)}
+    assert not shown - {*SLOW, *ELSEWHERE}, "run it, or list it in tests/docs_elsewhere.py with the reason"
+    assert not {*SLOW, *ELSEWHERE} - shown, "listed in tests/docs_elsewhere.py, but no page shows it as not run"
+    assert not set(SLOW) & set(ELSEWHERE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SLOW_SECONDS)
+@pytest.mark.parametrize("page", [page for page in GUIDES if set(left_out(page)) & set(SLOW)], ids=page_id)
+def test_the_slow_commands_of_a_page_run(page: Path, playground: Path, request: pytest.FixtureRequest) -> None:
+    wanted = [command for command in left_out(page) if command in SLOW]
+    if any("DATA" in command for command in wanted):
+        (playground / "DATA").symlink_to(request.getfixturevalue("shared_data") / "sequences")
+    if any("SAMN.tar" in command for command in wanted):
+        make_checkpoint(playground / "SAMN.tar")
+    for command in wanted:
+        run_bash(command.replace("/path/to", str(playground / "data")), page_id(page), SLOW_SECONDS)
+
+
+def run_bash(text: str, place: str, seconds: int = SECONDS) -> None:
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, f"{place}: {text}\n{done.stdout}{done.stderr}"
+
+
 def run_shell(block: Block, capsys: pytest.CaptureFixture[str]) -> None:
     """Plain `samn` lines in this process, which spares the seconds that loading torch takes; anything else in bash."""
     lines = [line for line in block.text.replace("\\\n", " ").splitlines() if line.strip()]
     if not all(re.fullmatch(r"samn [^$`|<>;&]*", line) for line in lines):
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block.text], capture_output=True, text=True, timeout=SECONDS
-        )
-        assert done.returncode == 0, f"{block.place}: {block.text}\n{done.stdout}{done.stderr}"
+        run_bash(block.text, block.place)
         return
     for line in lines:
         try:
@@ -109,6 +141,8 @@ def test_every_shell_and_python_block_has_a_known_language(page: Path) -> None:
     known = {"sh", "python", "text", "toml", "ini", "json"}
     strange = [f"{block.place}: {block.language!r}" for block in read_blocks(page) if block.language not in known]
     assert not strange, "a block in another language would never be run"
+    hidden = [b.place for b in read_blocks(page) if b.language == "text" and re.match(rf"({PROGRAMS})\b", b.text)]
+    assert not hidden, "a command in a block of text would never be run"
 
 
 @cache

@@ -1,0 +1,62 @@
+"""The commands of README and docs that the quick test leaves out: a slow test runs some, and why none runs the rest.
+
+Every command of a block that says `not run` is here, as it is shown; `test_docs.py` fails on one that is not, and on
+one that no page shows any more.
+"""
+
+from __future__ import annotations
+
+_ACCURACY = "python -m benchmarks.accuracy"
+_RECOVERY = "python -m benchmarks.recovery --tracker samn-lite --seeds 20"
+
+SLOW = (
+    "samn vot demo",
+    "python -m vot_workspace doctor",
+    "python -m vot_workspace demo",
+    "python -m vot_workspace create w18 --rules vot2018 --data /path/to/VOT2018",
+    "python -m vot_workspace run w18",
+    "python -m vot_workspace score w18 --details --plots plots",
+    "python -m vot_workspace pack w18",
+    "python -m vot_workspace export w18/results/SAMN out --format pysot",
+    "samn bench --json speed.json --picture profile.svg",
+    "python -m benchmarks.agreement --data DATA",
+    f"{_ACCURACY} --data DATA --tracker samn-lite --tracker opencv-mil",
+    f"{_ACCURACY} --data DATA --ablation",
+    _RECOVERY,
+    f"{_RECOVERY} --set recovery.enabled=false",
+    "samn weights convert SAMN.tar samn-r50.safetensors",
+    "samn davis run --data data/DAVIS --split 2017/val --tracker samn-r50.safetensors --output runs/samn-r50",
+    "samn weights export samn-r50.safetensors ours.pth",
+)
+"""Run as they stand by a slow test, page by page. DATA is the research data, SAMN.tar a checkpoint of the published
+layout with random values, and /path/to becomes the folder of the test's small data."""
+
+_INSTALLS = "changes the installation that runs the tests"
+_DOWNLOADS = "downloads the data of a year; `run w18` evaluates a workspace of the same kind"
+_HOURS = "takes hours; the block before it runs it for two iterations"
+
+ELSEWHERE = {
+    "make install": "continuous integration begins with it (.ci/run)",
+    ". .venv/bin/activate": "the tests run in that environment",
+    "make demo": "it is `samn vot demo`, which the slow test runs",
+    "make test": "it is what runs this test",
+    "make docs": "test_the_documentation_builds_without_a_warning runs the same build",
+    "pytest tests/test_determinism.py": "it is a part of this suite",
+    "samn got10k lint --split test --results runs/got10k-test.zip": "accepts nothing but all 180 sequences of the test "
+    "split; tests/benchmark/test_lint.py lints with these names",
+    "vot evaluate --workspace vot_workspace/vot2018 SAMN": _DOWNLOADS,
+    "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
+    "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",
+    "torchrun --nproc-per-node 8 -m samn_tracker.train mine.toml --run runs/mine": "needs eight GPUs; "
+    "tests/train/test_loop.py trains in two processes",
+    "samn train mine.toml --run runs/mine --set start.weights=$WEIGHTS": _HOURS,
+    "samn train export runs/mine mine.safetensors": _HOURS,
+    f"{_ACCURACY} --data SEQUENCES --tracker samn-lite --tracker opencv-mil --tracker opencv-csrt": "needs another "
+    "build of OpenCV than the pinned one; the slow test runs it without CSRT",
+    "pip uninstall -y opencv-python": _INSTALLS,
+    "pip uninstall -y trax": _INSTALLS,
+    "pip install --no-deps opencv-python-headless": _INSTALLS,
+    "pip install --no-deps opencv-contrib-python==5.0.0.93": _INSTALLS,
+    "pip install --force-reinstall --no-deps vot-trax==4.0.2": _INSTALLS,
+}
+"""Command to what runs it instead, or why nothing can."""
