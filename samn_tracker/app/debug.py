@@ -23,7 +23,7 @@ from samn_tracker.track_state import Trace, TrackState
 from samn_tracker.tracker import Tracker
 
 _STRIDE = 16
-_THUMBNAIL = 144
+_THUMBNAIL = 176
 
 
 class DebugOutput:
@@ -93,15 +93,16 @@ class DebugOutput:
     def _memories(
         self, trace: Trace, window: Window, image: NDArray[np.uint8], point: NDArray[np.float64]
     ) -> list[Memory]:
-        """Each frame that was read, with the attention of the point, if it lies in the patch."""
+        """Each frame that was read, in order of time, with the attention of the point, if it lies in the patch."""
         maps: list[NDArray[np.float32] | None] = [None] * len(trace.frame_indices)
         column, row = (window.to_crop(point) // _STRIDE).astype(int)
         cells = window.size // _STRIDE
         if self._bank is not None and 0 <= column < cells and 0 <= row < cells:
             key = self._tracker.engine.encode(window.crop(image)[None]).query.key
             maps = list(attention_of(self._bank, key, (row, column), self._tracker.config.model.similarity))
-        pairs = zip(trace.frame_indices, trace.frame_weights, maps, strict=True)
-        return [Memory(index, float(weight), self._thumbnails[index], one) for index, weight, one in pairs]
+        read = zip(trace.frame_indices, trace.frame_weights, maps, strict=True)
+        memories = [Memory(index, float(weight), self._thumbnails[index], one) for index, weight, one in read]
+        return sorted(memories, key=lambda memory: memory.index)
 
     def _keep_thumbnails(self, image: NDArray[np.uint8], window: Window) -> None:
         """Small patches of the frames in the memory, and of no other."""
@@ -113,7 +114,8 @@ class DebugOutput:
 def describe(index: int, answer: Prediction, trace: Trace | None, window: Window) -> dict[str, Any]:
     """One frame as a JSON-able dictionary; `search` is None in the first frame and without spatial memory.
 
-    `window` is the segmented patch, `uncertainty` is null where no score is positive, `memory` holds [frame, weight].
+    `window` is the segmented patch, `uncertainty` is null where no score is positive, `memory` holds [frame, weight] in
+    order of time.
     """
     search = trace.search if trace else None
     return {
@@ -133,10 +135,11 @@ def describe(index: int, answer: Prediction, trace: Trace | None, window: Window
             "uncertainty": _finite(search.localisation.uncertainty),
             "hard_negative": bool(search.localisation.hard_negative),
             "trusted": bool(search.trusted),
+            "elsewhere": bool(search.elsewhere),
         },
         "memory": [
             [index, round(float(weight), 5)]
-            for index, weight in zip(trace.frame_indices, trace.frame_weights, strict=True)
+            for index, weight in sorted(zip(trace.frame_indices, trace.frame_weights, strict=True))
         ]
         if trace
         else [],

@@ -109,6 +109,7 @@ def _score_panel(image: Picture, search: Search) -> Picture:
     cv2.drawMarker(panel, (column, row), _WHITE, cv2.MARKER_CROSS, 15, 1)
     words = [f"spatial memory: peak {found.peak:.2f}", f"uncertainty {found.uncertainty:.2f}"]
     words += ["trusted" if search.trusted else "not trusted"] + ["rival"] * bool(found.hard_negative)
+    words += ["elsewhere"] * search.elsewhere
     draw_text(panel, ", ".join(words), (4, PANEL), _WHITE)
     return panel
 
