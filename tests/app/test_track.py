@@ -99,7 +99,9 @@ def test_the_real_tracker_with_debug_pictures(workplace: Path, weights: str) -> 
     assert (lines[0]["search"], lines[0]["memory"]) == (None, [])
     for line in lines[1:]:
         assert np.isclose(sum(weight for _, weight in line["memory"]), 1, atol=1e-3)
-        assert [index for index, _ in line["memory"]] == list(range(line["frame"])), "in order of time"
+        indices = [index for index, _ in line["memory"]]
+        assert indices == sorted(indices)
+        assert indices[-1] < line["frame"]
         assert line["search"]["trusted"] in (True, False)
     for index in range(5):
         assert cv2.imread(str(workplace / "inside" / f"{index:08d}.png")).shape[0] > 384 + (index > 0) * 150
