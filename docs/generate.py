@@ -62,17 +62,20 @@ def commands_page() -> str:
 
 def help_texts() -> dict[tuple[str, ...], str]:
     """Help by command, for instance ("samn", "got10k", "run"), in the order of `samn --help`."""
-    texts = {}
+    with _fixed_width():
+        return {words: parser.format_help() for words, parser in _all_parsers()}
+
+
+def _all_parsers() -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
     for name, (module_name, _) in COMMANDS.items():
         module = import_module(module_name)
         words_of_own = _WORDS_OF_OWN.get(module_name, tuple(getattr(module, "COMMANDS", ())))
         for words in ((), *((word,) for word in words_of_own)):
             for more, parser in _parsers(module.main, words):
-                texts[("samn", name, *words, *more)] = parser.format_help()
+                yield ("samn", name, *words, *more), parser
     for words, module_name in _OTHERS.items():
         for more, parser in _parsers(import_module(module_name).main, ()):
-            texts[(*words, *more)] = parser.format_help()
-    return texts
+            yield (*words, *more), parser
 
 
 class _Captured(BaseException):
@@ -100,18 +103,27 @@ def _parsers(main: Any, words: Sequence[str]) -> Iterator[tuple[tuple[str, ...],
 
 @contextmanager
 def _capturing() -> Iterator[None]:
-    """Within it, every command line stops where it would parse its words, and help has a fixed width."""
+    """Within it, every command line stops where it would parse its words."""
 
     def stop(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         raise _Captured(parser)
 
-    parse, columns = argparse.ArgumentParser.parse_args, os.environ.get("COLUMNS")
+    parse = argparse.ArgumentParser.parse_args
     argparse.ArgumentParser.parse_args = stop  # type: ignore[method-assign,assignment]
-    os.environ["COLUMNS"] = _HELP_WIDTH
     try:
         yield
     finally:
         argparse.ArgumentParser.parse_args = parse  # type: ignore[method-assign]
+
+
+@contextmanager
+def _fixed_width() -> Iterator[None]:
+    """Within it, help is as wide as a page of the documentation, whatever the terminal is."""
+    columns = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = _HELP_WIDTH
+    try:
+        yield
+    finally:
         os.environ.pop("COLUMNS")
         if columns is not None:
             os.environ["COLUMNS"] = columns

@@ -154,17 +154,17 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="samn track", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = result.add_argument
-    add("input", help="video file, folder of images, glob in quotes, or camera number")
-    where = result.add_argument_group(
+    result.add_argument("input", help="video file, folder of images, glob in quotes, or camera number")
+    add = result.add_argument_group(
         "what to follow, in the first frame (repeat for several objects; none: the mouse)"
-    )
-    where.add_argument("--box", action="append", default=[], metavar="X,Y,W,H", help="left, top, width, height")
-    where.add_argument("--polygon", action="append", default=[], metavar="X,Y,...", help="corners")
-    where.add_argument("--mask", action="append", default=[], metavar="PNG", help="each id of an indexed PNG")
-    where.add_argument(
-        "--ruler", type=Path, metavar="PNG", help="only write the first frame with coordinates, to read a box from"
-    )
+    ).add_argument
+    add("--box", action="append", default=[], metavar="X,Y,W,H", help="left, top, width, height")
+    add("--polygon", action="append", default=[], metavar="X,Y,...", help="corners")
+    add("--mask", action="append", default=[], metavar="PNG", help="each id of an indexed PNG")
+    add("--ruler", type=Path, metavar="PNG", help="only write the first frame with coordinates, to read a box from")
+    add("--start", type=int, default=0, metavar="N", help="first frame, from 0")
+    add("--end", type=int, metavar="N", help="stop before this frame")
+    add = result.add_argument_group("what to leave behind").add_argument
     add(
         "--output",
         type=Path,
@@ -172,19 +172,13 @@ def parser() -> argparse.ArgumentParser:
         help="default NAME_samn here; an earlier run's files of the same kinds are replaced",
     )
     add("--save", default="overlay,masks,txt", metavar="KINDS", help=f"comma separated; {saved}")
-    add("--start", type=int, default=0, metavar="N", help="first frame, from 0")
-    add("--end", type=int, metavar="N", help="stop before this frame")
+    add("--json", action="store_true", help="print one JSON object to stdout instead of words")
+    add("--show", action="store_true", help="watch in a window while tracking")
+    add = result.add_argument_group("the tracker").add_argument
     add("--tracker", default="samn-lite", metavar="SPEC", help=SPEC_HELP)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    add(
-        "--set",
-        action="append",
-        type=key_value,
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting, for instance appearance.interval=10",
-    )
-    add("--show", action="store_true", help="watch in a window while tracking")
+    setting = "a setting, for instance appearance.interval=10; repeat for several"
+    add("--set", action="append", type=key_value, default=[], metavar="KEY=VALUE", help=setting)
     add(
         "--debug-dir",
         type=Path,
@@ -192,7 +186,6 @@ def parser() -> argparse.ArgumentParser:
         help="a picture of the tracker's inside and a JSON line for every frame",
     )
     add("--debug-pixel", type=_pixel, metavar="X,Y", help="draw this pixel's attention; default the target's middle")
-    add("--json", action="store_true", help="print one JSON object to stdout instead of words")
     return result
 
 

@@ -1,4 +1,13 @@
-"""`samn weights`: what is in weights files, and conversion from and to the published layout."""
+"""What is in weights files, and conversion from and to the published layout.
+
+Examples:
+  samn weights list
+  samn weights verify samn-lite
+  samn weights convert SAMN.tar samn-r50.safetensors      the authors' checkpoint; the result goes to --tracker
+  samn weights export samn-r50.safetensors ours.pth       and back, for the authors' code
+
+Exit codes: 0 done; 1 a file is missing, damaged, of another model or not the shipped one; 2 wrong command line.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="samn weights", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="samn weights", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("list", help="the shipped weights").set_defaults(run=_list)
     for name, run, text in (
@@ -34,13 +45,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("weights", help="a shipped name or a .safetensors file")
         command.set_defaults(run=run)
     convert = commands.add_parser("convert", help="published checkpoint (SAMN.tar, STM_weights.pth) to .safetensors")
-    convert.add_argument("checkpoint", type=Path)
-    convert.add_argument("output", type=Path)
+    convert.add_argument("checkpoint", type=Path, help="as the authors publish it, or as PyTorch saves its state_dict")
+    convert.add_argument("output", type=Path, help="the .safetensors file to write")
     convert.add_argument("--float32", action="store_true", help="keep full precision; default is float16")
     convert.set_defaults(run=_convert)
     export = commands.add_parser("export", help="samn-r50 weights to a checkpoint for the authors' code")
-    export.add_argument("weights", help="a .safetensors file")
-    export.add_argument("output", type=Path)
+    export.add_argument("weights", help="a .safetensors file of samn-r50")
+    export.add_argument("output", type=Path, help="the .pth file to write")
     export.set_defaults(run=_export)
     return parser
 
