@@ -26,12 +26,18 @@ MAXIMUM_OBJECTS = 255
 
 @dataclass
 class MultiState:
-    """Everything that changes between frames: `boxes` holds each object's last box (O, 4), in image pixels."""
+    """Everything that changes between frames.
+
+    Attributes:
+        boxes: each object's last box (O, 4), in image pixels.
+        confidences: (O,) of the frame answered last.
+    """
 
     shape: tuple[int, int]
     bank: AppearanceBank
     ids: list[int] = field(default_factory=list)
     boxes: list[NDArray[np.float64]] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
     frame_index: int = 0
 
 
@@ -42,6 +48,11 @@ class MultiTracker:
         self.engine = engine
         self.config = config
         self.state: MultiState | None = None
+
+    @property
+    def confidences(self) -> dict[int, float]:
+        """By object id, 0 (lost) to 1 (certain), of the frame answered last; the mean probability of its pixels."""
+        return dict(zip(self.state.ids, self.state.confidences, strict=True)) if self.state else {}
 
     @tells_full_memory
     def initialize_objects(self, image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -58,7 +69,7 @@ class MultiTracker:
         if not ids:
             raise RegionError("the label map shows no object; start at the first frame that has one")
         bank = AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity)
-        state = MultiState(shape, bank, ids, [mask_to_box(labels == one) for one in ids])
+        state = MultiState(shape, bank, ids, [mask_to_box(labels == one) for one in ids], [1.0] * len(ids))
         window, encoded = self._view(state, image)
         bank.start(*self.engine.memorise(encoded, _crops(window, labels, ids)))
         self.state = state
@@ -83,6 +94,7 @@ class MultiTracker:
         retrieved = state.bank.read(encoded.query.key)
         probability = aggregate(torch.from_numpy(self.engine.segment(retrieved, encoded))).numpy()
         labels = _labels(window, probability, state)
+        state.confidences = object_confidences(probability)
         state.bank.memorise(*self.engine.memorise(encoded, probability[1:]), state.frame_index)
         if added is not None:
             labels = np.where(added > 0, added, labels)
@@ -105,6 +117,7 @@ class MultiTracker:
         ids = _ids(added)
         state.ids += ids
         state.boxes += [mask_to_box(added == one) for one in ids]
+        state.confidences += [1.0] * len(ids)
         window, encoded = self._view(state, image)
         state.bank.add_objects(*self.engine.memorise(encoded, _crops(window, added, ids)), state.frame_index)
 
@@ -133,6 +146,13 @@ def _labels(window: Window, probability: NDArray[np.float32], state: MultiState)
     best = pasted.argmax(0)
     ids = np.array(state.ids, dtype=np.uint8)
     return np.where(pasted.max(0) > background, ids[best], 0).astype(np.uint8)
+
+
+def object_confidences(probability: NDArray[np.float32]) -> list[float]:
+    """Of each object the mean of (O + 1, S, S) probabilities, background first, where it is the most probable."""
+    best = probability.argmax(0)
+    where = [best == index for index in range(1, len(probability))]
+    return [float(one[seen].mean()) if seen.any() else 0.0 for one, seen in zip(probability[1:], where, strict=True)]
 
 
 def _crops(window: Window, labels: NDArray[np.uint8], ids: list[int]) -> NDArray[np.float32]:

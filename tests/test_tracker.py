@@ -12,7 +12,7 @@ from samn_tracker.config import SAMN_LITE, DynamicConfig, ModelConfig, RuntimeCo
 from samn_tracker.engine import Engine, resolve_device
 from samn_tracker.errors import ConfigError, ImageError, RegionError, TrackerStateError
 from samn_tracker.model.network import Network
-from samn_tracker.multi_tracker import MultiTracker, objects_window
+from samn_tracker.multi_tracker import MultiTracker, object_confidences, objects_window
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.start import BoxHabit
 from samn_tracker.tracker import Tracker
@@ -240,13 +240,20 @@ def test_several_objects_keep_their_ids_and_new_ones_join(engine: Engine) -> Non
     first = labels_of(0)
     first[first == 9] = 0
     assert np.array_equal(tracker.initialize_objects(frame(0), first), first)
+    assert tracker.confidences == {3: 1.0}
     assert set(np.unique(tracker.track_objects(frame(1)))) <= {0, 3}
     joined = np.where(labels_of(2) == 9, 9, 0).astype(np.uint8)
     assert (tracker.track_objects(frame(2), joined)[joined > 0] == 9).all()
     assert tracker.state.ids == [3, 9]
+    assert tracker.confidences.keys() == {3, 9}
     assert set(np.unique(tracker.track_objects(frame(3)))) <= {0, 3, 9}
     with pytest.raises(RegionError, match=r"\[9\] are tracked already"):
         tracker.track_objects(frame(4), joined)
+
+
+def test_the_confidence_of_an_object_is_the_mean_probability_of_its_pixels() -> None:
+    probability = np.array([[[0.2, 0.1], [0.9, 0.5]], [[0.8, 0.6], [0.1, 0.5]], [[0.0, 0.3], [0.0, 0.0]]], np.float32)
+    assert object_confidences(probability) == pytest.approx([0.7, 0.0])
 
 
 @pytest.mark.parametrize(("bad", "error"), [(np.zeros((90, 120)), "no object"), (np.ones((9, 9)), "label map is")])

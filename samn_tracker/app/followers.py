@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.app.targets import Targets
-from samn_tracker.benchmark.objects import MultiObjectTracker, create_object_tracker
+from samn_tracker.benchmark.objects import MultiObjectTracker, create_object_tracker, told_confidences
 from samn_tracker.benchmark.trackers import create_tracker
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.regions import mask_to_box
@@ -45,7 +45,7 @@ class SeparateFollower:
 
 
 class LabelFollower:
-    """All objects of a label map in one pass. There is no confidence: 1 where an object is seen, 0 where it is not."""
+    """All objects of a label map in one pass. Where the tracker tells no confidence: 1 if an object is seen, or 0."""
 
     def __init__(self, tracker: MultiObjectTracker, labels: NDArray[np.uint8]) -> None:
         self._tracker = tracker
@@ -61,9 +61,11 @@ class LabelFollower:
     def follow(self, image: NDArray[np.uint8]) -> Answers:
         """As `Follower.follow`; an object without a pixel keeps its last box and mask, with `found` False."""
         labels = self._tracker.track_objects(image)
+        told = told_confidences(self._tracker)
         for one, last in self._last.items():
             seen = labels == one
-            self._last[one] = _seen(seen) if seen.any() else replace(last, confidence=0.0, found=False)
+            lost = replace(last, confidence=0.0, found=False)
+            self._last[one] = _seen(seen, told.get(one, 1.0)) if seen.any() else lost
         return dict(self._last)
 
 
@@ -78,6 +80,6 @@ def create_follower(spec: str, device: str, overrides: Mapping[str, str], target
     return SeparateFollower({one: create_tracker(spec, device, overrides) for one in targets.regions}, targets)
 
 
-def _seen(mask: NDArray[np.bool_]) -> Prediction:
+def _seen(mask: NDArray[np.bool_], confidence: float = 1.0) -> Prediction:
     pixels = mask.astype(np.uint8)
-    return Prediction(box=mask_to_box(pixels), mask=pixels)
+    return Prediction(box=mask_to_box(pixels), mask=pixels, confidence=confidence)

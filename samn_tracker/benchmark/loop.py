@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.benchmark.label_png import Labels, read_labels
-from samn_tracker.benchmark.objects import MultiObjectTracker
+from samn_tracker.benchmark.objects import MultiObjectTracker, mean_confidence
 from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.images import next_frame, read_image
@@ -29,7 +29,8 @@ class FrameResult:
 
     Attributes:
         seconds: the tracker's own time.
-        confidence, found: as in Prediction; 1 and True in the first frame and for label maps.
+        confidence, found: as in Prediction; 1 and True in the first frame. Of label maps: the mean over the objects, or
+            1 where the tracker does not tell; whether that is above 0.
     """
 
     index: int
@@ -90,9 +91,10 @@ def track_labels(tracker: MultiObjectTracker, sequence: Sequence) -> Iterator[La
         seconds = time.perf_counter() - start
         if labels.shape != shape or labels.dtype != np.uint8:
             raise ResultError(f"the tracker answered labels {labels.shape} {labels.dtype}, expected {shape} uint8")
+        confidence = mean_confidence(tracker) if known else 1.0
         if new is not None:
             known |= set(np.unique(new[new > 0]).tolist())
-        yield LabelResult(index=index, seconds=seconds, labels=labels)
+        yield LabelResult(index=index, seconds=seconds, confidence=confidence, found=confidence > 0, labels=labels)
     if not known:
         raise DatasetError(f"no annotation of {sequence.name} shows an object")
 

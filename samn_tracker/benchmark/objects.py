@@ -18,7 +18,10 @@ Labels = NDArray[np.uint8]
 
 @runtime_checkable
 class MultiObjectTracker(Protocol):
-    """The contract for several objects: images (H, W, 3) uint8 RGB, label maps (H, W) uint8 with 0 as background."""
+    """The contract for several objects: images (H, W, 3) uint8 RGB, label maps (H, W) uint8 with 0 as background.
+
+    It may also have an attribute `confidences`: by object id, 0 (lost) to 1 (certain), of the frame answered last.
+    """
 
     def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
         """Start on every non-zero id of `labels`; forgets everything earlier. Returns the label map of this frame."""
@@ -31,12 +34,16 @@ class SeparateTrackers:
     """One single-object tracker for each object; where their masks overlap, the more confident one keeps the pixel.
 
     Equal confidences go to the lower id. An object that its tracker does not find has no pixel in that frame.
+
+    Attributes:
+        confidences: by object id, of the frame answered last; 0 for objects that were not found.
     """
 
     def __init__(self, make: Callable[[], TrackerProtocol], first: TrackerProtocol | None = None) -> None:
         """`make` is called for every object that none of the trackers made before is free for; `first` is one."""
         self._make = make
         self._trackers: dict[int, TrackerProtocol] = {}
+        self.confidences: dict[int, float] = {}
         self._spare = [first] if first else []
 
     def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
@@ -46,7 +53,7 @@ class SeparateTrackers:
             ResultError: the label map shows no object.
         """
         self._spare += self._trackers.values()
-        self._trackers = {}
+        self._trackers, self.confidences = {}, {}
         self._add(image, labels)
         if not self._trackers:
             raise ResultError("the first label map shows no object; start at the first frame that has one")
@@ -63,6 +70,7 @@ class SeparateTrackers:
             raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
         predictions = {one: tracker.track(image) for one, tracker in sorted(self._trackers.items())}
         labels = merge_masks(predictions, image.shape[:2])
+        self.confidences = {one: answer.confidence * answer.found for one, answer in predictions.items()}
         if new_labels is not None and new_labels.any():
             self._add(image, new_labels)
             labels = np.where(new_labels > 0, new_labels, labels)
@@ -71,8 +79,9 @@ class SeparateTrackers:
     def _add(self, image: NDArray[np.uint8], labels: Labels) -> None:
         for one in np.unique(labels[labels > 0]):
             tracker = self._spare.pop() if self._spare else self._make()
-            checked_mask(tracker.initialize(image, (labels == one).astype(np.uint8)), image.shape[:2])
-            self._trackers[int(one)] = tracker
+            prediction = tracker.initialize(image, (labels == one).astype(np.uint8))
+            checked_mask(prediction, image.shape[:2])
+            self._trackers[int(one)], self.confidences[int(one)] = tracker, prediction.confidence
 
 
 def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -> Labels:
@@ -90,6 +99,18 @@ def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -
         labels[wins] = one
         best[wins] = prediction.confidence
     return labels
+
+
+def told_confidences(tracker: MultiObjectTracker) -> Mapping[int, float]:
+    """By object id, of the frame answered last; empty where the tracker tells none."""
+    told: Mapping[int, float] = getattr(tracker, "confidences", {})
+    return told
+
+
+def mean_confidence(tracker: MultiObjectTracker) -> float:
+    """Over the objects of the frame answered last; 1 where the tracker does not tell."""
+    told = told_confidences(tracker)
+    return float(np.mean(list(told.values()))) if told else 1.0
 
 
 def checked_mask(prediction: Prediction, shape: tuple[int, ...]) -> Labels:

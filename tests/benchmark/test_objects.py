@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmark_data import DRIFT, label_map, request
-from toy_trackers import Drift
+from toy_trackers import Drift, LabelsOnly
 
 from davis_runner.runner import Davis
+from samn_tracker.app.report.runs import read_log
 from samn_tracker.benchmark.execute import execute
 from samn_tracker.benchmark.label_png import read_labels
 from samn_tracker.benchmark.loop import track_labels
-from samn_tracker.benchmark.objects import MultiObjectTracker, SeparateTrackers, create_object_tracker, merge_masks
+from samn_tracker.benchmark.objects import (
+    MultiObjectTracker,
+    SeparateTrackers,
+    create_object_tracker,
+    mean_confidence,
+    merge_masks,
+)
 from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.errors import ResultError
+from samn_tracker.images import read_image
 from samn_tracker.prediction import Prediction
 from samn_tracker.regions import mask_iou
 from samn_tracker.synthetic import make_multi_object
@@ -36,6 +45,32 @@ def test_masks_that_overlap_go_to_the_more_confident_object() -> None:
     assert merged(0.1, 0.9, found=False) == [1, 1, 1, 1, 0, 0]
     with pytest.raises(ResultError, match="mask of"):
         merge_masks({1: Prediction(box, mask=left)}, (5, 6))
+
+
+def test_runs_of_masks_recorded_no_confidence(davis_data: Path, tmp_path: Path) -> None:
+    """So that a report had nothing to draw over time for DAVIS."""
+    for split, name in (("2016/val", "bear"), ("2017/val", "kids")):
+        execute(request(Davis(), davis_data, split, tmp_path / split))
+        log = read_log(tmp_path / split / f"frames/{name}.csv")
+        frames = sorted((davis_data / "JPEGImages/480p" / name).iterdir())
+        told = [read_image(path).mean() % 1 for path in frames[1:]]
+        if split == "2017/val":
+            told[3] = (2 * told[3] + 1) / 3  # the third object, which begins in frame 4, is given there
+        np.testing.assert_allclose(log[:, 2], [1, *told], atol=5e-5)
+        assert log[:, 3].all()
+
+
+def test_an_object_that_is_not_found_counts_as_zero() -> None:
+    class Loses(Drift):
+        def track(self, image: np.ndarray) -> Prediction:
+            return replace(super().track(image), confidence=0.5, found=self.box[0] < 10)
+
+    tracker = SeparateTrackers(Loses)
+    tracker.initialize_objects(np.zeros((48, 64, 3), np.uint8), label_map(0, late=False))
+    assert (tracker.confidences, mean_confidence(tracker)) == ({1: 1.0, 2: 1.0}, 1.0)
+    tracker.track_objects(np.zeros((48, 64, 3), np.uint8))
+    assert (tracker.confidences, mean_confidence(tracker)) == ({1: 0.5, 2: 0.0}, 0.25)
+    assert mean_confidence(LabelsOnly()) == 1.0
 
 
 def test_object_trackers_are_used_as_they_are() -> None:
