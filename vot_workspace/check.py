@@ -19,6 +19,7 @@ from vot_workspace.trajectory import (
     Region,
     read_trajectory,
     read_values,
+    trajectory_file,
 )
 from vot_workspace.workspace import DETERMINISTIC_RUNS, Expected, Experiment, Workspace, same_answers
 
@@ -58,11 +59,11 @@ def _check_group(results: Path, items: Sequence[Expected], confidences: bool, se
     runs: list[list[Region]] = []
     for item in items:
         folder = results / item.experiment.name / item.sequence
-        path = _trajectory_file(folder, item.stem)
-        if path is None:
-            missing.append(item)
-            continue
         try:
+            path = trajectory_file(folder, item.stem)
+            if path is None:
+                missing.append(item)
+                continue
             runs.append(check_trajectory(path, item, confidences))
             if not is_sealed(path, results, seals):
                 raise ResultError("is not what its run left here: it was changed, or comes from elsewhere")
@@ -81,10 +82,6 @@ def _spared(experiment: Experiment, runs: Sequence[Sequence[Region]]) -> bool:
         and len(runs) >= DETERMINISTIC_RUNS
         and all(same_answers(runs[0], run) for run in runs[1:])
     )
-
-
-def _trajectory_file(folder: Path, stem: str) -> Path | None:
-    return next((path for suffix in (".bin", ".txt") if (path := folder / f"{stem}{suffix}").is_file()), None)
 
 
 def _files(folder: Path, stem: str) -> list[Path]:

@@ -8,25 +8,20 @@ import io
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from samn_tracker.box_fit import fit_rotated_box
-from samn_tracker.config import SegmentationConfig
 from samn_tracker.errors import ConfigError, DatasetError
-from samn_tracker.regions import box_to_polygon, polygon_to_mask
 from samn_tracker.trax_options import settings_text
+from vot_workspace.conversions import ANCHOR_SPACING, with_masks, with_polygons
 from vot_workspace.download import download
 from vot_workspace.layouts import SourceSequence, read_dataset
-from vot_workspace.trajectory import UNKNOWN, MaskPart, Region, write_atomically, write_trajectory
+from vot_workspace.sequence_files import write_sequences
+from vot_workspace.trajectory import write_atomically
 from vot_workspace.workspace import Workspace
 
 HERE = Path(__file__).parent
 YEARS = ("vot2016", "vot2018", "vot2019", "vot2020")
 MASK_RULES = ("vot2020", "demo/masks")
-ANCHOR_SPACING = 50  # frames, VOT2020
 
 
 def create(
@@ -83,54 +78,6 @@ def _trackers(rules: str, tracker: str, device: str, settings: str, timeout: int
     return text.getvalue()
 
 
-def with_polygons(sequence: SourceSequence) -> SourceSequence:
-    """The sequence with masks replaced by rotated boxes fitted to them, as the VOT challenges made their polygons."""
-    return replace(sequence, groundtruth=[_to_polygon(region) for region in sequence.groundtruth])
-
-
-def _to_polygon(region: Region) -> Region:
-    if not isinstance(region, MaskPart):
-        return region
-    if not region.mask.any():
-        return UNKNOWN
-    return fit_rotated_box(region.mask, SegmentationConfig()) + region.offset
-
-
-def with_masks(sequence: SourceSequence, spacing: int = ANCHOR_SPACING) -> SourceSequence:
-    """The sequence with boxes and polygons replaced by masks, and with anchors if it has none."""
-    width, height = sequence.size
-    groundtruth = [_to_mask(region, (height, width)) for region in sequence.groundtruth]
-    visible = [bool(region.mask.any()) for region in groundtruth]
-    anchors = sequence.anchors or make_anchors(visible, spacing)
-    return replace(sequence, groundtruth=list(groundtruth), anchors=anchors)
-
-
-def _to_mask(region: Region, shape: tuple[int, int]) -> MaskPart:
-    if isinstance(region, MaskPart):
-        return region
-    if isinstance(region, int):
-        return MaskPart((0, 0), np.zeros(shape, dtype=np.uint8))
-    corners = box_to_polygon(region) if region.shape == (4,) else region
-    return MaskPart((0, 0), polygon_to_mask(corners, shape))
-
-
-def make_anchors(visible: Sequence[bool], spacing: int = ANCHOR_SPACING) -> list[float]:
-    """Anchors as VOT2020 places them: every `spacing` frames, and the last frame.
-
-    Each is moved to the nearest frame where the target is visible, and runs in the direction of the longer part: 1
-    forward, -1 backward, 0 no anchor.
-    """
-    length = len(visible)
-    candidates = np.flatnonzero(visible)
-    anchors = [0.0] * length
-    if len(candidates) == 0:
-        return anchors
-    for wanted in [*range(0, length - spacing // 2, spacing), length - 1]:
-        frame = int(candidates[np.argmin(np.abs(candidates - wanted))])
-        anchors[frame] = 1.0 if length - frame > frame + 1 else -1.0
-    return anchors
-
-
 def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
     if masks:
         return [] if any(sequence.anchors) else [f"{sequence.name}: no frame shows the target, so there is no anchor"]
@@ -141,46 +88,6 @@ def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
             "one in every frame: cut the sequence, or use vot2020"
         ]
     return []
-
-
-def write_sequences(folder: Path, sequences: Sequence[SourceSequence]) -> None:
-    """The sequences and their list.txt, in the toolkit's layout."""
-    for item in sequences:
-        write_sequence(folder / item.name, item)
-    write_atomically(folder / "list.txt", "".join(f"{item.name}\n" for item in sequences).encode())
-
-
-def write_sequence(folder: Path, sequence: SourceSequence) -> None:
-    """One sequence in the toolkit's layout; images become links (copies where links are not possible)."""
-    suffix = _uniform_suffix(sequence)
-    width, height = sequence.size
-    properties = {"name": sequence.name, "fps": sequence.fps, "format": "default"}
-    properties |= {"channels.color": f"color/%08d{suffix}", "length": len(sequence), "width": width, "height": height}
-    for number, frame in enumerate(sequence.frames, start=1):
-        _link(frame.resolve(), folder / "color" / f"{number:08d}{suffix}")
-    write_trajectory(folder / "groundtruth.txt", sequence.groundtruth)
-    for tag, values in sequence.tags.items():
-        write_atomically(folder / f"{tag}.tag", "".join(f"{int(value)}\n" for value in values).encode())
-    if sequence.anchors:
-        write_atomically(folder / "anchor.value", "".join(f"{value:g}\n" for value in sequence.anchors).encode())
-    write_atomically(folder / "sequence", "".join(f"{key}={value}\n" for key, value in properties.items()).encode())
-
-
-def _uniform_suffix(sequence: SourceSequence) -> str:
-    suffixes = {frame.suffix for frame in sequence.frames} or {".jpg"}
-    if len(suffixes) > 1 or not suffixes <= {".jpg", ".png"}:
-        raise DatasetError(f"{sequence.name} has images {', '.join(sorted(suffixes))}; the toolkit reads .jpg or .png")
-    return suffixes.pop()
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        target.symlink_to(source)
-    except FileExistsError:
-        pass
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from samn_tracker.errors import EnvironmentProblemError
-from vot_workspace.workspace import Workspace
+from vot_workspace.workspace import Workspace, environment_of
 
 HELLO = re.compile(rb'@@TRAX:hello .*"trax.region=([^"]*)"')
 
@@ -47,7 +47,6 @@ def _first_output(entry: dict[str, str]) -> bytes:
         command = [sys.executable, "-m", entry["command"]]
     else:
         command = shlex.split(entry["command"])
-    variables = {name[4:].upper(): value for name, value in entry.items() if name.startswith("env_")}
     deadline = time.monotonic() + timeout_of(entry)
     output = b""
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +56,7 @@ def _first_output(entry: dict[str, str]) -> bytes:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, **variables, "TRAX": "1"},
+            env={**os.environ, **environment_of(entry), "TRAX": "1"},
         )
         assert process.stdin is not None and process.stdout is not None
         try:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import zipfile
 from collections import defaultdict
@@ -25,11 +26,13 @@ from samn_tracker.regions import mask_to_box, polygon_to_box
 from vot_workspace.score import read_truth
 from vot_workspace.trajectory import (
     FAILURE,
+    SUFFIXES,
     MaskPart,
     Region,
     format_region,
     read_trajectory,
     read_values,
+    trajectory_file,
     write_atomically,
     write_trajectory,
 )
@@ -42,10 +45,11 @@ def trajectory_files(results: Path) -> list[Path]:
     """Every trajectory in a tracker's folder (`<experiment>/<sequence>/<stem>.bin|.txt`).
 
     Raises:
-        ResultError: there is none.
+        ResultError: there is none, or one is there twice.
     """
-    found = sorted(path for suffix in (".bin", ".txt") for path in results.glob(f"*/*/*{suffix}"))
-    files = [path for path in found if path.stem.startswith(f"{path.parent.name}_") and path.stem[-1].isdigit()]
+    found = {(path.parent, path.stem) for suffix in SUFFIXES for path in results.glob(f"*/*/*{suffix}")}
+    stems = sorted((folder, stem) for folder, stem in found if re.fullmatch(re.escape(folder.name) + r"_\d+", stem))
+    files = [path for folder, stem in stems if (path := trajectory_file(folder, stem))]
     if not files:
         raise ResultError(f"no results in {results}; give a tracker's folder, which holds baseline/ and others")
     return files

@@ -20,7 +20,7 @@ from samn_tracker.benchmark.trackers import describe_tracker
 from samn_tracker.errors import ResultError
 from samn_tracker.trax_options import Options, parse_settings
 from vot_workspace.trajectory import write_atomically
-from vot_workspace.workspace import Workspace
+from vot_workspace.workspace import Workspace, environment_of
 
 NAME, SEALS = "manifest.json", "seals.json"
 
@@ -57,8 +57,7 @@ def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
     """
     entry = workspace.tracker(tracker)
     if "samn_tracker.trax_server" in entry.get("command", ""):
-        variables = {name[4:].upper(): value for name, value in entry.items() if name.startswith("env_")}
-        options = Options().updated(variables, prefix="SAMN_")
+        options = Options().updated(environment_of(entry), prefix="SAMN_")
         identity = describe_tracker(options.tracker, options.device, parse_settings(options.set))
         identity["reply"] = options.reply
     else:

@@ -22,8 +22,8 @@ from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.score_plots import write_plots
 from vot_workspace.score_pysot import AttributeScore, Score, score
 from vot_workspace.score_toolkit import analyse
-from vot_workspace.trajectory import Region, read_trajectory
-from vot_workspace.workspace import Workspace, read_stack
+from vot_workspace.trajectory import SUFFIXES, Region, read_trajectory, trajectory_file
+from vot_workspace.workspace import Workspace, experiments_of, read_stack
 
 
 def read_truth(truth: Path) -> tuple[list[SourceSequence], Mapping[str, Any]]:
@@ -52,9 +52,9 @@ def read_runs(results: Path, experiment: str, names: Sequence[str]) -> dict[str,
     runs = {}
     for name in names:
         folder = results / experiment / name
-        stems = sorted({path.stem for path in folder.glob(f"{name}_[0-9]*") if path.suffix in (".bin", ".txt")})
-        files = [next(p for s in (".bin", ".txt") if (p := folder / f"{stem}{s}").is_file()) for stem in stems]
-        runs[name] = [read_trajectory(path) for path in files]
+        stems = sorted({path.stem for path in folder.glob(f"{name}_[0-9]*") if path.suffix in SUFFIXES})
+        files = [trajectory_file(folder, stem) for stem in stems]
+        runs[name] = [read_trajectory(path) for path in files if path is not None]
     if not any(runs.values()):
         raise ResultError(f"no results in {results / experiment}; give a tracker's folder, which holds {experiment}/")
     return runs
@@ -63,11 +63,10 @@ def read_runs(results: Path, experiment: str, names: Sequence[str]) -> dict[str,
 def pysot_scores(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path) -> dict[str, Score]:
     """pysot's figures for every supervised experiment that has results and an EAO interval."""
     scores = {}
-    for name, experiment in stack["experiments"].items():
-        interval = [one for one in experiment.get("analyses", []) if one["type"] == "supervised_eao_score"]
-        if interval and (results / name).is_dir():
-            runs = read_runs(results, name, [item.name for item in sequences])
-            scores[name] = score(sequences, runs, (interval[0]["low"], interval[0]["high"]))
+    for experiment in experiments_of(stack):
+        if experiment.kind == "supervised" and experiment.interval and (results / experiment.name).is_dir():
+            runs = read_runs(results, experiment.name, [item.name for item in sequences])
+            scores[experiment.name] = score(sequences, runs, experiment.interval)
     return scores
 
 
@@ -126,12 +125,7 @@ def _row(name: str, by: str, values: Sequence[float | None]) -> str:
 def warn_of_short_sequences(sequences: Sequence[SourceSequence], stack: Mapping[str, Any]) -> list[str]:
     """A line for each experiment whose EAO averages longer sequences than there are: the figure then means nothing."""
     longest = max(len(item) for item in sequences)
-    intervals = {
-        name: (analysis["low"], analysis["high"])
-        for name, experiment in stack["experiments"].items()
-        for analysis in experiment.get("analyses", [])
-        if analysis["type"].endswith("_eao_score")
-    }
+    intervals = {experiment.name: experiment.interval for experiment in experiments_of(stack) if experiment.interval}
     return [
         f"{name}: EAO averages lengths of {low} to {high} frames, the longest sequence has {longest}: it says nothing"
         for name, (low, high) in intervals.items()

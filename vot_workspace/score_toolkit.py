@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped]
 from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
 from vot_workspace.layouts import SourceSequence
-from vot_workspace.trajectory import write_trajectory
+from vot_workspace.sequence_files import write_sequences
 from vot_workspace.workspace import Workspace
 
 NAME = "scored"
@@ -70,21 +70,7 @@ def _write_workspace(
     (folder / "trackers.ini").write_text("[tracker]\nprotocol = trax\ncommand = false\n")
     (folder / "stack.yaml").write_text(yaml.safe_dump(dict(stack)))
     (folder / "config.yaml").write_text("stack: stack.yaml\nregistry:\n  - ./trackers.ini\n")
-    for item in sequences:
-        write_without_images(folder / "sequences" / item.name, item)
-    (folder / "sequences" / "list.txt").write_text("".join(f"{item.name}\n" for item in sequences))
-
-
-def write_without_images(folder: Path, sequence: SourceSequence) -> None:
-    """What the analysis reads of a sequence: its length, image size, ground truth and anchors."""
-    width, height = sequence.size
-    write_trajectory(folder / "groundtruth.txt", sequence.groundtruth)
-    if sequence.anchors:
-        (folder / "anchor.value").write_text("".join(f"{value:g}\n" for value in sequence.anchors))
-    (folder / "sequence").write_text(
-        f"name={sequence.name}\nfps={sequence.fps}\nformat=default\nchannels.color=color/%08d.jpg\n"
-        f"length={len(sequence)}\nwidth={width}\nheight={height}\n"
-    )
+    write_sequences(folder / "sequences", sequences, images=False)
 
 
 def read_analysis(path: Path) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from samn_tracker.errors import RegionError, ResultError
 from samn_tracker.regions import rle_decode, rle_encode
 
 UNKNOWN, INITIALISATION, FAILURE = 0, 1, 2
+SUFFIXES = (".bin", ".txt")  # of trajectories
 LARGEST_MASK = 1 << 28  # pixels; a few bytes of run lengths could otherwise ask for all memory
 LONGEST_RUN = 255 * 255  # the toolkit splits longer runs, so that one fits 16 bits
 
@@ -160,6 +161,18 @@ def _split_long_runs(runs: list[int]) -> list[int]:
             whole, rest = whole - 1, LONGEST_RUN
         pieces += [LONGEST_RUN, 0] * whole + [rest]
     return pieces
+
+
+def trajectory_file(folder: Path, stem: str) -> Path | None:
+    """The file of one trajectory, binary or text, None if there is none.
+
+    Raises:
+        ResultError: there are both, of which the toolkit packs the one and scores the other.
+    """
+    found = [path for suffix in SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()]
+    if len(found) > 1:
+        raise ResultError(f"{found[0]} and {found[1].name} are both there, of which one is packed and the other scored")
+    return found[0] if found else None
 
 
 def read_trajectory(path: Path) -> list[Region]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +67,7 @@ class Workspace:
     @cached_property
     def experiments(self) -> list[Experiment]:
         """The stack's experiments, in order."""
-        return [_experiment(name, values) for name, values in self.stack["experiments"].items()]
+        return experiments_of(self.stack)
 
     @property
     def sequence_folder(self) -> Path:
@@ -136,6 +137,11 @@ class Workspace:
                         yield Expected(experiment, name, f"{name}_{run:03d}", len(sequence))
 
 
+def environment_of(entry: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that an entry of trackers.ini sets, as the toolkit reads them: in upper case."""
+    return {name[4:].upper(): os.path.expandvars(value) for name, value in entry.items() if name.startswith("env_")}
+
+
 def _expected_anchors(experiment: Experiment, name: str, sequence: SourceSequence) -> Iterator[Expected]:
     if not any(sequence.anchors):
         raise DatasetError(f"{name} has no anchors (anchor.value), which {experiment.name} needs; create the workspace")
@@ -173,6 +179,15 @@ def _find_stack(name: str, folder: Path) -> Path:
     if not path.is_file():
         raise ConfigError(f"no stack '{name}' in {folder} or in the toolkit")
     return path
+
+
+def experiments_of(stack: Mapping[str, Any]) -> list[Experiment]:
+    """The experiments of a stack, in order.
+
+    Raises:
+        ConfigError: one of an unknown kind.
+    """
+    return [_experiment(name, values) for name, values in stack["experiments"].items()]
 
 
 def _experiment(name: str, values: Mapping[str, Any]) -> Experiment:

@@ -58,6 +58,7 @@ def test_three_equal_repetitions_are_complete_and_two_different_ones_are_not(tmp
             "confidence of frame 1",
         ),
         (lambda path: path.unlink(), "missing"),
+        (lambda path: path.with_suffix(".txt").write_text("1\n" * 40), "are both there"),
     ],
 )
 def test_a_damaged_result_is_named_and_what_to_delete(tmp_path: Path, damage, text: str) -> None:  # type: ignore[no-untyped-def]

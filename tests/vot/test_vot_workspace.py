@@ -16,7 +16,8 @@ from workspaces import SIZE, mask, polygon, write_flat, write_images
 
 from samn_tracker.errors import ConfigError, DatasetError
 from vot_workspace.__main__ import main
-from vot_workspace.create import YEARS, create, make_anchors
+from vot_workspace.conversions import make_anchors
+from vot_workspace.create import YEARS, create
 from vot_workspace.doctor import diagnose_workspace
 from vot_workspace.layouts import read_dataset
 from vot_workspace.trajectory import MaskPart

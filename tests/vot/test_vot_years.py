@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +22,7 @@ if find_spec("vot") is None:
     pytest.skip("the VOT toolkit is not installed (pip install samn-tracker[vot])", allow_module_level=True)
 
 from samn_tracker.synthetic import make_sequence, write_sequence_images
+from vot_workspace.__main__ import main
 from vot_workspace.create import create
 from vot_workspace.export import to_box
 from vot_workspace.layouts import SourceSequence, read_dataset
@@ -27,7 +30,9 @@ from vot_workspace.trajectory import format_region, read_trajectory
 from vot_workspace.workspace import Workspace
 
 SHARED_BAG = Path(__file__).parents[3] / "shared" / "data" / "sequences" / "vot2018" / "bag"
-SMALL = (192, 144)
+SMALL = (160, 120)
+SETTINGS = {"samn-lite": "runtime.threads=1,segmentation.patch_size=192,spatial.patch_size=128", "opencv-mil": ""}
+ONE_FORWARD_ONE_BACKWARD = ["--anchor-spacing", "10"]
 
 
 def sequences(folder: Path) -> list[SourceSequence]:
@@ -43,25 +48,25 @@ def sequences(folder: Path) -> list[SourceSequence]:
     return found
 
 
-def toolkit_layout(folder: Path) -> Path:
-    create(folder / "made", "vot2018", sequences(folder))
+def toolkit_layout(folder: Path, items: list[SourceSequence]) -> Path:
+    create(folder / "made", "vot2018", items)
     return folder / "made" / "sequences"
 
 
-def flat_layout(folder: Path) -> Path:
-    root = folder / "flat"
-    for item in sequences(folder):
+def flat_layout(folder: Path, items: list[SourceSequence]) -> Path:
+    root = folder / "VOT2018"
+    for item in items:
         (root / item.name).mkdir(parents=True)
         for number, frame in enumerate(item.frames, start=1):
             shutil.copy(frame, root / item.name / f"{number:08d}{frame.suffix}")
         rows = [format_region(region) for region in item.groundtruth]
         (root / item.name / "groundtruth.txt").write_text("\n".join(rows))
-    (root / "list.txt").write_text("\n".join(item.name for item in sequences(folder / "again")))
+    (root / "list.txt").write_text("\n".join(item.name for item in items))
     return root
 
 
-def pysot_layout(folder: Path) -> Path:
-    root = flat_layout(folder).rename(folder / "VOT2018")
+def pysot_layout(folder: Path, items: list[SourceSequence]) -> Path:
+    root = flat_layout(folder, items)
     index = {}
     for item in read_dataset(root):
         images = [f"{item.name}/{frame.name}" for frame in item.frames]
@@ -73,16 +78,19 @@ def pysot_layout(folder: Path) -> Path:
 
 def vot(*arguments: object, expected: int = 0) -> str:
     """What `python -m vot_workspace ...` prints; it must end with the exit code `expected`."""
-    line = [sys.executable, "-m", "vot_workspace", *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert done.returncode == expected, done.stderr
-    return done.stdout
+    with redirect_stdout(io.StringIO()) as printed:
+        assert main([str(argument) for argument in arguments]) == expected
+    return printed.getvalue()
+
+
+def start_run(workspace: Path, stderr: int) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "vot_workspace", "run", str(workspace)]
+    return subprocess.Popen(line, stderr=stderr, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def kill_after_the_first_result(workspace: Path) -> list[Path]:
     """Start a run, and kill it when it has results; the results that it left."""
-    line = [sys.executable, "-m", "vot_workspace", "run", str(workspace)]
-    with subprocess.Popen(line, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+    with start_run(workspace, subprocess.DEVNULL) as process:
         while not (left := sorted(workspace.glob("results/SAMN/*/*/*.bin"))) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
@@ -93,12 +101,12 @@ def kill_after_the_first_result(workspace: Path) -> list[Path]:
 def run_again(workspace: Path) -> None:
     """The next run goes on as soon as what the killed one left behind has ended."""
     for _ in range(20):
-        line = [sys.executable, "-m", "vot_workspace", "run", str(workspace)]
-        done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        if "in use by another run" not in done.stderr:
+        with start_run(workspace, subprocess.PIPE) as process:
+            printed = process.communicate()[1]
+        if "in use by another run" not in printed:
             break
         time.sleep(1)
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, printed
 
 
 def scores(workspace: Path, results: Path) -> dict[str, object]:
@@ -110,10 +118,12 @@ def scores(workspace: Path, results: Path) -> dict[str, object]:
 @pytest.mark.parametrize("tracker", ["opencv-mil", "samn-lite"])
 @pytest.mark.parametrize("layout", [toolkit_layout, flat_layout, pysot_layout])
 @pytest.mark.parametrize("rules", ["vot2016", "vot2018", "vot2019", "vot2020"])
-def test_a_year_from_data_to_archive(tmp_path: Path, rules: str, layout: Callable[[Path], Path], tracker: str) -> None:
-    workspace, data = tmp_path / "w", layout(tmp_path)
-    settings = ["--set", "runtime.threads=1"] if tracker == "samn-lite" else []
-    vot("create", workspace, "--data", data, "--rules", rules, "--tracker", tracker, *settings)
+def test_a_year_from_data_to_archive(
+    tmp_path: Path, rules: str, layout: Callable[[Path, list[SourceSequence]], Path], tracker: str
+) -> None:
+    workspace, data = tmp_path / "w", layout(tmp_path, sequences(tmp_path))
+    made_of = ["--data", data, "--rules", rules, *ONE_FORWARD_ONE_BACKWARD]
+    vot("create", workspace, *made_of, "--tracker", tracker, "--set", SETTINGS[tracker])
 
     left = {path: path.read_bytes() for path in kill_after_the_first_result(workspace)}
     vot("check", workspace, expected=1)

@@ -1,0 +1,64 @@
+"""Ground truth as a year's rules want it: masks to polygons, polygons to masks with anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from samn_tracker.box_fit import fit_rotated_box
+from samn_tracker.config import SegmentationConfig
+from samn_tracker.regions import box_to_polygon, polygon_to_mask
+from vot_workspace.layouts import SourceSequence
+from vot_workspace.trajectory import UNKNOWN, MaskPart, Region
+
+ANCHOR_SPACING = 50  # frames, VOT2020
+
+
+def with_polygons(sequence: SourceSequence) -> SourceSequence:
+    """The sequence with masks replaced by rotated boxes fitted to them, as the VOT challenges made their polygons."""
+    return replace(sequence, groundtruth=[_to_polygon(region) for region in sequence.groundtruth])
+
+
+def _to_polygon(region: Region) -> Region:
+    if not isinstance(region, MaskPart):
+        return region
+    if not region.mask.any():
+        return UNKNOWN
+    return fit_rotated_box(region.mask, SegmentationConfig()) + region.offset
+
+
+def with_masks(sequence: SourceSequence, spacing: int = ANCHOR_SPACING) -> SourceSequence:
+    """The sequence with boxes and polygons replaced by masks, and with anchors if it has none."""
+    width, height = sequence.size
+    groundtruth = [_to_mask(region, (height, width)) for region in sequence.groundtruth]
+    visible = [bool(region.mask.any()) for region in groundtruth]
+    anchors = sequence.anchors or make_anchors(visible, spacing)
+    return replace(sequence, groundtruth=list(groundtruth), anchors=anchors)
+
+
+def _to_mask(region: Region, shape: tuple[int, int]) -> MaskPart:
+    if isinstance(region, MaskPart):
+        return region
+    if isinstance(region, int):
+        return MaskPart((0, 0), np.zeros(shape, dtype=np.uint8))
+    corners = box_to_polygon(region) if region.shape == (4,) else region
+    return MaskPart((0, 0), polygon_to_mask(corners, shape))
+
+
+def make_anchors(visible: Sequence[bool], spacing: int = ANCHOR_SPACING) -> list[float]:
+    """Anchors as VOT2020 places them: every `spacing` frames, and the last frame.
+
+    Each is moved to the nearest frame where the target is visible, and runs in the direction of the longer part: 1
+    forward, -1 backward, 0 no anchor.
+    """
+    length = len(visible)
+    candidates = np.flatnonzero(visible)
+    anchors = [0.0] * length
+    if len(candidates) == 0:
+        return anchors
+    for wanted in [*range(0, length - spacing // 2, spacing), length - 1]:
+        frame = int(candidates[np.argmin(np.abs(candidates - wanted))])
+        anchors[frame] = 1.0 if length - frame > frame + 1 else -1.0
+    return anchors
