@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from samn_tracker.config import SpatialConfig
@@ -65,12 +66,16 @@ def find_peak(
 
 
 def upsample(scores: NDArray[np.float32], grid: ScoreGrid) -> NDArray[np.float32]:
-    """The (H, W) scores at the centre of every patch pixel, (16 h, 16 w), by trigonometric interpolation."""
+    """The (H, W) scores at the centre of every patch pixel, (16 h, 16 w), by trigonometric interpolation.
+
+    The products are torch's: numpy's have threads of their own, which keep spinning for milliseconds after each
+    call and take the cores from torch's.
+    """
     rows, columns = (
-        _interpolation(cells, count, grid.first)
+        torch.from_numpy(_interpolation(cells, count, grid.first))
         for cells, count in zip((grid.height, grid.width), grid.shape, strict=True)
     )
-    return (rows @ scores @ columns.T).astype(np.float32, copy=False)
+    return (rows @ torch.from_numpy(scores) @ columns.T).numpy()
 
 
 @lru_cache(maxsize=8)
