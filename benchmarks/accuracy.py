@@ -29,7 +29,7 @@ from samn_tracker.errors import DatasetError, SamnError
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.regions import box_iou, mask_iou, mask_to_box, polygon_to_box
-from samn_tracker.settings import key_value, key_values
+from samn_tracker.settings import add_settings, key_values
 
 # The ablations of the paper's Table 8 and Fig. 7 and 8, and which setting each of them changes.
 ABLATIONS: dict[str, dict[str, str]] = {
@@ -203,14 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder of development sequences")
     parser.add_argument("--tracker", action="append", default=[], help="repeat for several; default samn-lite")
     parser.add_argument("--device", default="auto")
-    parser.add_argument(
-        "--set",
-        action="append",
-        type=key_value,
-        default=[],
-        metavar="KEY=VALUE",
-        help="a setting, e.g. dynamic.weighting=none",
-    )
+    add_settings(parser, "a setting, e.g. dynamic.weighting=none")
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="only this sequence; repeat for several"
     )

@@ -24,7 +24,7 @@ from samn_tracker.benchmark.trackers import create_tracker
 from samn_tracker.errors import SamnError
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.regions import mask_iou
-from samn_tracker.settings import key_value, key_values
+from samn_tracker.settings import add_settings, key_values
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
 SCENARIOS = ("out of view", "full occlusion", "returns elsewhere")
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recovery", description=__doc__.split("\n")[0])
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--set", action="append", type=key_value, default=[], metavar="KEY=VALUE")
+    add_settings(parser, "a setting, e.g. recovery.enabled=false")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", action="append", default=[], choices=SCENARIOS)
     parser.add_argument("--json", type=Path)

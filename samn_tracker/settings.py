@@ -111,8 +111,12 @@ def key_values(pairs: Iterable[str]) -> dict[str, str]:
     return {key: value for key, _, value in parts.values()}
 
 
-def key_value(text: str) -> str:
-    """`text` as the `type` of an argparse option: what is not KEY=VALUE makes a wrong command line, exit code 2."""
+def add_settings(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """Give `parser` a repeatable `--set KEY=VALUE`, for `key_values`; other texts make a wrong command line (2)."""
+    parser.add_argument("--set", action="append", type=_key_value, default=[], metavar="KEY=VALUE", help=help_text)
+
+
+def _key_value(text: str) -> str:
     try:
         key_values([text])
     except ConfigError as error:

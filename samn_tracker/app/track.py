@@ -31,7 +31,7 @@ from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.errors import ImageError, ResultError
-from samn_tracker.settings import key_value, key_values
+from samn_tracker.settings import add_settings, key_values
 
 if TYPE_CHECKING:
     from samn_tracker.app.debug import DebugOutput
@@ -177,8 +177,7 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("the tracker").add_argument
     add("--tracker", default="samn-lite", metavar="SPEC", help=SPEC_HELP)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    setting = "a setting, for instance appearance.interval=10; repeat for several"
-    add("--set", action="append", type=key_value, default=[], metavar="KEY=VALUE", help=setting)
+    add_settings(result, "a setting, for instance appearance.interval=10; repeat for several")
     add(
         "--debug-dir",
         type=Path,

@@ -22,7 +22,7 @@ from samn_tracker.benchmark.show import save_overlays, summary
 from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.benchmark.worker import RunRequest
 from samn_tracker.errors import SamnError
-from samn_tracker.settings import key_value, key_values
+from samn_tracker.settings import add_settings, key_values
 
 INTERRUPTED = 130
 
@@ -64,14 +64,7 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
         "--output", type=Path, required=True, help="folder of the run; an earlier run in it is continued"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        type=key_value,
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting of the tracker",
-    )
+    add_settings(parser, "change a setting of the tracker; repeat for several")
     parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (more than one need Ray)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="run only these")

@@ -16,7 +16,7 @@ from samn_tracker.errors import ConfigError, DatasetError, ResultError
 from samn_tracker.regress.cache import Cache
 from samn_tracker.regress.cases import DEVELOPMENT_PREFIX, Case, development_cases, generated_cases
 from samn_tracker.regress.check import check, table, update
-from samn_tracker.settings import key_value, key_values
+from samn_tracker.settings import add_settings, key_values
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_CACHE = _CHECKOUT / "tests" / "regression" / "cache"
@@ -97,9 +97,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("case", nargs="*", help="names of cached cases; default all")
     result.add_argument("--tracker", default="samn-lite", metavar="SPEC", help="default samn-lite")
-    result.add_argument(
-        "--set", action="append", type=key_value, default=[], metavar="KEY=VALUE", help="a setting to try"
-    )
+    add_settings(result, "a setting to try")
     result.add_argument("--data", type=Path, metavar="DIR", help="development sequences; default beside the checkout")
     result.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default tests/regression")
     result.add_argument("--frames", type=int, metavar="N", help="infer only the first N frames of each case")
