@@ -53,7 +53,7 @@ def fuzz(parser: Parser, inputs: int, folder: Path, seed: int = 0, limit: float 
         data = input_bytes(parser, seed, number)
         start = time.process_time()
         try:
-            with _limited(limit):
+            with limited(limit):
                 parser.parse(data, folder)
             count.accepted += 1
         except SamnError:
@@ -75,8 +75,12 @@ def input_bytes(parser: Parser, seed: int, number: int) -> bytes:
 
 
 @contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    """Seconds of this process on the processor, which do not depend on what else the machine does."""
+def limited(seconds: float) -> Iterator[None]:
+    """Stop what takes more seconds of the processor; those do not depend on what else the machine does.
+
+    Raises:
+        TooSlowError: into what is within.
+    """
 
     def stop(*_: object) -> None:
         raise TooSlowError(f"longer than {seconds:g} s")
@@ -104,12 +108,16 @@ def quiet_below_python() -> Iterator[None]:
         os.close(kept)
 
 
+def fast_folder() -> Path | None:
+    """Where files cost least: memory, if the system has a folder in it; None is the system's usual place."""
+    shared_memory = Path("/dev/shm")
+    return shared_memory if shared_memory.is_dir() else None
+
+
 def campaign(inputs: int, seed: int, only: list[str]) -> dict[str, Count]:
     """Fuzz every parser (or those named) in folders of their own; progress on stderr."""
     counts = {}
-    shared_memory = Path("/dev/shm")
-    place = str(shared_memory) if shared_memory.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=place) as root:
+    with tempfile.TemporaryDirectory(dir=fast_folder()) as root:
         for index, parser in enumerate(all_parsers(Path(root))):
             if only and parser.name not in only:
                 continue
