@@ -90,8 +90,7 @@ def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
     return []
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace create`."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vot_workspace create", description=__doc__)
     parser.add_argument("workspace", type=Path, help="new folder")
     parser.add_argument(
@@ -111,6 +110,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
     parser.add_argument("--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020)")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of `python -m vot_workspace create`."""
+    parser = _parser()
     given = parser.parse_args(argv)
     if given.data is None and given.rules not in YEARS:
         parser.error(f"the rules '{given.rules}' have no data to download: give --data")
@@ -120,11 +125,11 @@ def main(argv: list[str] | None = None) -> int:
         given.workspace,
         given.rules,
         read_dataset(given.data, given.sequences) if given.data else [],
-        given.tracker,
-        given.device,
-        ",".join(given.set),
-        given.timeout,
-        given.anchor_spacing,
+        tracker=given.tracker,
+        device=given.device,
+        settings=",".join(given.set),
+        timeout=given.timeout,
+        anchor_spacing=given.anchor_spacing,
     )
     workspace = Workspace(given.workspace)
     download(workspace, next(iter(workspace.trackers)))

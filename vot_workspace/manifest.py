@@ -19,7 +19,7 @@ from typing import Any
 from samn_tracker.benchmark.trackers import describe_tracker
 from samn_tracker.errors import ResultError
 from samn_tracker.trax_options import Options, parse_settings
-from vot_workspace.trajectory import write_atomically
+from vot_workspace.trajectory import SUFFIXES, write_atomically
 from vot_workspace.workspace import Workspace, environment_of
 
 NAME, SEALS = "manifest.json", "seals.json"
@@ -93,7 +93,7 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
                 "tracker name, or give --restart to delete it"
             )
         return
-    if not adopt and (any(results.rglob("*.bin")) or any(results.rglob("*.txt"))):
+    if not adopt and any(any(results.rglob(f"*{suffix}")) for suffix in SUFFIXES):
         raise ResultError(
             f"{results} does not say how it was made (no {NAME}); give --adopt to go on with it, or --restart to "
             "delete it"
@@ -103,7 +103,7 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
 
 def seal(results: Path) -> None:
     """Write down the fingerprint of every trajectory that has none yet."""
-    found = sorted(path for pattern in ("*/*/*.bin", "*/*/*.txt") for path in results.glob(pattern))
+    found = sorted(path for suffix in SUFFIXES for path in results.glob(f"*/*/*{suffix}"))
     seals = read_seals(results)
     added = {_key(path, results): path for path in found if _key(path, results) not in seals}
     _write_seals(results, seals | {key: _fingerprint(path) for key, path in added.items()})
