@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -31,9 +32,18 @@ def run_command(benchmark: Benchmark, argv: list[str] | None, program: str) -> i
     """Parse and execute one command of `benchmark`; returns the exit code."""
     arguments = _parser(benchmark, program).parse_args(argv)
     try:
-        return int(arguments.execute(benchmark, arguments))
+        code = int(arguments.execute(benchmark, arguments))
+        sys.stdout.flush()
+        return code
     except SamnError as error:
         print(f"{program}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # what reads our output has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"{program}: {place}{error.strerror}; check its permissions and the room on its disk", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{program}: stopped; finished sequences are kept, the same command continues", file=sys.stderr)

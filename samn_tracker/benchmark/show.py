@@ -129,7 +129,7 @@ def _draw_sequence(benchmark: Benchmark, run: RunFolder, sequence: Sequence, eve
             image = _with_box(image, boxes[index] - sequence.shift)
         else:
             image = _with_labels(image, read_labels(run.results / sequence.name / f"{path.stem}.png"))
-        cv2.imwrite(str(target / f"{path.stem}.jpg"), image[..., ::-1])
+        (target / f"{path.stem}.jpg").write_bytes(cv2.imencode(".jpg", image[..., ::-1])[1].tobytes())
     return len(indices)
 
 

@@ -25,10 +25,10 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": places, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
 
 
-def start(*arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+def start(*arguments: object, cwd: Path | None = None, stdout: int | None = None) -> subprocess.Popen[str]:
     """Begin `python -m MODULE ARGUMENTS`."""
     line = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd)
+    return subprocess.Popen(line, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment(), cwd=cwd)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

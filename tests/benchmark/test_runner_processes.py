@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -16,6 +17,9 @@ from benchmark_data import start, tree, wait_for
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 DRIFT = ["--tracker", "toy_trackers:Drift"]
 SLOW = [*DRIFT, "--set", "delay=0.05"]
+SIZES = ("segmentation.patch_size", "segmentation.multi_patch_size", "spatial.patch_size")
+SAMN = ["--device", "cpu", "--set", "runtime.threads=1", *(word for one in SIZES for word in ("--set", f"{one}=96"))]
+"""The shipped tracker, on patches that make it quick."""
 
 
 @pytest.mark.parametrize(
@@ -83,36 +87,80 @@ def test_exit_codes(command: Command, tmp_path: Path, trackingnet_data: Path) ->
     assert not (tmp_path / "x.zip").exists()
 
 
-def killed_and_resumed(runner: str, data: Path, split: str, place: Path, kills: int, seed: int) -> int:
-    """Kill the run at random moments, then let it end; returns how many kills met a running process."""
+def test_a_place_that_cannot_be_written_gave_a_traceback(
+    command: Command, tmp_path: Path, trackingnet_data: Path
+) -> None:
+    data = ["--data", trackingnet_data]
+    command("trackingnet_runner", "run", *data, *DRIFT, "--output", "run", check=True)
+    (tmp_path / "note").write_text("no folder")
+    packed = command("trackingnet_runner", "pack", *data, "--results", "run", "--output", "note/results.zip")
+    drawn = command("trackingnet_runner", "show", *data, "--results", "run", "--save", "note")
+    for ended in (packed, drawn):
+        assert ended.returncode == 1
+        assert re.fullmatch(r"samn trackingnet: \S*note.*; check its permissions.*", ended.stderr.splitlines()[-1])
+        assert "Traceback" not in ended.stderr
+
+
+def test_output_cut_off_by_head_gave_a_traceback(command: Command, tmp_path: Path, trackingnet_data: Path) -> None:
+    command("trackingnet_runner", "run", "--data", trackingnet_data, *DRIFT, "--output", "run", check=True)
+    process = start("trackingnet_runner", "show", "--results", tmp_path / "run", stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (process.stderr.read(), process.wait()) == ("", 1)
+
+
+def killed_and_resumed(arguments: list[object], place: Path, kills: int, seed: int) -> int:
+    """Kill the run at random moments of its work, then let it end; returns how many kills met a running process."""
     chance = random.Random(seed)
-    arguments = [runner, "run", "--data", data, "--split", split, *SLOW, "--output", place]
     met = 0
     for _ in range(kills):
-        process = start(*arguments)
-        wait_for(lambda: place.exists() or process.poll() is not None)  # noqa: B023
+        process = start(*arguments, place)
+        wait_until_it_works(process)
         time.sleep(chance.uniform(0, 0.9))
         met += process.poll() is None
         process.kill()
         process.communicate()
-    process = start(*arguments)
+    process = start(*arguments, place)
     _, said = process.communicate()
     assert process.returncode == 0, said
     return met
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def wait_until_it_works(process: subprocess.Popen[str]) -> None:
+    """Until it says on stderr what it is going to run: before that it loads Python and the tracker."""
+    assert process.stderr is not None
+    while "to run with" not in (said := process.stderr.readline()):
+        assert said, "it ended before it said what there is to run"
+
+
+@pytest.mark.parametrize(
+    ("tracker", "kills"),
+    [
+        pytest.param(SLOW, 2, id="twice"),
+        pytest.param(SLOW, 10, marks=pytest.mark.slow, id="ten times"),
+        pytest.param(SAMN, 10, marks=pytest.mark.slow, id="ten times, samn-lite"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("runner", "split", "data_fixture"),
+    [("got10k_runner", "val", "got10k_data"), ("davis_runner", "2017/val", "davis_data")],
+)
 def test_kill_9_and_resume_is_byte_identical(
-    command: Command, tmp_path: Path, got10k_data: Path, davis_data: Path, kills: int
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    runner: str,
+    split: str,
+    data_fixture: str,
+    tracker: list[str],
+    kills: int,
 ) -> None:
-    for runner, data, split in [("got10k_runner", got10k_data, "val"), ("davis_runner", davis_data, "2017/val")]:
-        command(runner, "run", "--data", data, "--split", split, *SLOW, "--output", f"{runner}-whole", check=True)
-        met = killed_and_resumed(runner, data, split, tmp_path / f"{runner}-killed", kills, seed=kills)
-        assert met >= kills // 2
-        whole = tree(tmp_path / f"{runner}-whole/results")
-        assert len(whole) > 0
-        assert tree(tmp_path / f"{runner}-killed/results") == whole
-        assert not list((tmp_path / f"{runner}-killed").rglob("*.part"))
+    data = request.getfixturevalue(data_fixture)
+    arguments = [runner, "run", "--data", data, "--split", split, *tracker, "--output"]
+    assert killed_and_resumed(arguments, tmp_path / "whole", kills=0, seed=0) == 0
+    assert killed_and_resumed(arguments, tmp_path / "killed", kills, seed=kills) >= kills // 2
+    assert tree(tmp_path / "killed/results") == tree(tmp_path / "whole/results") != {}
+    assert not list((tmp_path / "killed").rglob("*.part"))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
