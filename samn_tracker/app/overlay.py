@@ -66,14 +66,21 @@ def tint_mask(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], colour: Colour
     part = (slice(y, y + height), slice(x, x + width))
     inside = mask[part] > 0
     canvas[part][inside] = ((1 - _TINT) * canvas[part][inside] + _TINT * np.array(colour)).astype(np.uint8)
+    outline_mask(canvas, mask, colour, line_width(canvas))
+
+
+def outline_mask(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], colour: Colour, width: int) -> None:
+    """Outline the mask (H, W) of 0 and 1 on the canvas (H, W, 3) with a line of `width` pixels, in place."""
     outline, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, outline, -1, colour, line_width(canvas), cv2.LINE_AA)
+    cv2.drawContours(canvas, outline, -1, colour, width, cv2.LINE_AA)
 
 
-def draw_polygon(canvas: NDArray[np.uint8], corners: NDArray[np.float64], colour: Colour) -> None:
-    """Outline the (n, 2) corners, in continuous pixel coordinates, in place."""
+def draw_polygon(
+    canvas: NDArray[np.uint8], corners: NDArray[np.float64], colour: Colour, width: int | None = None
+) -> None:
+    """Outline the (n, 2) corners, in continuous pixel coordinates, in place; default width as `line_width` says."""
     fixed = np.round((corners - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    cv2.polylines(canvas, [fixed], True, colour, line_width(canvas), cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.polylines(canvas, [fixed], True, colour, width or line_width(canvas), cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
 def corners_of(answer: Prediction) -> NDArray[np.float64]:

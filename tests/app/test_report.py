@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
@@ -15,84 +14,21 @@ import pytest
 from samn_tracker.app.report import latex, page
 from samn_tracker.app.report.command import merged_notes
 from samn_tracker.app.report.model import (
-    Curve,
     Report,
     Run,
-    Thumbnail,
     attribute_means,
     sequence_rows,
     share_of_sequences,
     with_unique_names,
 )
+from samn_tracker.app.report.names import format_score
 from samn_tracker.app.report.svg import ticks
 from samn_tracker.benchmark.ope import main as ope
 from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
 
 from .browser import console_of
-from .conftest import picture
-
-VOID = {"meta", "link", "img", "br", "path", "polyline", "circle", "rect"}
-LINE = np.linspace(0, 1, 11)
-
-
-def example(names: tuple[str, ...] = ("ours", "theirs <b>")) -> Report:
-    """Two runs with everything that a report can show."""
-    runs = []
-    for index, name in enumerate(names):
-        values = {"car": 0.9 - 0.4 * index, "dog": 0.3 + 0.2 * index, "cat": 0.5}
-        runs.append(
-            Run(
-                name,
-                {"success": float(np.mean(list(values.values()))), "lost": 3.0 + index, "coverage": None},
-                {key: {"success": value} for key, value in values.items()},
-                {"success": Curve(LINE, 1 - LINE * (1 + index) / 2, 0.5)},
-                {"occlusion": 0.4 + 0.1 * index},
-                (0.6 + 0.1 * index, 0.5),
-                30.5,
-                {"car": LINE[::-1], "dog": np.full(5, 0.5)},
-                (Thumbnail("car", "0.900", cv2.imencode(".jpg", picture(0))[1].tobytes()),),
-                (Thumbnail("dog", "0.300", cv2.imencode(".jpg", picture(1))[1].tobytes()),),
-                {"tracker": name, "device": "cpu"},
-            )
-        )
-    return Report("A & B", "example", "success", tuple(runs), frozenset({"lost"}), ("read me",))
-
-
-class Structure(HTMLParser):
-    """Fails where tags do not match; collects text, tags and references."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.references: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.references += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in VOID or tag == "polyline" or tag in ("circle", "rect"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def structure(html: str) -> Structure:
-    """The parsed page."""
-    parsed = Structure()
-    parsed.feed(html)
-    while parsed.open and parsed.open[-1] in VOID:
-        parsed.open.pop()
-    assert parsed.open == []
-    return parsed
+from .report_example import example, structure
 
 
 def test_the_page_is_well_formed_and_needs_no_network() -> None:
@@ -157,6 +93,10 @@ def test_many_notes_are_folded() -> None:
     assert "<summary>9 notes</summary>" in page.render(many)
 
 
+def test_a_count_has_no_decimals() -> None:
+    assert [format_score(value) for value in (3, 0.5, 12.34, None)] == ["3", "0.500", "12.3", "–"]
+
+
 def test_equal_names_get_numbers() -> None:
     runs = [Run("a", {}), Run("b", {}), Run("a", {})]
     assert [run.name for run in with_unique_names(runs)] == ["a (1)", "b", "a (2)"]
@@ -190,7 +130,8 @@ def test_a_report_from_run_folders(runs: Path) -> None:
     parsed = structure(html)
     for word in ("One-pass evaluation: 2 trackers", "white", "MIL", "first", "second", "opencv-mil", "fast"):
         assert word in parsed.text
-    assert html.count("data:image/jpeg") == 4
+    assert "white falls behind most" in parsed.text
+    assert html.count("data:image/jpeg") == 4 + 2, "the best and the worst of each, and both ends of the differences"
     assert r"\textbf" in Path("r.tex").read_text()
     expected = {"curve_success", "curve_precision", "curve_normalized_precision", "attributes"}
     assert {path.name for path in Path("plots").iterdir()} == {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from samn_tracker.app.report.thumbnails import draw
 from samn_tracker.app.report.vot_frames import (
     Shown,
     clips,
@@ -79,11 +81,14 @@ def test_a_mask_is_tinted_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "0.png"
     cv2.imwrite(str(path), np.zeros((360, 200, 3), dtype=np.uint8))
     shown = {"white": Shown({0: MaskPart((100, 180), np.ones((100, 60), dtype=np.uint8))}, np.zeros(0), np.zeros(0))}
-    clip = clips(shown, [sequence([path])])("white")
-    drawn = clip.draw(0).any(axis=2)
+    clip = clips(shown, [replace(sequence([path]), size=(200, 360))])("white")
+    drawn = draw([(clip, None)], 0).any(axis=2)
     assert drawn.shape == (180, 100)
     assert drawn[92:138, 52:78].all(), "half the size of the image"
     assert not drawn[:85].any()
+    outlined = draw([(clip, (255, 0, 0))], 0)
+    assert outlined[90, 60, 0] > 150, "among several runs each mask is an outline in the run's colour"
+    assert not outlined[100:130, 60:70].any()
     assert clips(shown, [sequence([])])("white").frames == [], "no images, no pictures"
 
 

@@ -31,6 +31,7 @@ from samn_tracker.app.report.runs import (
     run_from_folder,
     run_from_scores,
 )
+from samn_tracker.app.report.thumbnails import all_together
 from samn_tracker.app.report.vot import run_from_vot
 from samn_tracker.benchmark.files import write_atomic
 from samn_tracker.errors import ConfigError, ResultError
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = [_named(text) for text in arguments.runs]
     report = _vot_report(named, arguments) if _is_vot(arguments) else _report(named, arguments)
     report = _with_attributes(_with_curves(report), arguments.attributes)
+    report = replace(report, together=all_together(report, arguments.pictures))
     if arguments.title:
         report = replace(report, title=arguments.title)
     write_atomic(arguments.output, page.render(report))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.app.overlay import Colour
 from samn_tracker.errors import ResultError
 
 Score = float | None
@@ -32,6 +33,22 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """What can be drawn of a run's answers on a sequence.
+
+    Attributes:
+        frames: the numbers of the frames that have an answer, in order.
+        image: a frame (H, W, 3) uint8 RGB by its number.
+        mark: draws the answer of a frame, in place, on its picture made smaller by the scale; in the colour of the run,
+            or without one in the colours of the objects.
+    """
+
+    frames: Sequence[int]
+    image: Callable[[int], NDArray[np.uint8]]
+    mark: Callable[[NDArray[np.uint8], float, int, Colour | None], None]
+
+
+@dataclass(frozen=True)
 class Run:
     """One tracker's results.
 
@@ -46,6 +63,7 @@ class Run:
         confidence: (frames,) by sequence.
         best, worst: pictures.
         manifest: facts about how the results were made, in order.
+        clip_of: what can be drawn of a sequence, by its name; None where pictures are not wanted or not to be had.
     """
 
     name: str
@@ -59,6 +77,7 @@ class Run:
     best: tuple[Thumbnail, ...] = ()
     worst: tuple[Thumbnail, ...] = ()
     manifest: Mapping[str, str] = field(default_factory=dict)
+    clip_of: Callable[[str], Clip] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,7 @@ class Report:
         lower_is_better: score names whose smallest value is the best.
         runs: in the order given; the first one is compared with the others.
         notes: sentences that a reader of the numbers has to know.
+        together: pictures with the answers of several runs.
     """
 
     title: str
@@ -80,6 +100,7 @@ class Report:
     runs: tuple[Run, ...]
     lower_is_better: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    together: tuple[Thumbnail, ...] = ()
 
     @property
     def scores(self) -> list[str]:

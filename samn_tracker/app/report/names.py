@@ -75,7 +75,9 @@ def accuracy_robustness_axes(report: Report) -> Axes:
 
 
 def format_score(value: float | None) -> str:
-    """Three decimals for shares, one for percentages and speeds, a dash for nothing."""
+    """Three decimals for shares, one for percentages and speeds, none for counts, a dash for nothing."""
     if value is None:
         return "–"
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"

@@ -24,6 +24,7 @@ def render(report: Report) -> str:
         ("Curves", "curves", _curves(report, numbers)),
         ("Attributes", "attributes", _attributes(report, numbers)),
         ("Sequences", "sequences", _sequences(report)),
+        ("Where they differ", "together", _together(report, numbers)),
         ("Best and worst", "pictures", _pictures(report)),
         ("Confidence over time", "confidence", _confidence(report, numbers)),
         ("How the results were made", "manifest", _manifest(report)),
@@ -121,6 +122,16 @@ def _sequence_row(row: SequenceRow, several: bool) -> str:
         text = "–" if row.difference is None else f"{row.difference:+.{1 if max(known) > 1 else 3}f}"
         cells.append(f"<td{kind}>{text}</td>")
     return f'<tr><th scope="row" title="{escape(row.name)}">{escape(row.name)}</th>{"".join(cells)}</tr>'
+
+
+def _together(report: Report, numbers: dict[str, int]) -> str:
+    if not report.together:
+        return ""
+    first = escape(report.runs[0].name)
+    said = f"Where {first} falls behind most, and last where it leads most; each tracker in the colour of its line."
+    legend = _legend({run.name: run.name for run in report.runs if run.clip_of}, numbers, dashed=False)
+    strips = "".join(map(_thumbnail, report.together))
+    return f'<p class="soft">{said}</p>{legend}<div class="strips together">{strips}</div>'
 
 
 def _pictures(report: Report) -> str:

@@ -84,6 +84,7 @@ def run_from_folder(
         best=best,
         worst=worst,
         manifest=manifest_facts(RunFolder(path).manifest or {}),
+        clip_of=clip_of,
     )
     return run, table
 

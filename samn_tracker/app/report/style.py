@@ -1,11 +1,15 @@
 """The style sheet of the report: light and dark by the reader's setting, one column on a phone."""
 
-STYLE = """
+LIGHT = ("#0b6bcb", "#d1495b", "#2e8b57", "#b06f00", "#7b4fc9", "#00838f", "#a6428f", "#5c6b00")
+DARK = ("#6db3ff", "#ff8a96", "#6fd49a", "#f2b84b", "#b79bff", "#4fd0dc", "#f08fda", "#c3d44a")
+"""Colours of the series on a light and on a dark page; pictures are drawn on with those of the dark one."""
+
+_STYLE = """
 :root { --back:#fbfbfa; --card:#fff; --ink:#1d2129; --soft:#5d6572; --rule:#dde1e7; --best:#e7f4ea; --mark:#0b6bcb;
-  --s0:#0b6bcb; --s1:#d1495b; --s2:#2e8b57; --s3:#b06f00; --s4:#7b4fc9; --s5:#00838f; --s6:#a6428f; --s7:#5c6b00; }
+  LIGHT_SERIES }
 @media (prefers-color-scheme: dark) {
   :root { --back:#14171c; --card:#1c2027; --ink:#e6e9ee; --soft:#9aa4b2; --rule:#333a45; --best:#1d3a28; --mark:#6db3ff;
-    --s0:#6db3ff; --s1:#ff8a96; --s2:#6fd49a; --s3:#f2b84b; --s4:#b79bff; --s5:#4fd0dc; --s6:#f08fda; --s7:#c3d44a; } }
+    DARK_SERIES } }
 * { box-sizing:border-box }
 html { color-scheme:light dark; -webkit-text-size-adjust:100% }
 body { margin:0 auto; max-width:1180px; padding:24px 16px 64px; background:var(--back); color:var(--ink);
@@ -17,7 +21,7 @@ h3 { font-size:.95rem; margin:0 0 6px } div + h3 { margin-top:16px } p { margin:
 table { border-collapse:separate; border-spacing:0; width:100%; font-variant-numeric:tabular-nums }
 th,td { padding:6px 12px; text-align:right; white-space:nowrap; border-bottom:1px solid var(--rule) }
 tr:last-child td, tr:last-child th[scope=row] { border-bottom:0 }
-thead th { color:var(--soft); font-weight:600; font-size:.82rem; vertical-align:bottom }
+thead th { color:var(--soft); font-weight:600; font-size:.82rem; vertical-align:bottom; white-space:normal }
 th[scope=row], thead th:first-child { text-align:left; position:sticky; left:0; background:var(--card); font-weight:600;
   max-width:15rem; overflow:hidden; text-overflow:ellipsis }
 td.best { background:var(--best); font-weight:700 } td.behind { color:var(--s1) } td.ahead { color:var(--s2) }
@@ -26,7 +30,7 @@ td.text { text-align:left; vertical-align:top; white-space:normal; overflow-wrap
 .grid { display:grid; gap:14px; grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr)) }
 .strips { display:grid; gap:14px; align-items:start;
   grid-template-columns:repeat(auto-fill,minmax(min(500px,100%),1fr)) }
-.strips figure { margin-bottom:10px }
+.strips figure { margin-bottom:10px } .together { margin-top:10px; gap:4px 14px }
 .small-grid { display:grid; gap:12px; grid-template-columns:repeat(auto-fill,minmax(min(240px,100%),1fr)) }
 figure { margin:0; padding:12px; background:var(--card); border:1px solid var(--rule); border-radius:8px }
 figure img { width:100%; height:auto; display:block; border-radius:4px }
@@ -38,5 +42,19 @@ svg .grid { stroke:var(--rule); stroke-width:1; fill:none } svg .line { stroke:v
 .legend svg { width:26px; height:10px; display:inline-block; vertical-align:middle; margin-right:6px }
 details { margin-top:10px } summary { cursor:pointer; color:var(--mark) }
 nav { display:flex; flex-wrap:wrap; gap:4px 16px; margin-top:10px; font-size:.9rem } a { color:var(--mark) }
+@media (max-width:600px) { th,td { padding:5px 7px } table { font-size:.92rem } }
 @media print { body { max-width:none } figure, .scroll { break-inside:avoid } }
 """
+
+
+def _variables(colours: tuple[str, ...]) -> str:
+    return " ".join(f"--s{index}:{colour};" for index, colour in enumerate(colours))
+
+
+STYLE = _STYLE.replace("LIGHT_SERIES", _variables(LIGHT)).replace("DARK_SERIES", _variables(DARK))
+
+
+def series_colour(index: int) -> tuple[int, int, int]:
+    """RGB in pictures of the run with this number."""
+    red, green, blue = bytes.fromhex(DARK[index % len(DARK)][1:])
+    return red, green, blue

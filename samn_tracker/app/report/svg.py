@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.app.report.model import Curve
+from samn_tracker.app.report.style import LIGHT
 
 WIDTH, HEIGHT = 420, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 18, 12, 42
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
-SERIES = 8
-"""Colours that the style sheet names --s0 to --s7; further series start over with another dash."""
+SERIES = len(LIGHT)
+"""Colours that the style sheet names --s0, --s1, ...; further series start over with another dash."""
 
 _BAR, _BAR_GAP, _GROUP_GAP = 12, 2, 12
 _POINTS = 240

@@ -1,9 +1,8 @@
-"""Pictures of the best and worst sequences: three moments each, with the answer drawn in."""
+"""Pictures of sequences: three moments each, with the answer of one run drawn in, or those of all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,15 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.overlay import colour_of, draw_answers, tint_mask
-from samn_tracker.app.report.model import Score, Thumbnail
+from samn_tracker.app.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
+from samn_tracker.app.report.model import Clip, Report, Score, Thumbnail, sequence_rows
+from samn_tracker.app.report.style import series_colour
 from samn_tracker.benchmark import sequences as benchmark_sequences
 from samn_tracker.benchmark.benchmark import Benchmark, BoxBenchmark
 from samn_tracker.benchmark.box_text import read_rows
 from samn_tracker.benchmark.label_png import read_labels
 from samn_tracker.benchmark.run_folder import results_folder
 from samn_tracker.images import read_image
-from samn_tracker.prediction import Prediction
+from samn_tracker.regions import box_to_polygon
+
+LINE = 2
+"""Width of what is drawn in a thumbnail, in pixels."""
 
 _MOMENTS = (0.25, 0.6, 0.95)
 _HEIGHT = 180
@@ -27,14 +30,6 @@ _QUALITY = 80
 
 Picture = NDArray[np.uint8]
 Pictures = tuple[Thumbnail, ...]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What can be shown of a sequence: numbers of frames, in order, and what draws one of them, RGB, made small."""
-
-    frames: Sequence[int]
-    draw: Callable[[int], Picture]
 
 
 def best_and_worst(
@@ -51,10 +46,28 @@ def best_and_worst(
     best = order[::-1][: min(count, len(order) - len(worst))]
 
     def shown(names: Sequence[str]) -> Pictures:
-        strips = ((name, _strip(clip_of(name), scored[name])) for name in names)
-        return tuple(Thumbnail(name, *strip) for name, strip in strips if strip)
+        strips = (_thumbnail(name, f"{scored[name]:.3f}", [(clip_of(name), None)]) for name in names)
+        return tuple(strip for strip in strips if strip)
 
     return shown(best), shown(worst)
+
+
+def all_together(report: Report, count: int) -> Pictures:
+    """The `count` sequences where the first run falls behind most, and those where it leads most, with all answers.
+
+    Each run is drawn in the colour that it has in the charts; runs without images, and sequences that not all have
+    tracked, are left out. Nothing where fewer than two runs can be drawn.
+    """
+    drawn = [(run.clip_of, series_colour(index)) for index, run in enumerate(report.runs) if run.clip_of]
+    rows = [row for row in sequence_rows(report) if None not in (row.difference, *row.values)]
+    if len(drawn) < 2 or not count:
+        return ()
+    ends = rows[:count] + rows[max(count, len(rows) - count) :]
+    strips = (
+        _thumbnail(row.name, f"{row.difference:+.3f}", [(clip_of(row.name), colour) for clip_of, colour in drawn])
+        for row in ends
+    )
+    return tuple(strip for strip in strips if strip)
 
 
 def clips_of_run(benchmark: Benchmark, path: Path, data: Path, split: str) -> Callable[[str], Clip]:
@@ -68,44 +81,65 @@ def clips_of_run(benchmark: Benchmark, path: Path, data: Path, split: str) -> Ca
 
     def clip_of(name: str) -> Clip:
         sequence = videos[name] if name in videos else videos[name.rpartition("_")[0]]
-        draw = (
-            partial(_draw_box, results / benchmark.box_file(sequence.name), sequence)
+        mark = (
+            partial(_mark_box, results / benchmark.box_file(sequence.name), sequence)
             if isinstance(benchmark, BoxBenchmark)
-            else partial(_draw_labels, results / sequence.name, sequence)
+            else partial(_mark_labels, results / sequence.name, sequence)
         )
-        return Clip(range(len(sequence)), draw)
+        return Clip(range(len(sequence)), lambda index: read_image(sequence.frames[index]), mark)
 
     return clip_of
 
 
-def small(image: Picture) -> tuple[Picture, float]:
-    """The image at the height of a thumbnail, and the scale."""
+def draw(marks: Sequence[tuple[Clip, Colour | None]], index: int) -> Picture:
+    """A frame at the height of a thumbnail, with the answer of each clip in its colour, the first one on top."""
+    image = marks[0][0].image(index)
     scale = _HEIGHT / image.shape[0]
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8), scale
+    canvas = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    for clip, colour in reversed(marks):
+        clip.mark(canvas, scale, index, colour)
+    return canvas
 
 
-def _strip(clip: Clip, score: float) -> tuple[str, bytes] | None:
-    """Caption and JPEG of three moments side by side; None where nothing can be shown."""
-    if not clip.frames:
+def _thumbnail(name: str, score: str, marks: Sequence[tuple[Clip, Colour | None]]) -> Thumbnail | None:
+    """Three moments side by side, of the frames that all clips have; None where there is none."""
+    frames = sorted(set.intersection(*(set(clip.frames) for clip, _ in marks)))
+    if not frames:
         return None
-    indices = [clip.frames[round(moment * (len(clip.frames) - 1))] for moment in _MOMENTS]
-    caption = f"{score:.3f}, frames {', '.join(map(str, indices))}"
-    return caption, _jpeg(np.concatenate([clip.draw(index) for index in indices], axis=1))
+    indices = [frames[round(moment * (len(frames) - 1))] for moment in _MOMENTS]
+    strip = np.concatenate([draw(marks, index) for index in indices], axis=1)
+    return Thumbnail(name, f"{score}, frames {', '.join(map(str, indices))}", _jpeg(strip))
 
 
-def _draw_box(boxes: Path, sequence: benchmark_sequences.Sequence, index: int) -> Picture:
-    image, scale = small(read_image(sequence.frames[index]))
+def _mark_box(
+    boxes: Path,
+    sequence: benchmark_sequences.Sequence,
+    canvas: Picture,
+    scale: float,
+    index: int,
+    colour: Colour | None,
+) -> None:
     rows, _ = read_rows(boxes.read_text(encoding="ascii"))
-    return draw_answers(image, {1: Prediction((rows[index] - sequence.shift) * scale)}, words=False)
+    corners = box_to_polygon((rows[index] - sequence.shift) * scale)
+    draw_polygon(canvas, corners, colour or colour_of(1), LINE)
 
 
-def _draw_labels(masks: Path, sequence: benchmark_sequences.Sequence, index: int) -> Picture:
-    image, _ = small(read_image(sequence.frames[index]))
+def _mark_labels(
+    masks: Path,
+    sequence: benchmark_sequences.Sequence,
+    canvas: Picture,
+    scale: float,
+    index: int,
+    colour: Colour | None,
+) -> None:
     labels = read_labels(masks / sequence.frames[index].with_suffix(".png").name)
-    labels = np.asarray(cv2.resize(labels, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+    labels = np.asarray(cv2.resize(labels, canvas.shape[1::-1], interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
     for one in np.unique(labels[labels > 0]):
-        tint_mask(image, (labels == one).astype(np.uint8), colour_of(int(one)))
-    return image
+        mask = (labels == one).astype(np.uint8)
+        if colour is None:
+            tint_mask(canvas, mask, colour_of(int(one)))
+        else:
+            outline_mask(canvas, mask, colour, LINE)
 
 
 def _jpeg(image: Picture) -> bytes:

@@ -66,7 +66,8 @@ def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run
             raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
         run, convention = _from_toolkit(name, analysed[_EXPERIMENT], _overlaps(shown, sequences)), TOOLKIT
     scores = {sequence: values[convention.primary] for sequence, values in run.sequences.items()}
-    best, worst = best_and_worst(scores, pictures, clips(shown, sequences))
+    clip_of = clips(shown, sequences)
+    best, worst = best_and_worst(scores, pictures, clip_of)
     run = replace(
         run,
         frames_per_second=frames_per_second(shown),
@@ -74,13 +75,14 @@ def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run
         best=best,
         worst=worst,
         manifest=_facts(path),
+        clip_of=clip_of,
     )
     return run, convention
 
 
 def _from_pysot(name: str, scored: Any) -> Run:
     sensitivity = import_module("vot_workspace.score_plots").SENSITIVITY
-    overall = {key: _defined(getattr(scored, key)) for key in ("eao", "accuracy", "robustness", "lost")}
+    overall = {key: _defined(getattr(scored, key)) for key in ("eao", "accuracy", "robustness")} | {"lost": scored.lost}
     return Run(
         name,
         overall,

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.overlay import colour_of, draw_answers, tint_mask
-from samn_tracker.app.report.thumbnails import Clip, Picture, small
+from samn_tracker.app.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
+from samn_tracker.app.report.model import Clip
+from samn_tracker.app.report.thumbnails import LINE, Picture
 from samn_tracker.images import read_image
 from samn_tracker.polygons import polygon_to_mask
-from samn_tracker.prediction import Prediction
-from samn_tracker.regions import box_to_polygon, mask_iou, polygon_to_box
+from samn_tracker.regions import box_to_polygon, mask_iou
 from vot_workspace.layouts import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region, read_trajectory, read_values
 
@@ -110,21 +110,29 @@ def clips(shown: Mapping[str, Shown], sequences: Sequence[SourceSequence]) -> Ca
     def clip_of(name: str) -> Clip:
         images = by_name[name].frames
         frames = sorted(frame for frame in shown[name].regions if frame < len(images))
-        return Clip(frames, partial(_draw, images, shown[name].regions))
+        mark = partial(_mark, by_name[name].size[::-1], shown[name].regions)
+        return Clip(frames, lambda frame: read_image(images[frame]), mark)
 
     return clip_of
 
 
-def _draw(images: Sequence[Path], regions: Mapping[int, Region], frame: int) -> Picture:
-    image = read_image(images[frame])
-    canvas, scale = small(image)
+def _mark(
+    shape: tuple[int, int],
+    regions: Mapping[int, Region],
+    canvas: Picture,
+    scale: float,
+    frame: int,
+    colour: Colour | None,
+) -> None:
     region = regions[frame]
-    if isinstance(region, MaskPart):
-        mask = cv2.resize(_mask(region, image.shape[:2]), canvas.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    if not isinstance(region, MaskPart):
+        draw_polygon(canvas, _corners(region) * scale, colour or colour_of(1), LINE)
+        return
+    mask = cv2.resize(_mask(region, shape), canvas.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    if colour is None:
         tint_mask(canvas, np.asarray(mask, dtype=np.uint8), colour_of(1))
-        return canvas
-    corners = _corners(region) * scale
-    return draw_answers(canvas, {1: Prediction(polygon_to_box(corners), corners)}, words=False)
+    else:
+        outline_mask(canvas, np.asarray(mask, dtype=np.uint8), colour, LINE)
 
 
 def _mask(region: Region, shape: tuple[int, ...]) -> NDArray[np.uint8]:
