@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import ImageError
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 
 def as_rgb(image: Any) -> NDArray[np.uint8]:
     """`image` as (H, W, 3) uint8 RGB.
@@ -69,6 +71,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
 def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     """Decode an image held in memory, as `read_image`; `name` is used in the error."""
+    if _is_png_cut_off(data):
+        raise ImageError(f"{name} is not a readable image ({len(data)} bytes, it promises more); copy it again")
     try:
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
@@ -76,3 +80,13 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     if decoded is None:
         raise ImageError(f"{name} is not a readable image ({len(data)} bytes); copy or convert it again")
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _is_png_cut_off(data: bytes) -> bool:
+    """Whether a chunk of a PNG says that it is longer than all there is; OpenCV makes room for 2 GB before it looks."""
+    place = len(_PNG) if data.startswith(_PNG) else len(data)
+    while place + 8 <= len(data) and data[place + 4 : place + 8] != b"IEND":
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        if place > len(data):
+            return True
+    return False
