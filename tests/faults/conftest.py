@@ -84,8 +84,11 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     """The frames of one sequence as a Motion-JPEG video, which needs no encoder that a build of OpenCV could lack."""
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, (128, 96))
+    return write_video(tmp_path / "clip.avi", "MJPG")
+
+
+def write_video(path: Path, codec: str) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 25.0, (128, 96))
     assert writer.isOpened()
     for frame in make_sequence("moving", 0, FRAMES, (128, 96), "procedural").frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import FRAMES, Note, last_line, run_got10k, samn, still
+from conftest import FRAMES, Note, last_line, run_got10k, samn, still, write_video
 
 BOX = ["--box", "50,35,20,20"]
 
@@ -114,6 +114,28 @@ def test_video_cut_off(share: float, video: Path, tmp_path: Path, note: Note) ->
     result = samn("track", video, *BOX, *still(), "--output", tmp_path / "out", "--save", "txt")
     note(f"samn track: video cut off at {share:.1%}", last_line(result))
     assert result.returncode == 1
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_mp4_cut_off(share: float, tmp_path: Path, note: Note) -> None:
+    """Its index is at the end, so that nothing of it can be read."""
+    path = write_video(tmp_path / "clip.mp4", "mp4v")
+    _cut(path, share)
+    result = samn("track", path, *BOX, *still(), "--output", tmp_path / "out", "--save", "txt")
+    note(f"samn track: MP4 cut off at {share:.1%}", last_line(result))
+    assert result.returncode == 1
+
+
+def test_video_damaged_in_the_middle(video: Path, tmp_path: Path, note: Note) -> None:
+    """A quarter of its bytes are noise: all frames are tracked, or the fault is told; nothing in between."""
+    data = bytearray(video.read_bytes())
+    start, count = len(data) * 3 // 8, len(data) // 4
+    data[start : start + count] = np.random.default_rng(0).bytes(count)
+    video.write_bytes(data)
+    result = samn("track", video, *BOX, *still(), "--output", tmp_path / "out", "--save", "txt")
+    note("samn track: video of which the middle is noise", last_line(result))
+    rows = sum(len(path.read_text().splitlines()) for path in (tmp_path / "out").rglob("*.txt"))
+    assert result.returncode == (0 if rows == FRAMES else 1)
 
 
 def test_sequence_of_one_frame(data: Path, tmp_path: Path, note: Note) -> None:
