@@ -7,6 +7,7 @@ from importlib import import_module
 
 from samn_tracker.errors import SamnError
 
+INTERRUPTED = 130
 COMMANDS = {
     "create": "a ready workspace from a folder of sequences, or from the toolkit's download",
     "run": "evaluate a tracker with the VOT toolkit, check, and run what is missing or damaged again",
@@ -20,7 +21,10 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Exit codes: 0 done, 1 something is wrong with input, results or installation, 2 usage."""
+    """Run one command.
+
+    Exit codes: 0 done, 1 something is wrong with input, results or installation, 2 usage, 130 interrupted.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in COMMANDS:
         wanted = bool(arguments) and arguments[0] in ("-h", "--help")
@@ -33,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     except SamnError as error:
         print(f"vot_workspace {arguments[0]}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"vot_workspace {arguments[0]}: interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
 from vot_workspace.check import Fault, check
 from vot_workspace.cluster import cluster_pool
@@ -137,8 +136,5 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--restart", action="store_true", help="delete the tracker's results first")
     given = parser.parse_args(argv)
     workspace = Workspace(given.workspace)
-    try:
-        faults = run(workspace, given.tracker, given.workers, given.attempts, given.adopt, given.restart, given.cluster)
-    except KeyboardInterrupt:
-        raise ResultError("interrupted; run the same command again to go on") from None
+    faults = run(workspace, given.tracker, given.workers, given.attempts, given.adopt, given.restart, given.cluster)
     return report(workspace, given.tracker, faults)

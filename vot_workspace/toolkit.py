@@ -70,27 +70,13 @@ def run(command: str, workspace: Path, *arguments: str, environment: Mapping[str
 
 @contextmanager
 def termination_unwinds() -> Iterator[None]:
-    """Inside, SIGTERM ends this process like Ctrl-C: by an exception, so that the processes that it started end too.
-
-    The exit code is 128 + 15, also where a library (Ray) raises an exit of its own in place of ours.
-    """
+    """Inside, SIGTERM is a KeyboardInterrupt, as Ctrl-C is, so that the processes that this one started end too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    received: list[int] = []
-
-    def unwind(number: int, frame: object) -> None:
-        received.append(number)
-        sys.exit(128 + number)
-
-    previous = signal.signal(signal.SIGTERM, unwind)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
-    except SystemExit as leaving:
-        if received:
-            leaving.code = 128 + received[0]
-        raise
     finally:
         signal.signal(signal.SIGTERM, previous)
 

@@ -162,7 +162,7 @@ def test_a_terminated_run_leaves_no_toolkit_and_no_tracker_behind(tmp_path: Path
         assert second.returncode == 1
         assert f"in use by another run (process {process.pid}" in second.stderr
         process.terminate()
-        assert process.wait(30) == 128 + 15
+        assert process.wait(30) == 130
     with locked(workspace):  # its children inherit the lock, so it is free only when all have ended
         pass
 
@@ -201,7 +201,7 @@ def test_a_terminated_run_on_a_cluster_ends_by_its_own_handler(tmp_path: Path, m
             assert process.stderr is not None
             assert any("parts that the cluster still evaluates" in text for text in process.stderr)
             process.terminate()
-            assert process.wait(60) == 128 + 15, process.stderr.read()
+            assert process.wait(60) == 130, process.stderr.read()
 
 
 @contextmanager
