@@ -67,8 +67,10 @@ class SpatialConfig:
         first_subspace: the first optimisation looks for the projection among this many times `projection_channels`
             directions, those in which the samples are strongest: about 4 times faster, with peaks within a patch pixel;
             0 looks among all.
-        cut_shifts: the shifted samples of the first frame are cut out of the features of one patch of twice the size,
+        cut_shifts: the shifted samples of the first frame are cut out of the features of one larger patch,
             instead of being encoded one by one.
+        varied_middle: of the mirrored, blurred and turned samples of the first frame only the middle is encoded, this
+            share of the patch's side; around it they have the features of the unmoved patch. 1 encodes them whole.
         update_cg_iterations: of an update, which changes the filter only.
         update_interval: frames between updates; a hard negative causes one at once.
         capacity: samples held; the one of least weight is replaced.
@@ -102,6 +104,7 @@ class SpatialConfig:
     first_cg_iterations: int = 10
     first_subspace: int = 2
     cut_shifts: bool = True
+    varied_middle: float = 1.0
     update_cg_iterations: int = 5
     update_interval: int = 10
     capacity: int = 250

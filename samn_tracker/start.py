@@ -8,13 +8,28 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from samn_tracker.box_fit import fit_rotated_box
-from samn_tracker.config import SegmentationConfig, TrackerConfig
+from samn_tracker.config import SegmentationConfig, SpatialConfig, TrackerConfig
 from samn_tracker.engine import Encoded, Engine
 from samn_tracker.geometry import Window
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.augmentation import (
+    first_frame_samples,
+    is_cut_evenly,
+    middle_side,
+    moved_features,
+    moved_patches,
+    sample_centres,
+    shifted_patch,
+    varied_patches,
+    wide_patch,
+    with_middle,
+)
+from samn_tracker.memory.spatial_peaks import STRIDE
 from samn_tracker.polygons import polygon_area, visible_part
 from samn_tracker.prediction import Prediction
 from samn_tracker.regions import (
@@ -26,6 +41,8 @@ from samn_tracker.regions import (
     polygon_to_mask,
     target_kind,
 )
+
+_ENCODE_BATCH = 9
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,31 @@ def first_mask_crop(
     segmented = engine.segment(bank.read(encoded.query.key), encoded)[0] * _dilated(filled, config.segmentation)
     kept = (segmented > config.segmentation.threshold_box_start).sum()
     return segmented if kept >= config.segmentation.box_start_minimum_fill * filled.sum() else filled
+
+
+def first_frame_features(
+    engine: Engine, config: SpatialConfig, image: NDArray[np.uint8], window: Window
+) -> tuple[Tensor, NDArray[np.float64]]:
+    """What the spatial memory starts from: features (27, C, h, w) and target centres (27, 2) of the first samples.
+
+    What `config.cut_shifts` and `config.varied_middle` spare is not encoded, if the patch is an even number of cells.
+    """
+    size = window.size
+    if not is_cut_evenly(size):
+        patches, centres = first_frame_samples(image, window)
+        return _features(engine, patches), centres
+    wide, centres = wide_patch(image, window), sample_centres(size)
+    if config.cut_shifts:
+        moved = moved_features(engine.features(shifted_patch(wide, size)[None]), centres, size // STRIDE)
+    else:
+        moved = _features(engine, moved_patches(wide, size))
+    middles = _features(engine, varied_patches(wide, middle_side(size, config.varied_middle)))
+    return torch.cat([moved, with_middle(moved[:1], middles)]), centres
+
+
+def _features(engine: Engine, patches: NDArray[np.uint8]) -> Tensor:
+    """Features (n, C, h, w) of any number of patches, a few at a time."""
+    return torch.cat([engine.features(patches[i : i + _ENCODE_BATCH]) for i in range(0, len(patches), _ENCODE_BATCH)])
 
 
 def _dilated(filled: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.float32]:

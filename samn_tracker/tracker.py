@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from samn_tracker.box_fit import fit_rotated_box
@@ -23,24 +22,16 @@ from samn_tracker.errors import TrackerStateError
 from samn_tracker.geometry import Window
 from samn_tracker.images import as_rgb, next_frame
 from samn_tracker.memory.appearance import AppearanceBank
-from samn_tracker.memory.augmentation import (
-    MOVED,
-    first_frame_samples,
-    is_cut_evenly,
-    moved_features,
-    wide_patch,
-)
 from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
 from samn_tracker.recovery import next_places
 from samn_tracker.regions import as_target, largest_component, mask_to_box, parts_around, target_kind
-from samn_tracker.start import box_habit, first_answer, first_mask_crop, start_box
+from samn_tracker.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.track_state import Search, Trace, TrackState, View
 
 Box = NDArray[np.float64]
 _MINIMUM_SIDE = 2.0
-_ENCODE_BATCH = 9
 
 
 class Tracker:
@@ -226,14 +217,8 @@ class Tracker:
         if state.spatial is None:
             return
         window = self._search_window(state.centre, state.size)
-        patches, centres_crop = first_frame_samples(image, window)
-        features = []
-        if self.config.spatial.cut_shifts and is_cut_evenly(window.size):
-            wide = self.engine.features(wide_patch(image, window)[None])
-            features, patches = [moved_features(wide, centres_crop)], patches[MOVED:]
-        for first in range(0, len(patches), _ENCODE_BATCH):
-            features.append(self.engine.features(patches[first : first + _ENCODE_BATCH]))
-        state.spatial.start(torch.cat(features), centres_crop, state.size / window.scale)
+        features, centres_crop = first_frame_features(self.engine, self.config.spatial, image, window)
+        state.spatial.start(features, centres_crop, state.size / window.scale)
 
     def _memorise(
         self, state: TrackState, search: Search | None, view: View, probability: NDArray[np.float32], box: Box

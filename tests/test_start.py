@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from samn_tracker.config import SegmentationConfig
+from samn_tracker.config import SAMN_LITE, RuntimeConfig, SegmentationConfig, SpatialConfig
+from samn_tracker.engine import Engine
 from samn_tracker.geometry import Window
-from samn_tracker.start import BoxHabit, box_habit
+from samn_tracker.memory.augmentation import MOVED, first_frame_samples
+from samn_tracker.model.network import Network
+from samn_tracker.start import BoxHabit, box_habit, first_frame_features
 
 
 def habit_of(target: list[float] | list[list[float]], limit: float = 1.4) -> BoxHabit:
@@ -63,3 +67,35 @@ def test_a_limit_of_1_answers_tight_boxes(target: list[float] | list[list[float]
 def test_a_given_mask_has_no_habit() -> None:
     mask, first = np.ones((100, 100), np.uint8), np.ones((50, 50), np.float32)
     assert box_habit(mask, first, Window((50.0, 50.0), 100.0, 50), (100, 100), SegmentationConfig()) == BoxHabit()
+
+
+IMAGE = np.random.default_rng(5).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    torch.manual_seed(0)
+    return Engine(Network(SAMN_LITE.model), "cpu", RuntimeConfig(precision="float32"))
+
+
+@pytest.mark.parametrize(("size", "config"), [(128, SpatialConfig(cut_shifts=False)), (112, SpatialConfig())])
+def test_without_shortcuts_every_first_sample_is_encoded(engine: Engine, size: int, config: SpatialConfig) -> None:
+    window = Window((60.0, 45.0), 50.0, size)
+    patches, centres = first_frame_samples(IMAGE, window)
+    features, stated = first_frame_features(engine, config, IMAGE, window)
+    torch.testing.assert_close(features, engine.features(patches))
+    np.testing.assert_array_equal(stated, centres)
+
+
+def test_of_varied_samples_only_the_middle_is_encoded_if_asked_for(engine: Engine) -> None:
+    window = Window((60.0, 45.0), 50.0, 128)
+    whole, centres = first_frame_features(engine, SpatialConfig(), IMAGE, window)
+    middle, stated = first_frame_features(engine, SpatialConfig(varied_middle=0.75), IMAGE, window)
+    np.testing.assert_array_equal(stated, centres)
+    assert torch.equal(middle[:MOVED], whole[:MOVED])
+    own = torch.zeros(8, 8, dtype=torch.bool)
+    own[2:6, 2:6] = True
+    assert torch.equal(middle[MOVED:, :, ~own], whole[:1, :, ~own].expand(18, -1, -1))
+    similarity = torch.cosine_similarity(middle[MOVED:, :, own].flatten(1), whole[MOVED:, :, own].flatten(1))
+    other = torch.cosine_similarity(whole[:1, :, own].flatten(1), whole[MOVED:, :, own].flatten(1))
+    assert (similarity > other).all()

@@ -13,8 +13,13 @@ from samn_tracker.memory.augmentation import (
     MOVED,
     first_frame_samples,
     is_cut_evenly,
+    middle_side,
     moved_features,
+    sample_centres,
+    shifted_patch,
+    varied_patches,
     wide_patch,
+    with_middle,
 )
 
 TARGET = (160.0, 120.0)
@@ -29,6 +34,11 @@ def image_with_dot(radius: int) -> NDArray[np.uint8]:
 def natural_image() -> NDArray[np.uint8]:
     noise = np.random.default_rng(3).uniform(0, 255, (240, 320, 3)).astype(np.float32)
     return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 3), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def mean_colours(patches: NDArray[np.uint8]) -> torch.Tensor:
+    """Features that see one cell only."""
+    return torch.nn.functional.avg_pool2d(torch.from_numpy(patches).permute(0, 3, 1, 2).double(), 16)
 
 
 @pytest.mark.parametrize("side", [90.0, 128.0, 300.0])
@@ -53,6 +63,7 @@ def test_order_and_shifts() -> None:
     np.testing.assert_array_equal(np.sort(np.abs(centres[1:9] - 64), axis=0)[4:], three_quarters)
     assert len(np.unique(centres[1:9], axis=0)) == 8
     np.testing.assert_array_equal(centres[9:], 64)
+    np.testing.assert_array_equal(centres, sample_centres(128))
 
 
 def test_first_sample_is_the_patch_and_the_tenth_its_mirror_image() -> None:
@@ -107,14 +118,36 @@ def test_cut_features_are_those_of_the_encoded_samples(size: int) -> None:
     image, window = natural_image(), Window((160.3, 119.8), 111.0, size)
     patches, centres = first_frame_samples(image, window)
 
-    def features(batch: NDArray[np.uint8]) -> torch.Tensor:
-        return torch.nn.functional.avg_pool2d(torch.from_numpy(batch).permute(0, 3, 1, 2).double(), 16)
-
-    cut = moved_features(features(wide_patch(image, window)[None]), centres)
-    torch.testing.assert_close(cut, features(patches[:MOVED]))
+    cut = moved_features(mean_colours(shifted_patch(wide_patch(image, window), size)[None]), centres, size // 16)
+    torch.testing.assert_close(cut, mean_colours(patches[:MOVED]))
     assert torch.unique(cut.flatten(1), dim=0).shape[0] == MOVED
 
 
 @pytest.mark.parametrize(("size", "whole"), [(128, True), (288, True), (384, True), (48, False), (100, False)])
 def test_only_an_even_number_of_cells_is_cut(size: int, whole: bool) -> None:
     assert is_cut_evenly(size) is whole
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "cells"),
+    [(384, 0.5, 12), (256, 0.5, 8), (288, 0.5, 8), (384, 1.0, 24), (96, 0.01, 4), (32, 0.5, 2)],
+)
+def test_middles_are_whole_cells_of_the_patch(size: int, share: float, cells: int) -> None:
+    image, window = natural_image(), Window((160.3, 119.8), 111.0, size)
+    patches, _ = first_frame_samples(image, window)
+    side = middle_side(size, share)
+    assert side == 16 * cells
+    start, stop = (size - side) // 2, (size + side) // 2
+    middles = varied_patches(wide_patch(image, window), side).astype(int)
+    assert np.abs(middles - patches[MOVED:, start:stop, start:stop]).max() <= 2  # turning rounds to parts of a pixel
+
+
+def test_only_the_middle_of_a_varied_sample_is_its_own() -> None:
+    image, window = natural_image(), Window((160.3, 119.8), 111.0, 192)
+    whole = mean_colours(first_frame_samples(image, window)[0])
+    features = with_middle(whole[:1], mean_colours(varied_patches(wide_patch(image, window), middle_side(192, 0.5))))
+    own = torch.zeros(12, 12, dtype=torch.bool)
+    own[4:8, 4:8] = True  # 6 cells were encoded, of which the outermost have seen a border
+    torch.testing.assert_close(features[..., own], whole[MOVED:][..., own], atol=0.05, rtol=0)
+    assert torch.equal(features[..., ~own], whole[:1, :, ~own].expand(18, -1, -1))
+    assert torch.equal(with_middle(whole[:1], whole[MOVED:]), whole[MOVED:])
