@@ -6,8 +6,15 @@ EXTRAS := dev,vot,got10k,demo,docs,video,report
 .PHONY: install demo test test-slow lint regress faults audit docs format clean
 
 install:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { echo \
+	    'Python 3.10 to 3.13 is needed, and $(PYTHON) is not that; name another: make install PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+
+$(BIN)/python:
+	@echo 'there is no .venv yet; run `make install` first' >&2; exit 1
+
+demo test test-slow lint regress faults docs format: $(BIN)/python
 
 demo:
 	OMP_NUM_THREADS=1 $(BIN)/python -m vot_workspace demo

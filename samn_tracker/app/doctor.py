@@ -63,7 +63,8 @@ def packages() -> list[Finding]:
             found.append(Finding(name, OK, version(name)))
         except PackageNotFoundError:
             if name == "opencv-python" and find_spec("cv2"):
-                found.append(Finding(name, OK, "cv2 of another OpenCV package"))
+                builds = [f"{build} {version(build)}" for build in OPENCV_BUILDS if _installed(build)]
+                found.append(Finding(name, OK, f"{' and '.join(builds) or 'cv2 of another package'} in its place"))
             elif extra is None:
                 found.append(Finding(name, FAULT, "not installed; run `pip install samn-tracker` again"))
             elif extra != "dev":
