@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,8 +22,8 @@ from samn_tracker.tracker import Tracker
 FRAMES = 6
 
 
-def answers(threads: int) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Boxes, masks and confidences on a short sequence, with random weights that are the same in every process."""
+def random_tracker(threads: int) -> Tracker:
+    """With random weights that are the same in every process."""
     config = replace(
         SAMN_LITE,
         spatial=replace(SAMN_LITE.spatial, patch_size=128),
@@ -30,7 +31,11 @@ def answers(threads: int) -> list[tuple[np.ndarray, np.ndarray, float]]:
         runtime=RuntimeConfig(precision="float32", threads=threads),
     )
     torch.manual_seed(5)
-    tracker = Tracker(Engine(Network(config.model), "cpu", config.runtime), config)
+    return Tracker(Engine(Network(config.model), "cpu", config.runtime), config)
+
+
+def answers(tracker: Tracker) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Boxes, masks and confidences on a short sequence."""
     sequence = make_sequence("moving", 0, FRAMES, (160, 120), "procedural")
     found = [tracker.initialize(sequence.frame(0), sequence.mask(0))]
     found += [tracker.track(sequence.frame(index)) for index in range(1, FRAMES)]
@@ -39,7 +44,7 @@ def answers(threads: int) -> list[tuple[np.ndarray, np.ndarray, float]]:
 
 def digest(threads: int) -> str:
     whole = hashlib.sha256()
-    for box, mask, confidence in answers(threads):
+    for box, mask, confidence in answers(random_tracker(threads)):
         whole.update(box.tobytes() + mask.tobytes() + np.float64(confidence).tobytes())
     return whole.hexdigest()
 
@@ -64,7 +69,7 @@ def test_the_number_of_threads_changes_nothing_that_matters() -> None:
     """
     before = torch.get_num_threads()
     try:
-        one, two, four = answers(1), answers(2), answers(4)
+        one, two, four = (answers(random_tracker(threads)) for threads in (1, 2, 4))
     finally:
         torch.set_num_threads(before)
     for other in (two, four):
@@ -72,3 +77,14 @@ def test_the_number_of_threads_changes_nothing_that_matters() -> None:
             assert np.array_equal(mask, other_mask)
             assert np.array_equal(box, other_box)
             assert confidence == pytest.approx(other_confidence, abs=1e-6)
+
+
+def test_tracking_draws_no_random_numbers() -> None:
+    """So there is no seed that a run could forget to record."""
+    tracker = random_tracker(1)
+    before = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+    answers(tracker)
+    after = random.getstate(), np.random.get_state(legacy=False), torch.get_rng_state()
+    assert before[0] == after[0]
+    assert str(before[1]) == str(after[1])
+    assert torch.equal(before[2], after[2])
