@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -29,6 +30,7 @@ from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.trajectory import format_region, read_trajectory
 from vot_workspace.workspace import Workspace
 
+Layout: TypeAlias = Callable[[Path, list[SourceSequence]], Path]
 SHARED_BAG = Path(__file__).parents[3] / "shared" / "data" / "sequences" / "vot2018" / "bag"
 SMALL = (160, 120)
 SETTINGS = {"samn-lite": "runtime.threads=1,segmentation.patch_size=192,spatial.patch_size=128", "opencv-mil": ""}
@@ -77,7 +79,7 @@ def pysot_layout(folder: Path, items: list[SourceSequence]) -> Path:
 
 
 # SAMN's server takes two seconds to start, once for each experiment and sequence: both sequences in one layout only
-SAMN_TAKES = {toolkit_layout: slice(0, 1), flat_layout: slice(-1, None), pysot_layout: slice(None)}
+SAMN_TAKES: dict[Layout, slice] = {toolkit_layout: slice(0, 1), flat_layout: slice(-1, None), pysot_layout: slice(None)}
 
 
 def vot(*arguments: object, expected: int = 0) -> str:
@@ -122,9 +124,7 @@ def scores(workspace: Path, results: Path) -> dict[str, object]:
 @pytest.mark.parametrize("tracker", ["opencv-mil", "samn-lite"])
 @pytest.mark.parametrize("layout", [toolkit_layout, flat_layout, pysot_layout])
 @pytest.mark.parametrize("rules", ["vot2016", "vot2018", "vot2019", "vot2020"])
-def test_a_year_from_data_to_archive(
-    tmp_path: Path, rules: str, layout: Callable[[Path, list[SourceSequence]], Path], tracker: str
-) -> None:
+def test_a_year_from_data_to_archive(tmp_path: Path, rules: str, layout: Layout, tracker: str) -> None:
     items = sequences(tmp_path)
     workspace, data = tmp_path / "w", layout(tmp_path, items)
     names = [item.name for item in items[SAMN_TAKES[layout] if tracker == "samn-lite" else slice(None)]]
