@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from vot_workspace.create import create
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.overlaps import overlaps
 from vot_workspace.score import main, read_runs
+from vot_workspace.score_plots import accuracy_robustness, write_plots
 from vot_workspace.score_pysot import score
 from vot_workspace.trajectory import MaskPart, Region, write_trajectory
 
@@ -108,6 +110,20 @@ def test_a_tag_that_no_long_sequence_has_leaves_the_lengths_out_and_not_zero() -
     assert np.isnan(none.attributes["occlusion"].eao)
 
 
+def test_the_ar_plot_has_its_point_where_accuracy_and_reliability_are(tmp_path: Path) -> None:
+    """Accuracy 1 and 5 failures in 100 frames: the mark is at exp(-0.05 * 30) = 0.22 of the axis."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install samn-tracker[report])")
+    hit = box(10, 10, 9, 9)
+    scored = score([sequence(20)], {"s": [[1, *[hit] * 11, 2, 0, 0, 0, 0, 1, hit, hit]]}, (2, 5))
+    toolkit = {"baseline": {"curve": [1.0, 0.5]}, "unsupervised": {"accuracy": 0.5}}
+    paths = write_plots(tmp_path / "plots", "T", toolkit, {"baseline": scored})
+    assert [path.name for path in paths] == ["eao_baseline.png", "ar_baseline.png"]
+    (axes,) = accuracy_robustness("T", "baseline", scored).axes
+    assert axes.collections[0].get_offsets().tolist() == [[pytest.approx(np.exp(-1.5)), 1.0]]
+    for path in paths:
+        assert cv2.imread(str(path)).std() > 10, "something is drawn"
+
+
 def test_missing_and_short_results_are_all_listed() -> None:
     with pytest.raises(ResultError, match="a: no result; b: 1 regions instead of 3"):
         score([sequence(3, "a"), sequence(3, "b")], {"b": [[1]]}, (1, 2))
@@ -161,9 +177,10 @@ def test_a_workspace_alone_is_enough_to_score_and_an_eao_that_says_nothing_is_to
     write_trajectory(tmp_path / "w" / "results" / "SAMN" / "baseline" / "s" / "s_001.bin", [1, *[hit] * 11])
     assert main([str(tmp_path / "w"), "--no-toolkit", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pysot"]["accuracy"] == 1.0
-    assert main([str(tmp_path / "w"), "--no-toolkit"]) == 0
-    told = capsys.readouterr().err
-    assert "baseline: EAO averages lengths of 100 to 356 frames, the longest sequence has 12" in told
+    assert main([str(tmp_path / "w"), "--no-toolkit", "--details"]) == 0
+    told = capsys.readouterr()
+    assert "baseline: EAO averages lengths of 100 to 356 frames, the longest sequence has 12" in told.err
+    assert told.out.splitlines()[-1].split() == ["s", "12", "1.000", "0.00"]
     with pytest.raises(SystemExit) as usage:
         main([])
     assert usage.value.code == 2
