@@ -18,7 +18,6 @@ from samn_tracker.benchmark.label_png import read_labels
 from samn_tracker.benchmark.layout import first_existing, raise_all, require_data
 from samn_tracker.benchmark.lint import Fault, ResultSource, name_faults, png_faults
 from samn_tracker.benchmark.metrics import davis as metrics
-from samn_tracker.benchmark.objects import create_object_tracker
 from samn_tracker.benchmark.scores import ScoreTable
 from samn_tracker.benchmark.sequences import Sequence, collect, image_paths, read_names
 from samn_tracker.errors import DatasetError, ImageError
@@ -39,10 +38,6 @@ class Davis(MaskBenchmark):
         "2017/test-challenge": 30,
     }
     splits = tuple(official)
-
-    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
-        """2016 has one object: the single-object tracker follows it. 2017: all objects in one pass where it can."""
-        return create_object_tracker(spec, device, overrides, several=not _is_binary(split))
 
     def names(self, data: Path, split: str) -> list[str]:
         return read_names(data / "ImageSets" / f"{split}.txt")

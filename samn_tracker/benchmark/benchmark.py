@@ -58,7 +58,7 @@ class Benchmark(ABC):
         return [f"{count} sequences, and {self.title} {split} has {official}: good for trials, not for comparisons"]
 
     @abstractmethod
-    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
+    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
         """The tracker that `run_sequence` takes."""
 
     @abstractmethod
@@ -91,7 +91,7 @@ class BoxBenchmark(Benchmark):
         """Relative path of the times of a sequence, seconds `%.8f`, where the benchmark has them."""
         return None
 
-    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
+    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
         return create_tracker(spec, device, overrides)
 
     def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
@@ -119,7 +119,7 @@ class BoxBenchmark(Benchmark):
 class MaskBenchmark(Benchmark):
     """A benchmark of label maps, one indexed PNG a frame, named like the image."""
 
-    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str], split: str) -> Any:
+    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
         return create_object_tracker(spec, device, overrides)
 
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:

@@ -132,20 +132,15 @@ def checked_mask(prediction: Prediction, shape: tuple[int, ...]) -> Labels:
 
 
 def create_object_tracker(
-    spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None, several: bool = True
+    spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None
 ) -> MultiObjectTracker:
-    """A tracker of several objects: the specified one if it can, else one single-object tracker per object.
+    """A tracker of one or several objects by their masks: the specified one if it can, else one tracker per object.
 
-    Args:
-        spec, device, overrides: as of `samn_tracker.benchmark.trackers.create_tracker`.
-        several: False where there is one object only: a tracker that can follow one by itself does so.
-
-    Raises:
-        As `samn_tracker.benchmark.trackers.create_tracker`.
+    Arguments and errors as of `samn_tracker.benchmark.trackers.create_tracker`.
     """
     tracker = make_tracker(spec, device, overrides)
-    if isinstance(tracker, MultiObjectTracker) and (several or not isinstance(tracker, TrackerProtocol)):
+    if isinstance(tracker, MultiObjectTracker):
         return tracker
-    if several and is_own(spec):
+    if is_own(spec):
         return importlib.import_module("samn_tracker.multi_tracker").MultiTracker(tracker.engine, tracker.config)  # type: ignore[no-any-return]
     return SeparateTrackers(lambda: create_tracker(spec, device, overrides), first=checked_tracker(spec, tracker))

@@ -68,9 +68,7 @@ class Worker:
         """
         request = self._request
         if self._tracker is None:
-            self._tracker = request.benchmark.create_tracker(
-                request.tracker, request.device, request.overrides, request.split
-            )
+            self._tracker = request.benchmark.create_tracker(request.tracker, request.device, request.overrides)
         index, seconds = -1, 0.0
         try:
             place = self._folder.workplace(sequence.name)

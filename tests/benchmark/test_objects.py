@@ -25,6 +25,7 @@ from samn_tracker.benchmark.objects import (
 from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.errors import ResultError
 from samn_tracker.images import read_image
+from samn_tracker.multi_tracker import MultiTracker
 from samn_tracker.prediction import Prediction
 from samn_tracker.regions import mask_iou
 from samn_tracker.synthetic import make_multi_object
@@ -113,7 +114,8 @@ def test_objects_that_begin_late_leave_empty_maps_before(davis_data: Path) -> No
 def test_ten_objects_in_one_pass() -> None:
     """With the shipped weights; two generated scenes of five objects each, the second one's pasted on the first."""
     scenes = [make_multi_object(seed, 3, (480, 270), 5, "procedural") for seed in (3, 4)]
-    tracker = create_object_tracker("samn-lite", overrides={"runtime.threads": "1"})
+    tracker = Davis().create_tracker("samn-lite", "cpu", {"runtime.threads": "1"})
+    assert isinstance(tracker, MultiTracker)
     for index in range(3):
         below, above = (scene.labels(index) for scene in scenes)
         image = np.where(above[..., None] > 0, scenes[1].frame(index), scenes[0].frame(index))
