@@ -239,13 +239,18 @@ def _pysot_seeds() -> list[bytes]:
     return [json.dumps({"bag": one, "ball": entry}).encode() for one in (entry, unsized)]
 
 
+def _once(path: Path, text: str) -> None:
+    if not path.exists():
+        path.write_text(text)
+
+
 def _vot_truth(data: bytes, folder: Path) -> object:
-    (folder / "sequence").write_text("fps=30\nlength=3\nwidth=320\nheight=240\n")
+    _once(folder / "sequence", "fps=30\nlength=3\nwidth=320\nheight=240\n")
     return _file(lambda path: read_folder(path.parent), "groundtruth.txt")(data, folder)
 
 
 def _vot_properties(data: bytes, folder: Path) -> object:
-    (folder / "groundtruth.txt").write_text("1,2,3,4\n1,2,3,4\n")
+    _once(folder / "groundtruth.txt", "1,2,3,4\n1,2,3,4\n")
     return _file(lambda path: read_folder(path.parent), "sequence")(data, folder)
 
 
