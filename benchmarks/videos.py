@@ -27,7 +27,7 @@ from samn_tracker.synthetic import make_sequence, write_sequence_images
 from samn_tracker.tracker import Tracker
 
 SMALL_PATCHES = (320, 256)
-LONG_RUN_PATCH = 256
+LONG_RUN_PATCH = 192
 
 
 @dataclass(frozen=True)
