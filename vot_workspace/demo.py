@@ -164,6 +164,8 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if given.fill:
         fill(given.fill)
+        print(f"{given.fill}, {given.fill / 'masks'}: {len(KINDS)} sequences")
+        print(f"next: vot evaluate --workspace {given.fill} MIL", file=sys.stderr)
         return 0
     if given.length < 35:
         raise ResultError("the demo needs sequences of 35 frames and more, EAO averages lengths up to 30")
