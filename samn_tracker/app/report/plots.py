@@ -73,7 +73,7 @@ def _draw_attributes(figure: Any, report: Report, attributes: list[str]) -> None
     middle = 0.4 - share / 2
     plot.set_yticks([row + middle for row in range(len(attributes))], [name.replace("_", " ") for name in attributes])
     plot.invert_yaxis()
-    plot.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside upper center", ncols=3)
 
 
 def _save(figure: Any, path: Path) -> list[Path]:

@@ -82,11 +82,12 @@ def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run
 
 def _from_pysot(name: str, scored: Any) -> Run:
     sensitivity = import_module("vot_workspace.score_plots").SENSITIVITY
-    overall = {key: _defined(getattr(scored, key)) for key in ("eao", "accuracy", "robustness")} | {"lost": scored.lost}
+    overall = {key: _defined(getattr(scored, key)) for key in ("eao", "accuracy", "robustness")}
+    overall["lost"] = _count(scored.lost)
     return Run(
         name,
         overall,
-        {key: {"accuracy": _defined(one.accuracy), "lost": one.lost} for key, one in scored.sequences.items()},
+        {key: {"accuracy": _defined(one.accuracy), "lost": _count(one.lost)} for key, one in scored.sequences.items()},
         {"eao": _eao_curve(scored.curve, overall["eao"])},
         {key: one.accuracy for key, one in scored.attributes.items() if math.isfinite(one.accuracy)},
         None if overall["accuracy"] is None else (math.exp(-scored.robustness / 100 * sensitivity), scored.accuracy),
@@ -123,8 +124,14 @@ def _facts(path: Path) -> dict[str, str]:
 
 
 def _eao_curve(values: Any, eao: float | None) -> Curve:
-    lengths = np.arange(1, len(values) + 1, dtype=np.float64)
-    return Curve(lengths, np.asarray(values, dtype=np.float64), eao)
+    """Without the frame of the start, in which nothing is tracked: it counts as 1 or 0, as the computation has it."""
+    lengths = np.arange(2, len(values) + 1, dtype=np.float64)
+    return Curve(lengths, np.asarray(values[1:], dtype=np.float64), eao)
+
+
+def _count(value: float) -> float:
+    """An int, unless it is the mean of several repetitions."""
+    return int(value) if float(value).is_integer() else value
 
 
 def _defined(value: Any) -> float | None:
