@@ -17,6 +17,9 @@ from samn_tracker.images import read_image
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
 
+_SIMILARITY = 0.7
+"""Share of equal letters above which a name is offered for another: a slip of two letters, not another word."""
+
 
 class ImageFiles(FrameSource):
     """Image files in the order given."""
@@ -98,7 +101,7 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 def similar(path: Path) -> str:
     """What else is in the same folder and has nearly this name, as words to follow "there is no ..."."""
     names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = get_close_matches(path.name, names, 1)
+    near = get_close_matches(path.name, names, 1, cutoff=_SIMILARITY)
     return f", but there is {path.with_name(near[0])}" if near else ""
 
 

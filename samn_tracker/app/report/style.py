@@ -42,7 +42,8 @@ svg .grid { stroke:var(--rule); stroke-width:1; fill:none } svg .line { stroke:v
 .legend svg { width:26px; height:10px; display:inline-block; vertical-align:middle; margin-right:6px }
 details { margin-top:10px } summary { cursor:pointer; color:var(--mark) }
 nav { display:flex; flex-wrap:wrap; gap:4px 16px; margin-top:10px; font-size:.9rem } a { color:var(--mark) }
-@media (max-width:600px) { body { padding:16px 10px 48px } th,td { padding:5px } table { font-size:.84rem } thead th { font-size:.75rem } }
+@media (max-width:600px) { body { padding:16px 10px 48px } th,td { padding:5px }
+  table { font-size:.84rem } thead th { font-size:.75rem } }
 @media print { body { max-width:none } figure, .scroll { break-inside:avoid } }
 """
 
