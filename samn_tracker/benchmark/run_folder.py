@@ -27,6 +27,7 @@ from samn_tracker.benchmark.sequences import Sequence
 from samn_tracker.errors import ResultError
 
 FORMAT = "samn-run-1"
+_LONGEST_NAME = 255  # bytes; a file system asked for a longer one raises an error
 _MANIFEST = {
     **dict.fromkeys(("benchmark", "split", "configuration", "created", "started"), str),
     **dict.fromkeys(("identity", "sequences"), dict),
@@ -224,7 +225,9 @@ def _has(content: Mapping[str, Any], kinds: Mapping[str, Any]) -> bool:
 
 def _is_inside(place: str) -> bool:
     path = PurePosixPath(place)
-    return place.isprintable() and len(place) < 1024 and not path.is_absolute() and ".." not in path.parts
+    if not place.isprintable() or len(place) >= 1024 or path.is_absolute() or ".." in path.parts:
+        return False
+    return all(len(part.encode()) <= _LONGEST_NAME for part in path.parts)
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 import zipfile
@@ -154,16 +155,33 @@ def test_index_with_paths_for_names_is_refused(tmp_path: Path) -> None:
         read_dataset(tmp_path)
 
 
+def _record_of(run: Path, file: str) -> None:
+    (run / "records").mkdir(parents=True)
+    facts = {"bytes": 4, "sha256": "0" * 64}
+    record = {
+        "sequence": "one",
+        "configuration": "c",
+        "input": "i",
+        "frames": 1,
+        "seconds": 1.0,
+        "files": {file: facts},
+    }
+    (run / "records" / "one.json").write_text(json.dumps(record))
+
+
 def test_record_that_names_files_outside_of_the_run_counts_as_missing(tmp_path: Path) -> None:
     outside = tmp_path / "outside.txt"
     outside.write_text("mine")
     run = tmp_path / "run"
-    (run / "records").mkdir(parents=True)
-    facts = f'{{"bytes": 4, "sha256": "{"0" * 64}"}}'
-    (run / "records" / "one.json").write_text(
-        '{"sequence": "one", "configuration": "c", "input": "i", "frames": 1, "seconds": 1.0, '
-        f'"files": {{"../outside.txt": {facts}}}}}'
-    )
+    _record_of(run, "../outside.txt")
     assert RunFolder(run).damage("one") == "missing"
     assert RunFolder(run).records() == {}
     assert outside.read_text() == "mine"
+
+
+@pytest.mark.parametrize("letter", ["a", "ä"])
+def test_record_that_names_a_file_longer_than_a_file_system_takes_counts_as_missing(
+    tmp_path: Path, letter: str
+) -> None:
+    _record_of(tmp_path, "results/" + letter * 255 + "b")
+    assert RunFolder(tmp_path).damage("one") == "missing"
