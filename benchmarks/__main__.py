@@ -27,7 +27,7 @@ from benchmarks.memory_peaks import measure_peaks
 from benchmarks.picture import write_picture
 from benchmarks.report import table
 from benchmarks.scenario import make_variants
-from benchmarks.videos import SMALL_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
+from benchmarks.videos import OTHER_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
 from samn_tracker.engine import resolve_device
 from samn_tracker.errors import SamnError
 
@@ -122,7 +122,7 @@ def _ratios(
         "lite_T20": frames["lite"][20].ratio,
         "lite_T60": frames["lite"][60].ratio,
         "lite_fps": speeds["lite"],
-        **{f"lite_{size}_fps": speeds[f"lite, patch {size}"] for size in SMALL_PATCHES},
+        **{f"lite_{size}_fps": speeds[f"lite, patch {size}"] for size in OTHER_PATCHES},
         "flat_time": long.late_ms / long.early_ms,
         "flat_rss_mb": long.late_mb - long.early_mb,
         "init": min(one.ratio for one in starts.values()),

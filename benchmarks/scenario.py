@@ -16,7 +16,6 @@ from benchmarks.timed_parts import timed_parts
 from samn_tracker.config import SAMN_LITE, SAMN_R50, TrackerConfig
 from samn_tracker.engine import Engine
 from samn_tracker.errors import WeightsError
-from samn_tracker.geometry import Window
 from samn_tracker.loading import find_weights
 from samn_tracker.model.decoder import Decoder
 from samn_tracker.model.network import Network
@@ -51,12 +50,20 @@ def make_variants() -> list[Variant]:
 
 
 def make_light_variant() -> Variant:
-    """lite with the shipped weights; where there are none, random ones."""
+    """lite with the shipped weights; where there are none, random ones. On the patches of a start from a box."""
+    config = with_patch(SAMN_LITE, SAMN_LITE.segmentation.patch_size_box_start)
     try:
         network, info = load_weights(find_weights("samn-lite"))
     except WeightsError:
-        return Variant("lite", random_network(SAMN_LITE), SAMN_LITE, "random")
-    return Variant("lite", network.eval(), replace(SAMN_LITE, model=info.model), f"sha256 {info.sha256[:12]}")
+        return Variant("lite", random_network(config), config, "random")
+    return Variant("lite", network.eval(), replace(config, model=info.model), f"sha256 {info.sha256[:12]}")
+
+
+def with_patch(config: TrackerConfig, size: int) -> TrackerConfig:
+    """The configuration with segmentation patches of `size` pixels a side."""
+    return replace(
+        config, segmentation=replace(config.segmentation, patch_size_box_start=size, patch_size_mask_start=size)
+    )
 
 
 def random_network(config: TrackerConfig) -> Network:
@@ -129,8 +136,7 @@ class ProductFrame:
     def _fill(self, stored: int) -> None:
         """Offer the first frame's memory again and again, as if it came every `interval` frames."""
         state, config = self._state, self.tracker.config
-        side = config.segmentation.search_factor * float(np.sqrt(state.size.prod()))
-        window = Window((float(state.centre[0]), float(state.centre[1])), side, config.segmentation.patch_size)
+        window = self.tracker.segmentation_window(state, state.centre)
         encoded = self.tracker.engine.encode(window.crop(self._still.image)[None])
         memory = self.tracker.engine.memorise(encoded, window.crop_mask(self._still.mask)[None])
         for _ in range(1, stored):

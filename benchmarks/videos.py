@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -16,17 +16,17 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.accuracy import read_sequences
-from benchmarks.scenario import FRAME_SIZE, Variant
+from benchmarks.scenario import FRAME_SIZE, Variant, with_patch
 from samn_tracker.benchmark.loop import prefetched
 from samn_tracker.benchmark.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
-from samn_tracker.config import TrackerConfig
 from samn_tracker.engine import Engine
 from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.regions import mask_to_box
 from samn_tracker.synthetic import make_sequence, write_sequence_images
 from samn_tracker.tracker import Tracker
 
-SMALL_PATCHES = (320, 256)
+OTHER_PATCHES = (448, 256)
 LONG_RUN_PATCH = 192
 
 
@@ -40,9 +40,9 @@ class Video:
 
 
 def generated_video(folder: Path, length: int) -> Video:
-    """A generated sequence, written as JPEG files of 854 x 480 into `folder`."""
+    """A generated sequence that starts from a box, written as JPEG files of 854 x 480 into `folder`."""
     sequence = make_sequence("moving", seed=3, length=length, size=FRAME_SIZE)
-    return Video(sequence.name, tuple(write_sequence_images(sequence, folder)), sequence.mask(0))
+    return Video(sequence.name, tuple(write_sequence_images(sequence, folder)), mask_to_box(sequence.mask(0)))
 
 
 def real_videos(root: Path, length: int) -> list[Video]:
@@ -51,11 +51,6 @@ def real_videos(root: Path, length: int) -> list[Video]:
         Video(one.name, tuple(one.frames[:length]), one.boxes[0] if one.first is None else one.first)
         for one in read_sequences(root)
     ]
-
-
-def with_patch(config: TrackerConfig, size: int) -> TrackerConfig:
-    """The configuration with segmentation patches of `size` pixels a side."""
-    return replace(config, segmentation=replace(config.segmentation, patch_size=size))
 
 
 def frames_per_second(tracker: TrackerProtocol, video: Video) -> float:
@@ -73,11 +68,11 @@ def frames_per_second(tracker: TrackerProtocol, video: Video) -> float:
 def compare_trackers(variant: Variant, device: str, videos: list[Video], rounds: int) -> dict[str, float]:
     """Median frames a second of the variant and of OpenCV's MIL and CSRT (where installed), all videos in turn.
 
-    The variant runs on its own patches and on the smaller ones of `SMALL_PATCHES`.
+    The variant runs on the patches of its start, and on those of `OTHER_PATCHES`.
     """
     engine = Engine(variant.network, device, variant.config.runtime)
     configs = {variant.name: variant.config}
-    configs |= {f"{variant.name}, patch {size}": with_patch(variant.config, size) for size in SMALL_PATCHES}
+    configs |= {f"{variant.name}, patch {size}": with_patch(variant.config, size) for size in OTHER_PATCHES}
     makers: dict[str, Callable[[], TrackerProtocol]] = {
         name: partial(Tracker, engine, config) for name, config in configs.items()
     }

@@ -165,7 +165,8 @@ class SegmentationConfig:
     """Crop, thresholds and the way from mask to box (docs/method.md, section 6).
 
     Attributes:
-        patch_size: pixels of the side of the patch that is segmented.
+        patch_size_box_start: pixels of the side of the patch that is segmented, after a start from a box or polygon.
+        patch_size_mask_start: the same after a start from a mask, where the outline counts.
         multi_patch_size: of the patch that shows several objects.
         search_factor: side of the patch, in target sizes.
         threshold_box_start: probability above which a pixel is target, after a start from a box or polygon.
@@ -186,6 +187,9 @@ class SegmentationConfig:
             if that lies further than this many target sizes from the patch's middle.
         follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
             "mask"'s box, or the spatial memory's own "peak".
+        follow_limit: in target sizes; where the peak lies further from the middle of the mask's box, and the mask is as
+            large as usual, the mask is followed all the same: a filter that has slipped believes in itself. A large
+            number, such as 1000, never does, as released.
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
             relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
@@ -200,7 +204,8 @@ class SegmentationConfig:
             the numbers are those of the whole patch.
     """
 
-    patch_size: int = 384
+    patch_size_box_start: int = 384
+    patch_size_mask_start: int = 384
     multi_patch_size: int = 480
     search_factor: float = 4.0
     threshold_box_start: float = 0.5
@@ -219,6 +224,7 @@ class SegmentationConfig:
     box_start_minimum_fill: float = 0.2
     recrop_distance: float = 0.75
     follow: Literal["mask", "peak"] = "peak"
+    follow_limit: float = 0.4
     box_habit_limit: float = 1.4
     part_reach: float = 1.0
     part_share: float = 0.1
@@ -319,8 +325,10 @@ SAMN_LITE = TrackerConfig(
         mask_channels=16,
         batch_norm=False,
     ),
-    spatial=SpatialConfig(localisation_pass="shared", projection_channels=32),
+    spatial=SpatialConfig(localisation_pass="shared", projection_channels=32, varied_middle=0.5),
     appearance=AppearanceConfig(interval=3),
-    segmentation=SegmentationConfig(threshold_mask_start=0.4, scale_step_box_start=0.005),
+    segmentation=SegmentationConfig(
+        patch_size_box_start=288, patch_size_mask_start=448, threshold_mask_start=0.4, scale_step_box_start=0.005
+    ),
 )
 VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

@@ -27,6 +27,7 @@ class TrackState:
         centre: (2,) x, y around which the next frame is searched, in image pixels.
         size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
         extent: (2, 2) corners of the last mask relative to `centre`, top left and bottom right, in image pixels.
+        patch_size: pixels of the side of the patch that is segmented.
         threshold: probability above which a pixel is target.
         scale_step: largest relative change of the search area from one frame to the next.
         bank, spatial: the two memories; `spatial` is None where it is switched off.
@@ -42,6 +43,7 @@ class TrackState:
     centre: NDArray[np.float64]
     size: NDArray[np.float64]
     extent: NDArray[np.float64]
+    patch_size: int
     threshold: float
     scale_step: float
     bank: AppearanceBank

@@ -19,6 +19,7 @@ from samn_tracker.config import TrackerConfig
 from samn_tracker.decoded_region import grown_extent, holds_target, touched_region
 from samn_tracker.engine import Engine, tells_full_memory
 from samn_tracker.errors import TrackerStateError
+from samn_tracker.following import MINIMUM_SIDE, mask_leads, middle_of, next_size
 from samn_tracker.geometry import Window
 from samn_tracker.images import as_rgb, next_frame
 from samn_tracker.memory.appearance import AppearanceBank
@@ -29,9 +30,6 @@ from samn_tracker.recovery import next_places
 from samn_tracker.regions import as_target, largest_component, mask_to_box, parts_around, target_kind
 from samn_tracker.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.track_state import Search, Trace, TrackState, View
-
-Box = NDArray[np.float64]
-_MINIMUM_SIDE = 2.0
 
 
 class Tracker:
@@ -65,8 +63,9 @@ class Tracker:
         state = TrackState(
             shape=shape,
             centre=np.clip(box[:2] + box[2:] / 2, 0, shape[::-1]),
-            size=np.maximum(box[2:], _MINIMUM_SIDE),
+            size=np.maximum(box[2:], MINIMUM_SIDE),
             extent=np.array([-box[2:] / 2, box[2:] / 2]),
+            patch_size=config.patch_size_mask_start if from_mask else config.patch_size_box_start,
             threshold=config.threshold_mask_start if from_mask else config.threshold_box_start,
             scale_step=config.scale_step_mask_start if from_mask else config.scale_step_box_start,
             bank=AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity),
@@ -115,8 +114,13 @@ class Tracker:
         state.lost_frames = 0
         polygon = state.habit.apply_to_polygon(fit_rotated_box(target, self.config.segmentation))
         state.last = Prediction(state.habit.apply(mask_to_box(target)), polygon, mask, confidence)
-        self._memorise(state, search, view, probability, state.last.box)
-        self._follow(state, state.last, uncertainty)
+        leads = search is None or mask_leads(state, state.last, self.config.segmentation)
+        if leads:
+            state.centre = middle_of(state.last.box)
+        self._memorise(state, search, view, probability, leads)
+        if uncertainty < self.config.spatial.scale_uncertainty:
+            state.size = next_size(state, state.last, self.config.segmentation)
+        state.areas.append(int(mask.sum()))
         bounds = mask_to_box(mask)
         state.extent = np.array([bounds[:2], bounds[:2] + bounds[2:]]) - state.centre
         return state.last
@@ -143,7 +147,7 @@ class Tracker:
         centre: NDArray[np.float64],
         lost: bool = False,
     ) -> Search:
-        window = self._search_window(centre, state.size)
+        window = self._search_window(state, centre)
         patch, shared = window.crop(image)[None], self.config.spatial.localisation_pass == "shared"
         encoded = self.engine.encode(patch) if shared else None
         f16 = encoded.query.f16 if encoded else self.engine.features(patch)
@@ -154,7 +158,7 @@ class Tracker:
     def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
         """The surest place of the rings, its peak seen once more from close by; None if it is not surely the target."""
         config = self.config.recovery
-        side = self._search_window(state.centre, state.size).side
+        side = self._search_window(state, state.centre).side
         places = next_places(state.centre, side, state.shape, state.lost_frames - config.after_frames, config)
         looks = (self._look(spatial, state, image, place, lost=True) for place in places)
         lead = min(looks, key=lambda look: look.localisation.uncertainty, default=None)
@@ -177,17 +181,18 @@ class Tracker:
             distance = np.linalg.norm(middle - search.window.size / 2) * search.window.scale
             if distance <= self.config.segmentation.recrop_distance * np.sqrt(state.size.prod()):
                 return View(search.window, search.encoded, middle)
-        window = self._segmentation_window(state.centre, state.size)
+        window = self.segmentation_window(state, state.centre)
         return View(window, self.engine.encode(window.crop(image)[None]), window.to_crop(state.centre))
 
-    def _search_window(self, centre: NDArray[np.float64], size: NDArray[np.float64]) -> Window:
-        if self.config.spatial.localisation_pass == "shared":
-            return self._segmentation_window(centre, size)
-        return _window(centre, size, self.config.spatial.search_factor, self.config.spatial.patch_size)
+    def _search_window(self, state: TrackState, centre: NDArray[np.float64]) -> Window:
+        config = self.config.spatial
+        if config.localisation_pass == "shared":
+            return self.segmentation_window(state, centre)
+        return _window(centre, state.size, config.search_factor, config.patch_size)
 
-    def _segmentation_window(self, centre: NDArray[np.float64], size: NDArray[np.float64]) -> Window:
-        config = self.config.segmentation
-        return _window(centre, size, config.search_factor, config.patch_size)
+    def segmentation_window(self, state: TrackState, centre: NDArray[np.float64]) -> Window:
+        """The square window that is segmented for a target around `centre` (2,), xy in image pixels."""
+        return _window(centre, state.size, self.config.segmentation.search_factor, state.patch_size)
 
     def _segment(self, state: TrackState, view: View) -> NDArray[np.float32]:
         """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
@@ -206,7 +211,7 @@ class Tracker:
     # --- learning from a frame -----------------------------------------------------------------------------------
 
     def _start_appearance(self, state: TrackState, image: NDArray[np.uint8], target: NDArray[Any]) -> None:
-        window = self._segmentation_window(state.centre, state.size)
+        window = self.segmentation_window(state, state.centre)
         encoded = self.engine.encode(window.crop(image)[None])
         first = first_mask_crop(self.engine, self.config, encoded, window, target, state.shape)
         state.bank.start(*self.engine.memorise(encoded, first[None]))
@@ -216,38 +221,25 @@ class Tracker:
     def _start_spatial(self, state: TrackState, image: NDArray[np.uint8]) -> None:
         if state.spatial is None:
             return
-        window = self._search_window(state.centre, state.size)
+        window = self._search_window(state, state.centre)
         features, centres_crop = first_frame_features(self.engine, self.config.spatial, image, window)
         state.spatial.start(features, centres_crop, state.size / window.scale)
 
     def _memorise(
-        self, state: TrackState, search: Search | None, view: View, probability: NDArray[np.float32], box: Box
+        self, state: TrackState, search: Search | None, view: View, probability: NDArray[np.float32], from_mask: bool
     ) -> None:
-        """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does."""
+        """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does.
+
+        The target's centre is the spatial memory's own peak, or `state.centre` where that is `from_mask`.
+        """
         trusted = search is None or search.trusted
         if trusted or not self.config.appearance.sample_filtering:
             state.bank.memorise(*self.engine.memorise(view.encoded, probability[None]), state.frame_index)
         if search is not None and trusted:
             assert state.spatial is not None
-            centre = search.window.to_crop(box[:2] + box[2:] / 2) if self.config.segmentation.follow == "mask" else None
+            centre = search.window.to_crop(state.centre) if from_mask else None
             size_crop = state.size / search.window.scale
             state.spatial.memorise(search.f16, search.localisation, size_crop, centre_crop=centre)
-
-    def _follow(self, state: TrackState, answer: Prediction, uncertainty: float) -> None:
-        """Centre and size of the next search, from the new box; limited where the mask jumps or the peak is weak."""
-        config = self.config.segmentation
-        assert answer.mask is not None
-        if config.follow == "mask":
-            state.centre = answer.box[:2] + answer.box[2:] / 2
-        size = np.maximum(answer.box[2:], _MINIMUM_SIDE)
-        scale = float(np.sqrt(size.prod() / state.size.prod()))
-        pixels = int(answer.mask.sum())
-        usual = float(np.mean(state.areas)) if state.areas else float(pixels)
-        steady = 1 / config.area_jump < pixels / max(usual, 1.0) < config.area_jump
-        state.areas.append(pixels)
-        if uncertainty < self.config.spatial.scale_uncertainty and steady and abs(scale - 1) < config.scale_jump:
-            limited = float(np.clip(scale, 1 - state.scale_step, 1 + state.scale_step))
-            state.size = np.maximum(size * limited / scale, _MINIMUM_SIDE)
 
 
 def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: float, patch_size: int) -> Window:

@@ -38,7 +38,7 @@ def small(config: TrackerConfig, **model: int) -> TrackerConfig:
         config,
         model=replace(config.model, **model),
         spatial=replace(config.spatial, patch_size=SIZE, projection_channels=8, capacity=40),
-        segmentation=replace(config.segmentation, patch_size=SIZE),
+        segmentation=replace(config.segmentation, patch_size_box_start=SIZE, patch_size_mask_start=SIZE),
         runtime=RuntimeConfig(precision="float32"),
     )
 

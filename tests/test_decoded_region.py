@@ -103,7 +103,7 @@ def test_a_target_that_outgrows_the_region_is_decoded_in_the_whole_patch() -> No
     """Random weights see a target everywhere, so every region cuts it, and both settings answer the same."""
     config = replace(
         SAMN_LITE,
-        segmentation=replace(SAMN_LITE.segmentation, patch_size=96),
+        segmentation=replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96),
         runtime=RuntimeConfig(precision="float32"),
     )
     torch.manual_seed(5)

@@ -27,7 +27,7 @@ def random_tracker(threads: int) -> Tracker:
     config = replace(
         SAMN_LITE,
         spatial=replace(SAMN_LITE.spatial, patch_size=128),
-        segmentation=replace(SAMN_LITE.segmentation, patch_size=128),
+        segmentation=replace(SAMN_LITE.segmentation, patch_size_box_start=128, patch_size_mask_start=128),
         runtime=RuntimeConfig(precision="float32", threads=threads),
     )
     torch.manual_seed(5)

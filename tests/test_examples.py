@@ -18,7 +18,12 @@ from samn_tracker.config import SAMN_LITE, VARIANTS
 from samn_tracker.synthetic import MultiObjectSequence, make_multi_object, make_sequence, write_sequence_images
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-QUICK = replace(SAMN_LITE, segmentation=replace(SAMN_LITE.segmentation, patch_size=128, multi_patch_size=128))
+QUICK = replace(
+    SAMN_LITE,
+    segmentation=replace(
+        SAMN_LITE.segmentation, patch_size_box_start=128, patch_size_mask_start=128, multi_patch_size=128
+    ),
+)
 """The light variant on small patches."""
 
 Example = Callable[[str, list[str]], int]

@@ -57,7 +57,9 @@ def _small_tracker(recovery: RecoveryConfig) -> Tracker:
     config = replace(
         SAMN_LITE,
         spatial=replace(SAMN_LITE.spatial, patch_size=96),
-        segmentation=replace(SAMN_LITE.segmentation, patch_size=96, minimum_pixels=1),
+        segmentation=replace(
+            SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96, minimum_pixels=1
+        ),
         recovery=recovery,
         runtime=RuntimeConfig(precision="float32"),
     )

@@ -73,7 +73,8 @@ from samn_tracker.engine import Engine
 from samn_tracker.model.network import Network
 from samn_tracker.synthetic import make_sequence
 from samn_tracker.tracker import Tracker
-config = replace(SAMN_LITE, segmentation=replace(SAMN_LITE.segmentation, patch_size=96))
+small = replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96)
+config = replace(SAMN_LITE, segmentation=small)
 tracker = Tracker(Engine(Network(config.model), "cpu"), config)
 sequence = make_sequence("moving", 0, 3, (128, 96), "procedural")
 tracker.initialize(sequence.frame(0), sequence.mask(0))

@@ -20,7 +20,9 @@ from samn_tracker.tracker import Tracker
 SMALL = replace(
     SAMN_LITE,
     spatial=replace(SAMN_LITE.spatial, patch_size=96),
-    segmentation=replace(SAMN_LITE.segmentation, patch_size=96, multi_patch_size=128),
+    segmentation=replace(
+        SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96, multi_patch_size=128
+    ),
     runtime=RuntimeConfig(precision="float32"),
 )
 

@@ -86,9 +86,7 @@ class DebugOutput:
         return self._tracker.state
 
     def _first_window(self) -> Window:
-        config, state = self._tracker.config.segmentation, self._state
-        side = float(config.search_factor * np.sqrt(state.size.prod()))
-        return Window((float(state.centre[0]), float(state.centre[1])), side, config.patch_size)
+        return self._tracker.segmentation_window(self._state, self._state.centre)
 
     def _memories(
         self, trace: Trace, window: Window, image: NDArray[np.uint8], point: NDArray[np.float64]

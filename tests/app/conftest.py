@@ -17,7 +17,11 @@ FRAMES = 8
 SIZE = (97, 121)
 """(H, W), odd on purpose: H.264 wants even sides."""
 
-SMALL = ["--set", "segmentation.patch_size=96", "--set", "spatial.patch_size=96"]
+SMALL = [
+    word
+    for key in ("segmentation.patch_size_box_start", "segmentation.patch_size_mask_start", "spatial.patch_size")
+    for word in ("--set", f"{key}=96")
+]
 """Settings that make the real tracker quick."""
 
 

@@ -17,7 +17,12 @@ from benchmark_data import start, tree, wait_for
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 DRIFT = ["--tracker", "toy_trackers:Drift"]
 SLOW = [*DRIFT, "--set", "delay=0.05"]
-SIZES = ("segmentation.patch_size", "segmentation.multi_patch_size", "spatial.patch_size")
+SIZES = (
+    "segmentation.patch_size_box_start",
+    "segmentation.patch_size_mask_start",
+    "segmentation.multi_patch_size",
+    "spatial.patch_size",
+)
 SAMN = ["--device", "cpu", "--set", "runtime.threads=1", *(word for one in SIZES for word in ("--set", f"{one}=96"))]
 """The shipped tracker, on patches that make it quick."""
 

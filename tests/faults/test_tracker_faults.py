@@ -24,7 +24,7 @@ from samn_tracker.tracker import Tracker
 CONFIG: TrackerConfig = replace(
     SAMN_LITE,
     spatial=replace(SAMN_LITE.spatial, patch_size=96),
-    segmentation=replace(SAMN_LITE.segmentation, patch_size=96),
+    segmentation=replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96),
     runtime=RuntimeConfig(precision="float32"),
 )
 
@@ -122,7 +122,12 @@ def test_memory_of_the_gpu(note: Note) -> None:
 
 def test_target_absent_for_hundreds_of_frames(note: Note) -> None:
     """With the shipped weights, which are to know better; what is left is the ground without the target."""
-    settings = {"segmentation.patch_size": "96", "segmentation.minimum_pixels": "10", "recovery.enabled": "true"}
+    settings = {
+        "segmentation.patch_size_box_start": "96",
+        "segmentation.patch_size_mask_start": "96",
+        "segmentation.minimum_pixels": "10",
+        "recovery.enabled": "true",
+    }
     tracker = load_tracker("samn-lite", "cpu", settings | {"runtime.precision": "float32"})
     sequence = make_sequence("moving", 0, 12, (128, 96), "procedural")
     tracker.initialize(sequence.frame(0), sequence.mask(0))

@@ -18,7 +18,8 @@ from samn_tracker.regress.check import check, table, update
 from samn_tracker.regress.compare import Row
 
 SETTINGS = {
-    "segmentation.patch_size": "96",
+    "segmentation.patch_size_box_start": "96",
+    "segmentation.patch_size_mask_start": "96",
     "spatial.patch_size": "96",
     "runtime.precision": "float32",
     "runtime.threads": "1",

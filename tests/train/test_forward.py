@@ -35,7 +35,8 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
     """A tracker that neither moves nor rescales its window, and takes every pixel for the target."""
     return base.with_overrides(
         {
-            "segmentation.patch_size": SIZE,
+            "segmentation.patch_size_box_start": SIZE,
+            "segmentation.patch_size_mask_start": SIZE,
             "segmentation.follow": "peak",
             "segmentation.scale_jump": 0.0,
             "segmentation.threshold_mask_start": 0.0,
