@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from samn_tracker.config import ModelConfig
@@ -64,7 +64,7 @@ def save_weights(
         "provenance": json.dumps(dict(provenance)),
     }
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, str(path), metadata=header)
+    Path(path).write_bytes(save(state, metadata=header))  # save_file() would let no one else read it
 
 
 def read_info(path: str | Path) -> WeightsInfo:

@@ -113,6 +113,12 @@ def test_a_weights_file_returns_what_was_saved(tmp_path: Path) -> None:
     assert torch.equal(segment(loaded), segment(network))
 
 
+def test_others_may_read_a_weights_file_as_they_may_any_new_file(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", Network(SMALL_IMAGE_MEMORY), "samn-lite", {})
+    (tmp_path / "any").touch()
+    assert (tmp_path / "w.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
 def test_weights_of_another_model_are_refused_with_a_list() -> None:
     other = Network(SMALL_IMAGE_MEMORY)
     with pytest.raises(WeightsError, match=r"missing memory_encoder.*unknown|faults"):
