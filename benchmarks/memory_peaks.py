@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ def _peak(name: str, side: str, device: str) -> dict[str, float]:
     """Start and track on one side; megabytes beyond those of the loaded libraries and networks."""
     variant = next(one for one in make_variants() if one.name == name)
     still = Still()
-    before = _resident_mb()
+    before = resident_peak_mb()
     frame: Any
     if side == "reference":
         reference = Reference(variant.network, variant.config, device)
@@ -43,8 +43,13 @@ def _peak(name: str, side: str, device: str) -> dict[str, float]:
     for _ in range(_FRAMES):
         frame.run()
     on_device = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
-    return {"resident_mb": _resident_mb() - before, "device_mb": on_device}
+    return {"resident_mb": resident_peak_mb() - before, "device_mb": on_device}
 
 
-def _resident_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def resident_peak_mb() -> float:
+    """The most memory of this process that was ever in RAM; Linux only.
+
+    Not `getrusage`: that begins with the memory of the process that started this one, which may be larger.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024

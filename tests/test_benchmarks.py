@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -233,3 +235,14 @@ def test_discs_are_what_random_weights_answer() -> None:
     radius = size / config.segmentation.search_factor / 2
     assert mask.sum() == pytest.approx(np.pi * radius**2, rel=0.1)
     assert mask[size // 2, size // 2]
+
+
+def test_peak_memory_is_not_that_of_the_process_that_started_this_one() -> None:
+    """It read 0 for both sides, as the benchmark's own process was larger than its children."""
+    child = "from benchmarks.memory_peaks import resident_peak_mb; print(resident_peak_mb())"
+    parent = (
+        "import subprocess, sys; ballast = b'1' * 2**31; "
+        f"sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 20 < float(done.stdout) < 2**11
