@@ -28,7 +28,7 @@ from benchmarks.picture import write_picture
 from benchmarks.report import table
 from benchmarks.scenario import make_variants
 from benchmarks.videos import OTHER_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
-from samn_tracker.engine import resolve_device
+from samn_tracker.devices import resolve_device
 from samn_tracker.errors import SamnError
 
 PICTURE_STORED = 20
@@ -117,8 +117,8 @@ def _ratios(
     return {
         "r50_T20": frames["r50"][20].ratio,
         "r50_T60": frames["r50"][60].ratio,
-        "r50_one_pass_T20": frames["r50, one pass"][20].ratio,
-        "r50_one_pass_T60": frames["r50, one pass"][60].ratio,
+        "r50_own_pass_T20": frames["r50, own pass"][20].ratio,
+        "r50_own_pass_T60": frames["r50, own pass"][60].ratio,
         "lite_T20": frames["lite"][20].ratio,
         "lite_T60": frames["lite"][60].ratio,
         "lite_fps": speeds["lite"],

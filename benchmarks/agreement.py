@@ -31,6 +31,7 @@ from samn_tracker.tracker import Tracker
 
 _FLOAT32 = {"runtime.precision": "float32"}
 _BFLOAT16 = {"runtime.precision": "bfloat16"}
+_INT8 = {"runtime.precision": "int8"}
 _WHOLE_PATCH = {"segmentation.decode_margin": "0"}
 _ALL_SEEN = {"segmentation.decode_halo": "6"}
 
@@ -42,7 +43,8 @@ COMPARISONS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "less read around it": (_FLOAT32, {**_FLOAT32, **_ALL_SEEN}),
     "bfloat16": (_BFLOAT16, _FLOAT32),
-    "all of them": (_BFLOAT16, {**_FLOAT32, **_WHOLE_PATCH}),
+    "int8": (_INT8, _FLOAT32),
+    "all of them": ({}, {**_FLOAT32, **_WHOLE_PATCH}),
 }
 
 

@@ -52,8 +52,8 @@ class SpatialConfig:
 
     Attributes:
         enabled: without it, the appearance memory alone decides, around the last position.
-        localisation_pass: "own" crops and encodes a patch of its own, as published; "shared" uses the segmentation
-            patch's features, which saves one encoder pass a frame.
+        localisation_pass: "shared" uses the segmentation patch's features; "own" crops and encodes a patch of its own,
+            as published, which costs one encoder pass more a frame.
         patch_size: pixels of the side of the own patch.
         search_factor: side of the own patch, in target sizes.
         projection_channels: to which the features are reduced before the filter.
@@ -91,7 +91,7 @@ class SpatialConfig:
     """
 
     enabled: bool = True
-    localisation_pass: Literal["own", "shared"] = "own"
+    localisation_pass: Literal["own", "shared"] = "shared"
     patch_size: int = 256
     search_factor: float = 4.5
     projection_channels: int = 64
@@ -104,7 +104,7 @@ class SpatialConfig:
     first_cg_iterations: int = 10
     first_subspace: int = 2
     cut_shifts: bool = True
-    varied_middle: float = 1.0
+    varied_middle: float = 0.5
     update_cg_iterations: int = 5
     update_interval: int = 10
     capacity: int = 250
@@ -228,7 +228,7 @@ class SegmentationConfig:
     box_habit_limit: float = 1.4
     part_reach: float = 1.0
     part_share: float = 0.1
-    decode_margin: float = 0.75
+    decode_margin: float = 0.25
     decode_halo: int = 2
 
 
@@ -264,11 +264,12 @@ class RuntimeConfig:
     """Where and how the networks run; never changes what is computed beyond rounding.
 
     Attributes:
-        precision: "auto" is bfloat16 where the hardware multiplies it natively, else float32.
+        precision: "int8" has eight bits in the convolutions and "auto"'s choice elsewhere; "auto" is the fastest of
+            int8, bfloat16 and float32 that the hardware multiplies natively, int8 on CPUs only.
         threads: of the CPU; 0 leaves torch's own choice.
     """
 
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     threads: int = 0
 
 
@@ -325,7 +326,7 @@ SAMN_LITE = TrackerConfig(
         mask_channels=16,
         batch_norm=False,
     ),
-    spatial=SpatialConfig(localisation_pass="shared", projection_channels=32, varied_middle=0.5),
+    spatial=SpatialConfig(projection_channels=32),
     appearance=AppearanceConfig(interval=3),
     segmentation=SegmentationConfig(
         patch_size_box_start=288, patch_size_mask_start=448, threshold_mask_start=0.4, scale_step_box_start=0.005

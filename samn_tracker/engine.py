@@ -14,11 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from samn_tracker.calibration import activation_ranges
 from samn_tracker.config import RuntimeConfig
-from samn_tracker.errors import ConfigError, EnvironmentProblemError
+from samn_tracker.devices import resolve_device, resolve_precision
+from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.model.decoder import Region
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, SearchFeatures
 from samn_tracker.model.folding import fold_batch_norm
+from samn_tracker.model.int8 import to_int8
 from samn_tracker.model.network import Network, location_map, target_probability
 
 _P = ParamSpec("_P")
@@ -58,22 +61,24 @@ class Engine:
         runtime: precision and threads.
 
     Raises:
-        ConfigError: the device does not exist here.
+        ConfigError: the device does not exist here, or has no such precision.
     """
 
     def __init__(self, network: Network, device: str = "auto", runtime: RuntimeConfig | None = None) -> None:
         runtime = runtime or RuntimeConfig()
         self.device = resolve_device(device)
-        self.dtype = _resolve_precision(runtime.precision, self.device)
+        self.dtype, int8 = resolve_precision(runtime.precision, self.device)
         if runtime.threads:
             torch.set_num_threads(runtime.threads)
         self.model_config = network.config
         folded = fold_batch_norm(network.eval())
         own = Network(folded.config).eval()
         own.load_state_dict(folded.state_dict())
-        _drop_normalisation(own)
         own = own.to(device=self.device, dtype=self.dtype)
         self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if int8:
+            to_int8(self.network, activation_ranges(self.network))
+        _drop_normalisation(self.network)
 
     @torch.inference_mode()
     def encode(self, patches: NDArray[np.uint8]) -> Encoded:
@@ -139,38 +144,3 @@ def _normalised(patches: Tensor, dtype: torch.dtype) -> Tensor:
     rows = patches.reshape(batch, height, width * channels).float()
     rows = rows.sub_(mean.repeat(width)).div_(std.repeat(width))
     return rows.to(dtype).view(batch, height, width, channels).permute(0, 3, 1, 2)
-
-
-def resolve_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" is CUDA when present, else CPU.
-
-    Raises:
-        ConfigError: no such device here.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:INDEX") from None
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {device!r} was asked for, but torch sees no CUDA device; use --device cpu or auto")
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(
-            f"device {device!r} does not exist; this machine has {torch.cuda.device_count()} CUDA devices"
-        )
-    return resolved
-
-
-def _resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    if precision == "auto":
-        return torch.bfloat16 if _multiplies_bfloat16(device) else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware has native bfloat16 products; emulation would be slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.config import VARIANTS, RuntimeConfig, TrackerConfig
-from samn_tracker.engine import Engine, resolve_device
+from samn_tracker.devices import resolve_device
+from samn_tracker.engine import Engine
 from samn_tracker.errors import WeightsError
 from samn_tracker.model.weights import WeightsInfo, load_weights, read_info
 from samn_tracker.tracker import Tracker

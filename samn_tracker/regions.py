@@ -22,6 +22,9 @@ TargetKind = Literal["box", "polygon", "mask"]
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
+FARTHEST = 1e9
+"""Pixels beyond which no coordinate or size of a target lies; sums and areas of smaller ones are finite."""
+
 
 def target_kind(target: ArrayLike) -> TargetKind:
     """Which of the three ways of giving a target the shape of `target` is.
@@ -49,7 +52,8 @@ def as_target(target: ArrayLike, image_shape: Sequence[int]) -> NDArray[Any]:
     A target may reach over the image's border, but must show at least a part inside. Any non-zero mask value is target.
 
     Raises:
-        RegionError: not numbers, NaN or infinite, no area, outside the image, an empty mask, or a mask of another size.
+        RegionError: not numbers, NaN, infinite or immense, no area, outside the image, an empty mask, or one of another
+            size.
     """
     kind = target_kind(target)
     if kind == "mask":
@@ -57,6 +61,8 @@ def as_target(target: ArrayLike, image_shape: Sequence[int]) -> NDArray[Any]:
     values = np.array(target, dtype=np.float64)
     if not np.isfinite(values).all():
         raise RegionError(f"the {kind} {values.ravel().tolist()} is not finite; every coordinate must be a number")
+    if np.abs(values).max() > FARTHEST:
+        raise RegionError(f"the {kind} {values.ravel().tolist()} reaches beyond {FARTHEST:g}; give it in image pixels")
     if kind == "box":
         if values[2] <= 0 or values[3] <= 0:
             raise RegionError(f"the box {values.tolist()} has no area; give x, y, width, height with sizes above 0")

@@ -56,6 +56,11 @@ def test_targets_that_are_accepted(target: Any, kind: str, shape: tuple[int, ...
         ([10, 5, float("nan"), 10], "not finite"),
         ([10, float("inf"), 5, 10], "not finite"),
         ([[10, 5], [30, float("nan")], [30, 15]], "not finite"),
+        (
+            [0.0, 9e307, 1.0, 9e307],
+            r"beyond 1e\+09",
+        ),  # its lower edge would be infinite: an error of the geometry library
+        ([[-2e9, 0.0], [30.0, 0.0], [30.0, 15.0]], r"beyond 1e\+09"),
         ([10, 5, 0, 10], "no area"),
         ([10, 5, 20, -3], "no area"),
         ([10, 5, 20, 5, 30, 5, 40, 5], "no area"),

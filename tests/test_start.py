@@ -78,7 +78,9 @@ def engine() -> Engine:
     return Engine(Network(SAMN_LITE.model), "cpu", RuntimeConfig(precision="float32"))
 
 
-@pytest.mark.parametrize(("size", "config"), [(128, SpatialConfig(cut_shifts=False)), (112, SpatialConfig())])
+@pytest.mark.parametrize(
+    ("size", "config"), [(128, SpatialConfig(cut_shifts=False, varied_middle=1)), (112, SpatialConfig(varied_middle=1))]
+)
 def test_without_shortcuts_every_first_sample_is_encoded(engine: Engine, size: int, config: SpatialConfig) -> None:
     window = Window((60.0, 45.0), 50.0, size)
     patches, centres = first_frame_samples(IMAGE, window)
@@ -89,7 +91,7 @@ def test_without_shortcuts_every_first_sample_is_encoded(engine: Engine, size: i
 
 def test_of_varied_samples_only_the_middle_is_encoded_if_asked_for(engine: Engine) -> None:
     window = Window((60.0, 45.0), 50.0, 128)
-    whole, centres = first_frame_features(engine, SpatialConfig(), IMAGE, window)
+    whole, centres = first_frame_features(engine, SpatialConfig(varied_middle=1), IMAGE, window)
     middle, stated = first_frame_features(engine, SpatialConfig(varied_middle=0.75), IMAGE, window)
     np.testing.assert_array_equal(stated, centres)
     assert torch.equal(middle[:MOVED], whole[:MOVED])

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from samn_tracker.config import SAMN_LITE, DynamicConfig, ModelConfig, RuntimeConfig, TrackerConfig
-from samn_tracker.engine import Engine, resolve_device
+from samn_tracker.devices import resolve_device
+from samn_tracker.engine import Engine
 from samn_tracker.errors import ConfigError, ImageError, RegionError, TrackerStateError
 from samn_tracker.model.network import Network
 from samn_tracker.multi_tracker import MultiTracker, object_confidences, objects_window

@@ -55,7 +55,9 @@ def read_memory(
 
 def _attend(query: Tensor, keys_t: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
     """Attention of queries (R, Q, Ck) over keys (R, Ck, N*P) and values (O, N*P, Cv): (O, Q, Cv); R is O or 1."""
-    logits = query @ keys_t if bias is None else torch.baddbmm(bias, query, keys_t)
+    logits = query @ keys_t
+    if bias is not None:
+        logits += bias  # baddbmm would first copy the bias to every query
     weights = torch.softmax(logits, dim=-1).to(values.dtype)
     if len(weights) == len(values):
         return weights @ values

@@ -108,9 +108,15 @@ class ImageMemoryEncoder(nn.Module):
     def forward(
         self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None
     ) -> tuple[Tensor, Tensor]:
-        stem = self.trunk.stem(self.normalise(patch)) + self.foreground(mask) + self.background(1 - mask)
+        stem = self.trunk.stem(self.normalise(patch)) + self._mask_stem(mask)
         _, _, f16 = self.trunk.layers(stem)
         return self.head(f16)
+
+    def _mask_stem(self, mask: Tensor) -> Tensor:
+        """Both mask convolutions, and their sum, as one."""
+        masks = torch.cat([mask, 1 - mask], dim=1)
+        weight = torch.cat([self.foreground.weight, self.background.weight], dim=1)
+        return functional.conv2d(masks, weight, stride=self.foreground.stride, padding=self.foreground.padding)
 
 
 class FeatureMemoryEncoder(nn.Module):
