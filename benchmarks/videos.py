@@ -107,32 +107,46 @@ class LongRun:
 def long_run(variant: Variant, device: str, frames: int, video_length: int = 60) -> LongRun:
     """Track `frames` frames, a generated clip to and fro; early is 5 to 15 per cent of the way, late the last tenth.
 
+    Memory is that of one run. Times are taken in turn: minutes after its start, the machine may be another. A second
+    tracker stops before the early frames, and goes on with them while the first one is at the late ones.
+
     On patches of `LONG_RUN_PATCH`, to be done in minutes: that changes how long a frame takes, not what is kept of it.
     """
     sequence = make_sequence("moving", seed=3, length=video_length, size=FRAME_SIZE)
     images = list(sequence.frames)
     there_and_back = [*range(1, video_length), *range(video_length - 2, -1, -1)]
     config = with_patch(variant.config, LONG_RUN_PATCH)
-    tracker = Tracker(Engine(variant.network, device, config.runtime), config)
-    tracker.initialize(images[0], sequence.mask(0))
+    engine = Engine(variant.network, device, config.runtime)
+    tracker, young = (Tracker(engine, config) for _ in range(2))
+    early, late = slice(frames // 20, frames // 20 + frames // 10), slice(frames - frames // 10, frames)
     # Filled beforehand, so that the record of the run does not count as its growth.
     times, resident, reserved, found = (np.ones(frames) for _ in range(4))
-    for index in range(frames):
-        image = images[there_and_back[index % len(there_and_back)]]
+    young_times = np.ones(frames)
+
+    def timed(one: Tracker, index: int, into: NDArray[np.float64]) -> bool:
         start = time.perf_counter()
-        found[index] = tracker.track(image).found
-        times[index] = time.perf_counter() - start
+        answer = one.track(images[there_and_back[index % len(there_and_back)]])
+        into[index] = time.perf_counter() - start
+        return answer.found
+
+    for one in (tracker, young):
+        one.initialize(images[0], sequence.mask(0))
+    for index in range(early.start):
+        timed(young, index, young_times)
+    for index in range(frames):
+        found[index] = timed(tracker, index, times)
         resident[index], reserved[index] = resident_bytes(), device_bytes()
+        if index >= late.start:
+            timed(young, early.start + index - late.start, young_times)
         if (index + 1) % 1000 == 0:
             print(f"long run: frame {index + 1} of {frames}", file=sys.stderr)
-    early, late = slice(frames // 20, 3 * frames // 20), slice(frames - frames // 10, frames)
 
     def middle(values: NDArray[np.float64], window: slice, scale: float) -> float:
         return float(np.median(values[window])) * scale
 
     return LongRun(
         frames=frames,
-        early_ms=middle(times, early, 1e3),
+        early_ms=middle(young_times, early, 1e3),
         late_ms=middle(times, late, 1e3),
         early_mb=middle(resident, early, 2**-20),
         late_mb=middle(resident, late, 2**-20),

@@ -329,7 +329,11 @@ SAMN_LITE = TrackerConfig(
     spatial=SpatialConfig(projection_channels=32),
     appearance=AppearanceConfig(interval=3),
     segmentation=SegmentationConfig(
-        patch_size_box_start=288, patch_size_mask_start=448, threshold_mask_start=0.4, scale_step_box_start=0.005
+        patch_size_box_start=288,
+        patch_size_mask_start=448,
+        threshold_mask_start=0.4,
+        scale_step_box_start=0.005,
+        area_jump=3.0,
     ),
 )
 VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

@@ -16,11 +16,14 @@ from torch import Tensor, nn
 
 from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.network import Network
-from samn_tracker.model.trunk import BasicBlock, Bottleneck
+from samn_tracker.model.trunk import BasicBlock, Bottleneck, Trunk
 
 _LEAST_INPUTS = 3
 _LEAST_OUTPUTS = 16
 """Convolutions of fewer channels stay as they are: they cost little, and the last one makes the logits."""
+_LEFT_IN_NARROW_TRUNKS = ("conv1", "layer1")
+"""What stays in a ResNet-18 as well: in eight bits its f4 errs by 2.6%, that of a ResNet-50 by 1.0%. With these in
+bfloat16, masks of `samn-lite` agree with float32's at an IoU of 0.9975 instead of 0.9945."""
 _TYPICAL_CELLS = 48
 """Weights are laid out for maps of this many pixels a side; maps of other sizes use the same layout."""
 
@@ -61,6 +64,8 @@ def to_int8(network: Network, ranges: Mapping[str, tuple[float, float]]) -> None
 def _replace_below(module: nn.Module, path: str, levels: Mapping[str, Levels]) -> None:
     for name, child in module.named_children():
         where = f"{path}{name}"
+        if isinstance(module, Trunk) and not module.bottleneck and name in _LEFT_IN_NARROW_TRUNKS:
+            continue
         if isinstance(child, BasicBlock | Bottleneck | ResidualBlock):
             setattr(module, name, _int8_block(child, where, levels))
         elif isinstance(child, nn.Conv2d) and _is_wide(child):
@@ -122,7 +127,7 @@ class Int8Convolution(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """The convolution of x plus `skip`, of the answer's shape and dtype, where given; then its ReLU."""
-        x = x if x.dtype == torch.uint8 else _in_levels(x, self.given)
+        x = self.brought(x)
         if skip is None:
             return torch.ops.onednn.qconv2d_pointwise(x, *self._weights, *self._answer, *self._activation)
         skip = skip.contiguous(memory_format=torch.channels_last)
@@ -131,6 +136,10 @@ class Int8Convolution(nn.Module):
             x, *self._weights, skip, *self._answer, *summed, *self._activation
         )
 
+    def brought(self, x: Tensor) -> Tensor:
+        """`x` in the levels `given`; itself where it is."""
+        return x if x.dtype == torch.uint8 else _in_levels(x, self.given)
+
 
 class Int8Block(nn.Module):
     """A residual block: a chain of convolutions, the last of which adds the skip."""
@@ -138,15 +147,24 @@ class Int8Block(nn.Module):
     def __init__(self, convolutions: Sequence[Int8Convolution], downsample: Int8Convolution | None) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(convolutions)
-        self.downsample = nn.Identity() if downsample is None else downsample
+        self.downsample: Int8Convolution | None = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        *first, last = self.convolutions
-        y = x
-        for convolution in first:
+        first, *middle, last = self.convolutions
+        brought = first.brought(x)
+        y = first(brought)
+        for convolution in middle:
             y = convolution(y)
-        result: Tensor = last(y, self.downsample(x))
+        result: Tensor = last(y, self._skip(x, brought))
         return result
+
+    def _skip(self, x: Tensor, brought: Tensor) -> Tensor:
+        """The downsampled input, or itself. In a trunk both ways begin with the same levels, brought there once."""
+        if self.downsample is None:
+            return x
+        same = self.downsample.given == self.convolutions[0].given
+        skip: Tensor = self.downsample(brought if same else x)
+        return skip
 
 
 def _in_levels(x: Tensor, levels: Levels) -> Tensor:

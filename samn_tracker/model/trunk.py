@@ -99,6 +99,7 @@ class Trunk(nn.Module):
     def __init__(self, name: str, batch_norm: bool) -> None:
         super().__init__()
         shape = TRUNKS[name]
+        self.bottleneck = shape.bottleneck
         self.conv1 = convolution(3, 64, 7, 2, batch_norm)
         self.bn1 = normalisation(64, batch_norm)
         self.relu = nn.ReLU(inplace=True)
@@ -116,7 +117,7 @@ class Trunk(nn.Module):
 
     def layers(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Feature maps f4, f8, f16 from the first convolution's output."""
-        f4 = self.layer1(self.maxpool(self.relu(self.bn1(stem))))
+        f4 = self.layer1(self.relu(self.maxpool(self.bn1(stem))))  # the same as ReLU first, on a quarter of the pixels
         f8 = self.layer2(f4)
         return f4, f8, self.layer3(f8)
 
