@@ -151,6 +151,7 @@ class Int8Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         first, *middle, last = self.convolutions
+        assert isinstance(first, Int8Convolution)
         brought = first.brought(x)
         y = first(brought)
         for convolution in middle:
