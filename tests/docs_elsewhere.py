@@ -19,7 +19,7 @@ SLOW = (
     "python -m vot_workspace pack w18",
     "python -m vot_workspace export w18/results/SAMN out --format pysot",
     "samn bench --json speed.json --picture profile.svg",
-    "samn bench --quick --frames 10000",
+    "samn bench",
     "python -m benchmarks.agreement --data DATA",
     f"{_ACCURACY} --data DATA --tracker samn-lite --tracker opencv-mil",
     f"{_ACCURACY} --data DATA --ablation",
