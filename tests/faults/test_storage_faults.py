@@ -78,7 +78,7 @@ def test_data_that_vanishes_in_the_middle(data: Path, tmp_path: Path, note: Note
 
 
 def test_output_folder_that_vanishes_in_the_middle(data: Path, tmp_path: Path, note: Note) -> None:
-    process = start("got10k", "run", "--data", data, "--output", tmp_path / "run", *still(delay=0.3))
+    process = start("got10k", "run", "--data", data, "--output", tmp_path / "run", *still(delay=2))
     deadline = time.monotonic() + 60
     while not (tmp_path / "run/partial/ball").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
