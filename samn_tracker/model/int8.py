@@ -46,7 +46,7 @@ def has_int8_kernels() -> bool:
     """Whether this torch has the operators, and this CPU multiplies int8 natively; others are slower or saturate."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     native = any(capabilities.get(name, False) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
-    return native and hasattr(torch.ops.onednn, "qconv2d_pointwise")
+    return native and hasattr(torch.ops.onednn, "qconv2d_pointwise") and hasattr(torch, "quantize_per_tensor")
 
 
 def to_int8(network: Network, ranges: Mapping[str, tuple[float, float]]) -> None:
