@@ -15,11 +15,12 @@ import torch
 def describe_machine(device: torch.device) -> dict[str, Any]:
     """Processor, cores, thread counts, load, versions and, where it is used, the GPU."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    matrix = [name for name in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "bf16") if capabilities.get(name)]
+    known = ("avx2", "avx512_f", "avx512_bf16", "amx_bf16", "bf16", "avx_vnni", "avx512_vnni", "amx_int8")
+    products = [name for name in known if capabilities.get(name)]
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "bfloat16": matrix,
+        "products": products,
         "torch_threads": torch.get_num_threads(),
         "opencv_threads": cv2.getNumThreads(),
         "load_average": [round(value, 2) for value in os.getloadavg()],

@@ -26,7 +26,7 @@ def _machine(results: dict[str, Any]) -> list[str]:
     machine = results["machine"]
     weights = ", ".join(f"{name}: {source}" for name, source in results["weights"].items())
     return [
-        f"{machine['processor']}, {machine['cores']} cores, bfloat16 by {', '.join(machine['bfloat16']) or 'nothing'}",
+        f"{machine['processor']}, {machine['cores']} cores, products by {', '.join(machine['products']) or 'nothing'}",
         f"device {machine['device']}, {machine['torch_threads']} torch threads, load {machine['load_average']}",
         f"torch {machine['torch']}, OpenCV {machine['opencv']}, Python {machine['python']}",
         f"weights: {weights}",
