@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from samn_tracker.errors import WeightsError
 from samn_tracker.geometry import Window
 from samn_tracker.memory.reader import read_memory
 from samn_tracker.model.network import Network, location_map
@@ -39,6 +40,9 @@ def activation_ranges(network: Network) -> dict[str, tuple[float, float]]:
 
     `network` takes patches in 0..1; it is run on its own device, in its own dtype. Ranges are rounded, so that they do
     not depend on the order in which a machine adds.
+
+    Raises:
+        WeightsError: a number is not finite.
     """
     ends: dict[str, tuple[float, float]] = {}
     hooks = [
@@ -65,6 +69,10 @@ def _run(network: Network, scenes: _Scenes) -> None:
 
 
 def _widen(ends: dict[str, tuple[float, float]], name: str, inputs: Tensor) -> None:
+    if not torch.isfinite(inputs).all():
+        raise WeightsError(
+            f"what enters {name} is not finite; use other weights, or set runtime.precision to float32 or bfloat16"
+        )
     low, high = ends.get(name, (0.0, 0.0))
     ends[name] = (min(low, float(inputs.min())), max(high, float(inputs.max())))
 

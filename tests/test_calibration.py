@@ -8,6 +8,7 @@ from torch import nn
 
 from samn_tracker.calibration import activation_ranges
 from samn_tracker.config import SAMN_LITE, SAMN_R50, TrackerConfig
+from samn_tracker.errors import WeightsError
 from samn_tracker.model.network import Network
 
 
@@ -42,6 +43,15 @@ def test_ranges_do_not_depend_on_the_number_of_threads() -> None:
         assert activation_ranges(network) == alone
     finally:
         torch.set_num_threads(before)
+
+
+def test_weights_that_overflow_are_told_by_the_convolution_behind_them() -> None:
+    network = _network(SAMN_LITE)
+    with torch.no_grad():
+        for convolution in ("conv1", "conv2"):
+            getattr(network.query_encoder.trunk.layer1[0], convolution).weight.fill_(3e38)
+    with pytest.raises(WeightsError, match=r"layer1\.\d\.conv\d is not finite; use other weights"):
+        activation_ranges(network)
 
 
 def test_measuring_leaves_no_hook_behind() -> None:
