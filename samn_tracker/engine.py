@@ -21,6 +21,7 @@ from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.model.decoder import Region
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, SearchFeatures
 from samn_tracker.model.folding import fold_batch_norm
+from samn_tracker.model.fused import fuse_blocks, has_matrix_units
 from samn_tracker.model.int8 import to_int8
 from samn_tracker.model.network import Network, location_map, target_probability
 
@@ -78,6 +79,8 @@ class Engine:
         self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if int8:
             to_int8(self.network, activation_ranges(self.network))
+        if self.device.type == "cpu" and self.dtype == torch.bfloat16 and has_matrix_units():
+            fuse_blocks(self.network)
         _drop_normalisation(self.network)
 
     @torch.inference_mode()

@@ -29,7 +29,7 @@ class AppearanceBank:
     weight relative to a uniform one, averaged over objects.
     """
 
-    _keys: Tensor  # (O, capacity, P, Ck)
+    _keys: Tensor  # (O, capacity, P, Ck), at least float32, as they are read
     _values: Tensor  # (O, capacity, P, Cv)
     _pooled: Tensor  # (O, capacity, G, Ck) float32
     _relevance: Tensor  # (capacity,) float32, NaN until the first read
@@ -188,7 +188,8 @@ class AppearanceBank:
         cells = self._dynamic.grid**2
         shape = (objects, self._capacity, height * width)
         with torch.inference_mode(False):
-            self._keys = key.new_zeros(*shape, key_channels)
+            precise = torch.promote_types(key.dtype, torch.float32)
+            self._keys = key.new_zeros(*shape, key_channels, dtype=precise)
             self._values = value.new_zeros(*shape, value.shape[1])
             self._pooled = key.new_zeros(objects, self._capacity, cells, key_channels, dtype=torch.float32)
             self._relevance = key.new_zeros(self._capacity, dtype=torch.float32)

@@ -108,15 +108,15 @@ class ImageMemoryEncoder(nn.Module):
     def forward(
         self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None
     ) -> tuple[Tensor, Tensor]:
-        stem = self.trunk.stem(self.normalise(patch)) + self._mask_stem(mask)
-        _, _, f16 = self.trunk.layers(stem)
+        _, _, f16 = self.trunk.layers(self._stem(self.normalise(patch), mask))
         return self.head(f16)
 
-    def _mask_stem(self, mask: Tensor) -> Tensor:
-        """Both mask convolutions, and their sum, as one."""
-        masks = torch.cat([mask, 1 - mask], dim=1)
-        weight = torch.cat([self.foreground.weight, self.background.weight], dim=1)
-        return functional.conv2d(masks, weight, stride=self.foreground.stride, padding=self.foreground.padding)
+    def _stem(self, patch: Tensor, mask: Tensor) -> Tensor:
+        """The sum of the convolutions of image, foreground and background, as one over five channels."""
+        image = self.trunk.conv1
+        channels = torch.cat([patch, mask, 1 - mask], dim=1).contiguous(memory_format=torch.channels_last)
+        weight = torch.cat([image.weight, self.foreground.weight, self.background.weight], dim=1)
+        return functional.conv2d(channels, weight, image.bias, image.stride, image.padding)
 
 
 class FeatureMemoryEncoder(nn.Module):

@@ -8,24 +8,28 @@ the same kernel, and inside a residual block numbers stay in eight bits; between
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from samn_tracker.model.blocks import ResidualBlock
+from samn_tracker.model.fused import (
+    TYPICAL_CELLS,
+    Block,
+    FusedBlock,
+    FusedConvolution,
+    chain,
+    has_matrix_units,
+    on_skip,
+)
 from samn_tracker.model.network import Network
-from samn_tracker.model.trunk import BasicBlock, Bottleneck, Trunk
+from samn_tracker.model.trunk import Trunk
 
 _LEAST_INPUTS = 3
 _LEAST_OUTPUTS = 16
 """Convolutions of fewer channels stay as they are: they cost little, and the last one makes the logits."""
-_LEFT_IN_NARROW_TRUNKS = ("conv1", "layer1")
-"""What stays in a ResNet-18 as well: in eight bits its f4 errs by 2.6%, that of a ResNet-50 by 1.0%. With these in
-bfloat16, masks of `samn-lite` agree with float32's at an IoU of 0.9975 instead of 0.9945."""
-_TYPICAL_CELLS = 48
-"""Weights are laid out for maps of this many pixels a side; maps of other sizes use the same layout."""
 
 
 class Levels(NamedTuple):
@@ -64,9 +68,9 @@ def to_int8(network: Network, ranges: Mapping[str, tuple[float, float]]) -> None
 def _replace_below(module: nn.Module, path: str, levels: Mapping[str, Levels]) -> None:
     for name, child in module.named_children():
         where = f"{path}{name}"
-        if isinstance(module, Trunk) and not module.bottleneck and name in _LEFT_IN_NARROW_TRUNKS:
+        if isinstance(module, Trunk) and name in _left(module):
             continue
-        if isinstance(child, BasicBlock | Bottleneck | ResidualBlock):
+        if isinstance(child, Block):
             setattr(module, name, _int8_block(child, where, levels))
         elif isinstance(child, nn.Conv2d) and _is_wide(child):
             setattr(module, name, Int8Convolution(child, levels[where]))
@@ -74,35 +78,38 @@ def _replace_below(module: nn.Module, path: str, levels: Mapping[str, Levels]) -
             _replace_below(child, f"{where}.", levels)
 
 
+def _left(trunk: Trunk) -> tuple[str, ...]:
+    """What of a trunk stays in the network's dtype: its first convolution, which the memory encoder joins with others.
+
+    Of a ResNet-18 the first stage: in eight bits its f4 errs by 2.6%, that of a ResNet-50 by 1.0%, and masks of
+    `samn-lite` agree with float32's at an IoU of 0.9945 instead of 0.9975. Of a ResNet-50 the first two stages where
+    there are matrix units: its maps are so large there that bringing them to eight bits takes longer than it saves.
+    """
+    if not trunk.bottleneck:
+        return ("conv1", "layer1")
+    return ("conv1", "layer1", "layer2") if has_matrix_units() else ("conv1",)
+
+
 def _is_wide(convolution: nn.Conv2d) -> bool:
     return convolution.in_channels >= _LEAST_INPUTS and convolution.out_channels >= _LEAST_OUTPUTS
 
 
-def _int8_block(block: BasicBlock | Bottleneck | ResidualBlock, path: str, levels: Mapping[str, Levels]) -> Int8Block:
-    chain = {
-        name: child
-        for name, child in block.named_children()
-        if isinstance(child, nn.Conv2d) and child is not block.downsample
-    }
-    given = [levels[f"{path}.{name}"] for name in chain]
+def _int8_block(block: Block, path: str, levels: Mapping[str, Levels]) -> FusedBlock:
+    convolutions = chain(block)
+    given = [levels[f"{path}.{name}"] for name in convolutions]
     pre_activation = isinstance(block, ResidualBlock)
     if pre_activation:  # The ReLU before its first convolution: levels from 0 on.
         given[0] = Levels.spanning(0.0, given[0].scale * (255 - given[0].zero))
-    convolutions = [
-        Int8Convolution(convolution, this, wanted=following, relu=following is not None or not pre_activation)
-        for convolution, this, following in zip(chain.values(), given, [*given[1:], None], strict=True)
-    ]
-    return Int8Block(convolutions, _int8_downsample(block.downsample, path, levels))
+    return FusedBlock(
+        [
+            Int8Convolution(convolution, this, wanted=following, relu=following is not None or not pre_activation)
+            for convolution, this, following in zip(convolutions.values(), given, [*given[1:], None], strict=True)
+        ],
+        on_skip(block, lambda name, convolution: Int8Convolution(convolution, levels[f"{path}.{name}"])),
+    )
 
 
-def _int8_downsample(module: nn.Module, path: str, levels: Mapping[str, Levels]) -> Int8Convolution | None:
-    for name, convolution in module.named_modules():
-        if isinstance(convolution, nn.Conv2d):
-            return Int8Convolution(convolution, levels[f"{path}.downsample{name and '.'}{name}"])
-    return None
-
-
-class Int8Convolution(nn.Module):
+class Int8Convolution(FusedConvolution):
     """A convolution whose weights and inputs have eight bits; sums are exact, in 32.
 
     It takes uint8 in the levels `given`, or other numbers, which it brings to those levels. It answers in the dtype of
@@ -116,18 +123,21 @@ class Int8Convolution(nn.Module):
         whole = (weight / scales.view(-1, 1, 1, 1)).round().to(torch.int8)
         bias = None if convolution.bias is None else convolution.bias.detach().float()
         moves = ([*convolution.stride], [*convolution.padding], [1, 1], 1)
-        shape = [1, convolution.in_channels, _TYPICAL_CELLS, _TYPICAL_CELLS]
+        shape = [1, convolution.in_channels, TYPICAL_CELLS, TYPICAL_CELLS]
         packed = torch.ops.onednn.qconv_prepack(whole, scales, *given, *moves, shape)
         zeros = torch.zeros(len(scales), dtype=torch.int32)
         dtype = convolution.weight.dtype if wanted is None else torch.uint8
-        self.given = given
+        self.given: Levels = given
         self._weights = (*given, packed, scales, zeros)
         self._answer = (bias, *moves, *(wanted or Levels(1.0, 0)), dtype)
         self._activation: tuple[str, list[float], str] = ("relu" if relu else "none", [], "")
 
-    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """The convolution of x plus `skip`, of the answer's shape and dtype, where given; then its ReLU."""
-        x = self.brought(x)
+    def brought(self, x: Tensor) -> Tensor:
+        """`x` in the levels `given`; itself where it is."""
+        return x if x.dtype == torch.uint8 else _in_levels(x, self.given)
+
+    def convolve(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """`forward` of what was brought."""
         if skip is None:
             return torch.ops.onednn.qconv2d_pointwise(x, *self._weights, *self._answer, *self._activation)
         skip = skip.contiguous(memory_format=torch.channels_last)
@@ -136,43 +146,12 @@ class Int8Convolution(nn.Module):
             x, *self._weights, skip, *self._answer, *summed, *self._activation
         )
 
-    def brought(self, x: Tensor) -> Tensor:
-        """`x` in the levels `given`; itself where it is."""
-        return x if x.dtype == torch.uint8 else _in_levels(x, self.given)
-
-
-class Int8Block(nn.Module):
-    """A residual block: a chain of convolutions, the last of which adds the skip."""
-
-    def __init__(self, convolutions: Sequence[Int8Convolution], downsample: Int8Convolution | None) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleList(convolutions)
-        self.downsample: Int8Convolution | None = downsample
-
-    def forward(self, x: Tensor) -> Tensor:
-        first, *middle, last = self.convolutions
-        assert isinstance(first, Int8Convolution)
-        brought = first.brought(x)
-        y = first(brought)
-        for convolution in middle:
-            y = convolution(y)
-        result: Tensor = last(y, self._skip(x, brought))
-        return result
-
-    def _skip(self, x: Tensor, brought: Tensor) -> Tensor:
-        """The downsampled input, or itself. In a trunk both ways begin with the same levels, brought there once."""
-        if self.downsample is None:
-            return x
-        same = self.downsample.given == self.convolutions[0].given
-        skip: Tensor = self.downsample(brought if same else x)
-        return skip
-
 
 def _in_levels(x: Tensor, levels: Levels) -> Tensor:
     """The numbers as uint8, channels last; beyond the last levels they stop there.
 
     Torch's own quantised tensors hold the same bytes, and nothing else in torch makes them in one pass.
     """
-    x = x.float().contiguous(memory_format=torch.channels_last)
+    x = x.to(torch.float32, memory_format=torch.channels_last)
     whole = torch.quantize_per_tensor(x, *levels, torch.quint8)
     return torch.empty(0, dtype=torch.uint8).set_(whole.untyped_storage(), 0, whole.shape, whole.stride())

@@ -108,12 +108,8 @@ class Trunk(nn.Module):
         self.layer2 = _layer(shape, shape.f4, shape.f8, shape.blocks[1], 2, batch_norm)
         self.layer3 = _layer(shape, shape.f8, shape.f16, shape.blocks[2], 2, batch_norm)
 
-    def stem(self, image: Tensor) -> Tensor:
-        """The first convolution, before BatchNorm; encoders of more inputs add to it."""
-        return self.conv1(image)
-
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.layers(self.stem(image))
+        return self.layers(self.conv1(image))
 
     def layers(self, stem: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Feature maps f4, f8, f16 from the first convolution's output."""

@@ -12,11 +12,11 @@ from samn_tracker.regress.cache import Cache
 from samn_tracker.regress.cases import Case
 from samn_tracker.regress.compare import (
     Row,
-    Tolerance,
     compare_environments,
     compare_records,
     compare_rescored,
     compare_scores,
+    tolerance,
 )
 from samn_tracker.regress.environment import describe_environment
 from samn_tracker.regress.record import Record, run_case
@@ -30,7 +30,6 @@ def check(
     cases: Sequence[Case],
     spec: str,
     settings: dict[str, str],
-    limit: Tolerance | None = None,
     frames: int | None = None,
 ) -> list[Row]:
     """Everything that moved: environment, scores recomputed from the cache, and fresh inference.
@@ -40,8 +39,8 @@ def check(
     Raises:
         SamnError: a cached result, the tracker or a case cannot be read.
     """
-    limit = limit or Tolerance()
-    rows = compare_environments(cache.environment, describe_environment(spec, settings))
+    environments = cache.environment, describe_environment(spec, settings)
+    rows, limit = compare_environments(*environments), tolerance(*environments)
     cached = {case.name: cache.read(case.name) for case in cases}
     tracker = create_tracker(spec, "cpu", settings)
     for case in cases:

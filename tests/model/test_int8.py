@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from samn_tracker.calibration import activation_ranges
 from samn_tracker.config import SAMN_LITE, SAMN_R50, TrackerConfig
+from samn_tracker.model import int8
 from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.folding import fold_batch_norm
-from samn_tracker.model.int8 import Int8Block, Int8Convolution, Levels, has_int8_kernels, to_int8
+from samn_tracker.model.fused import FusedBlock
+from samn_tracker.model.int8 import Int8Convolution, Levels, has_int8_kernels, to_int8
 from samn_tracker.model.network import Network, location_map
 from samn_tracker.model.trunk import BasicBlock, Bottleneck
 from samn_tracker.synthetic import make_sequence
@@ -155,21 +157,33 @@ def test_a_block_in_int8_is_close_to_itself_in_float(block: nn.Module) -> None:
             )
     exact = block(x.clone())
     to_int8(network, ends)
-    assert isinstance(network["block"], Int8Block)
+    assert isinstance(network["block"], FusedBlock)
     assert 0 < _relative_error(network["block"](x), exact) < 0.015
 
 
-@pytest.mark.parametrize("config", [SAMN_LITE, SAMN_R50], ids=["samn-lite", "samn-r50"])
-def test_a_whole_network_in_int8_is_close_to_itself_in_float(config: TrackerConfig) -> None:
+@pytest.mark.parametrize(
+    ("config", "matrix_units", "stages"),
+    [
+        (SAMN_LITE, False, {"layer1"}),
+        (SAMN_LITE, True, {"layer1"}),
+        (SAMN_R50, False, set()),
+        (SAMN_R50, True, {"layer1", "layer2"}),
+    ],
+    ids=["samn-lite", "samn-lite, matrix units", "samn-r50", "samn-r50, matrix units"],
+)
+def test_a_whole_network_in_int8_is_close_to_itself_in_float(
+    config: TrackerConfig, matrix_units: bool, stages: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "has_matrix_units", lambda: matrix_units)
     torch.manual_seed(2)
     exact = fold_batch_norm(Network(config.model).eval())
     fast = Network(exact.config).eval()
     fast.load_state_dict(exact.state_dict())
     to_int8(fast, activation_ranges(fast))
     left = [name for name, module in fast.named_modules() if isinstance(module, nn.Conv2d)]
-    narrow = {name for name in left if name.endswith("trunk.conv1") or ".layer1." in name}
-    assert bool(narrow) == (config is SAMN_LITE)
-    assert all(name.split(".")[-1] in LEFT_IN_FLOAT for name in set(left) - narrow), left
+    in_trunks = {name for name in left if ".trunk." in name}
+    assert {name.split(".trunk.")[1].split(".")[0] for name in in_trunks} == {"conv1"} | stages
+    assert all(name.split(".")[-1] in LEFT_IN_FLOAT for name in set(left) - in_trunks), left
     sequence = make_sequence("moving", seed=9, length=1, size=(96, 96))  # none of those that were measured
     patch = torch.from_numpy(sequence.frame(0)).permute(2, 0, 1)[None] / 255
     mask = torch.from_numpy(sequence.mask(0))[None, None].float()

@@ -17,6 +17,7 @@ from samn_tracker.regress.cache import Cache
 from samn_tracker.regress.cases import generated_cases
 from samn_tracker.regress.compare import Tolerance, compare_environments, compare_records, compare_scores
 from samn_tracker.regress.record import Record, read_record, save_record
+from samn_tracker.regress.scores import score_record
 
 SPEC = "regression_trackers:matching"
 
@@ -90,6 +91,24 @@ def test_small_movement_is_shown_but_allowed(cached: Path) -> None:
     assert not any(row.fails for row in rows)
     rows = compare_scores("moving-mask", scores, {**scores, "box_iou": scores["box_iou"] + 0.004}, Tolerance())
     assert [(row.what, row.fails) for row in rows] == [("box_iou", False)]
+
+
+@pytest.mark.parametrize("changed", [{"processor": "other"}, {"torch_cpu_capability": "other"}])
+def test_an_unchanged_tracker_failed_on_another_processor(cached: Path, changed: dict[str, str]) -> None:
+    """Answers of another processor drift apart; what moves by as much here is a fault."""
+    path = cached / "moving-mask.json"
+    record, _ = read_record(path)
+    moved = Record(record.shape, record.boxes + 0.5, record.polygons, record.confidences, record.found, record.masks)
+    case = next(case for case in generated_cases() if case.name == "moving-mask")
+    save_record(path, moved, score_record(moved, case))
+    assert _regress(cached, "moving-mask") == 1
+    manifest = json.loads((cached / "manifest.json").read_text())
+    manifest["environment"] |= changed
+    (cached / "manifest.json").write_text(json.dumps(manifest))
+    assert _regress(cached, "moving-mask") == 0
+    broken = Record(record.shape, record.boxes + 9, record.polygons, record.confidences, record.found, record.masks)
+    save_record(path, broken, score_record(broken, case))
+    assert _regress(cached, "moving-mask") == 1
 
 
 def test_score_that_does_not_follow_from_its_trajectory_fails(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:
