@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.device_time import device_milliseconds
 from benchmarks.frames import OBJECTS, Comparison, compare_frames, compare_objects, compare_starts
 from benchmarks.machine import describe_machine
 from benchmarks.memory_peaks import measure_peaks
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(effort: Effort, device: str, data: Path | None) -> dict[str, Any]:
     """Everything, as the JSON file has it."""
-    began = time.perf_counter()
+    began, on_cuda = time.perf_counter(), torch.device(device).type == "cuda"
     results: dict[str, Any] = {"machine": describe_machine(torch.device(device)), "effort": asdict(effort)}
     *heavy, light = make_variants()
     results["weights"] = {one.name: one.weights for one in (*heavy, light)}
@@ -95,13 +96,18 @@ def measure(effort: Effort, device: str, data: Path | None) -> dict[str, Any]:
             if data
             else [generated_video(Path(folder), effort.video_frames)]
         )
-        results["frames_per_second"] = compare_trackers(light, device, videos, effort.video_rounds)
+        variants = [light, heavy[0]] if on_cuda else [light]
+        results["frames_per_second"] = compare_trackers(variants, device, videos, effort.video_rounds)
+    if on_cuda:
+        _say("device time")
+        results["device_ms"] = {one.name: device_milliseconds(one, device, effort.repeats) for one in (heavy[0], light)}
     _say("peak memory")
     results["peak_memory"] = measure_peaks([heavy[0].name, light.name], device)
     _say("long run")
     long = long_run(light, device, effort.long_frames)
     results["long_run"] = asdict(long)
     results["ratios"] = _ratios(frames, starts, results["objects"], results["frames_per_second"], long)
+    results["ratios"] |= {f"{name}_device_ms": value for name, value in results.get("device_ms", {}).items()}
     results["minutes"] = (time.perf_counter() - began) / 60
     return results
 
@@ -121,7 +127,7 @@ def _ratios(
         "r50_own_pass_T60": frames["r50, own pass"][60].ratio,
         "lite_T20": frames["lite"][20].ratio,
         "lite_T60": frames["lite"][60].ratio,
-        "lite_fps": speeds["lite"],
+        **{f"{name}_fps": speeds[name] for name in ("lite", "r50") if name in speeds},
         **{f"lite_{size}_fps": speeds[f"lite, patch {size}"] for size in OTHER_PATCHES},
         "flat_time": long.late_ms / long.early_ms,
         "flat_rss_mb": long.late_mb - long.early_mb,

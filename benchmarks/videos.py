@@ -65,17 +65,18 @@ def frames_per_second(tracker: TrackerProtocol, video: Video) -> float:
     return (len(video.paths) - 1) / (time.perf_counter() - start)
 
 
-def compare_trackers(variant: Variant, device: str, videos: list[Video], rounds: int) -> dict[str, float]:
-    """Median frames a second of the variant and of OpenCV's MIL and CSRT (where installed), all videos in turn.
+def compare_trackers(variants: list[Variant], device: str, videos: list[Video], rounds: int) -> dict[str, float]:
+    """Median frames a second of the variants and of OpenCV's MIL and CSRT (where installed), all videos in turn.
 
-    The variant runs on the patches of its start, and on those of `OTHER_PATCHES`.
+    The variants run on the patches of their start, the first one on those of `OTHER_PATCHES` too.
     """
-    engine = Engine(variant.network, device, variant.config.runtime)
-    configs = {variant.name: variant.config}
-    configs |= {f"{variant.name}, patch {size}": with_patch(variant.config, size) for size in OTHER_PATCHES}
-    makers: dict[str, Callable[[], TrackerProtocol]] = {
-        name: partial(Tracker, engine, config) for name, config in configs.items()
-    }
+    makers: dict[str, Callable[[], TrackerProtocol]] = {}
+    for variant in variants:
+        engine = Engine(variant.network, device, variant.config.runtime)
+        configs = {variant.name: variant.config}
+        if variant is variants[0]:
+            configs |= {f"{variant.name}, patch {size}": with_patch(variant.config, size) for size in OTHER_PATCHES}
+        makers |= {name: partial(Tracker, engine, config) for name, config in configs.items()}
     for name in OPENCV_TRACKERS:
         try:
             create_opencv_tracker(name)

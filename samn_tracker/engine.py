@@ -24,6 +24,7 @@ from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.fused import fuse_blocks, has_matrix_units
 from samn_tracker.model.int8 import to_int8
 from samn_tracker.model.network import Network, location_map, target_probability
+from samn_tracker.transfer import to_device
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -77,6 +78,8 @@ class Engine:
         own.load_state_dict(folded.state_dict())
         own = own.to(device=self.device, dtype=self.dtype)
         self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        mean, std = (255 * torch.tensor(values, device=self.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        self._mean_and_std = (mean, std)
         if int8:
             to_int8(self.network, activation_ranges(self.network))
         if self.device.type == "cpu" and self.dtype == torch.bfloat16 and has_matrix_units():
@@ -86,20 +89,20 @@ class Engine:
     @torch.inference_mode()
     def encode(self, patches: NDArray[np.uint8]) -> Encoded:
         """Query features of patches (B, S, S, 3) uint8 RGB, S a multiple of 16."""
-        tensor = _normalised(torch.from_numpy(patches).to(self.device), self.dtype)
+        tensor = self._normalised(patches)
         return Encoded(tensor, self.network.encode_search(tensor))
 
     @torch.inference_mode()
     def features(self, patches: NDArray[np.uint8]) -> Tensor:
         """Only the stride-16 features (B, C, S/16, S/16) of patches (B, S, S, 3), without query key and value."""
-        _, _, f16 = self.network.query_encoder.trunk(_normalised(torch.from_numpy(patches).to(self.device), self.dtype))
+        _, _, f16 = self.network.query_encoder.trunk(self._normalised(patches))
         return f16
 
     @torch.inference_mode()
     def memorise(self, encoded: Encoded, masks: NDArray[np.float32]) -> MemoryFeatures:
         """Memory key and value of one encoded patch for each of the soft masks (O, S, S) in 0..1."""
         objects = masks.shape[0]
-        tensor = torch.from_numpy(np.ascontiguousarray(masks)).to(self.device, self.dtype)[:, None]
+        tensor = to_device(masks, self.device).to(self.dtype)[:, None]
         memory = self.network.encode_memory(encoded.patches.expand(objects, -1, -1, -1), tensor, encoded.query)
         return MemoryFeatures(memory.key.expand(objects, -1, -1, -1), memory.value)
 
@@ -129,21 +132,20 @@ class Engine:
         probability[(slice(None), *region.slices(16))] = decoded
         return probability
 
+    def _normalised(self, patches: NDArray[np.uint8]) -> Tensor:
+        """Patches (B, S, S, 3) as (B, 3, S, S), channels last, of ImageNet's mean and standard deviation.
+
+        Whole rows at a time: three channels alone are too short a vector.
+        """
+        batch, height, width, channels = patches.shape
+        mean, std = (value.repeat(width) for value in self._mean_and_std)
+        rows = to_device(patches, self.device).reshape(batch, height, width * channels).float()
+        rows = rows.sub_(mean).div_(std)
+        return rows.to(self.dtype).view(batch, height, width, channels).permute(0, 3, 1, 2)
+
 
 def _drop_normalisation(network: Network) -> None:
     """The engine hands normalised patches to its own network."""
     network.query_encoder.normalise = nn.Identity()
     if isinstance(network.memory_encoder.body, ImageMemoryEncoder):
         network.memory_encoder.body.normalise = nn.Identity()
-
-
-def _normalised(patches: Tensor, dtype: torch.dtype) -> Tensor:
-    """Patches (B, S, S, 3) uint8 as (B, 3, S, S), channels last, of ImageNet's mean and standard deviation.
-
-    Whole rows at a time: three channels alone are too short a vector.
-    """
-    batch, height, width, channels = patches.shape
-    mean, std = (255 * torch.tensor(values, device=patches.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    rows = patches.reshape(batch, height, width * channels).float()
-    rows = rows.sub_(mean.repeat(width)).div_(std.repeat(width))
-    return rows.to(dtype).view(batch, height, width, channels).permute(0, 3, 1, 2)

@@ -92,11 +92,11 @@ class Trace:
         window: the segmentation patch's place in the image.
         search: where the spatial memory looked and what it answered; None where it is switched off.
         probability_crop: (S, S) float32 of the target in the patch.
-        frame_indices, frame_weights: the memory frames that were read, and their DMM weights.
+        frame_indices, frame_weights: the memory frames that were read, and their (N,) DMM weights, on the device.
     """
 
     window: Window
     search: Search | None
     probability_crop: NDArray[np.float32]
     frame_indices: list[int]
-    frame_weights: NDArray[np.float32]
+    frame_weights: Tensor

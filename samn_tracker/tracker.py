@@ -95,7 +95,7 @@ class Tracker:
         search = self._search(state, image)
         view = self._view(state, image, search)
         probability = self._segment(state, view)
-        state.trace = Trace(view.window, search, probability, state.bank.frame_indices, _weights(state.bank))
+        state.trace = Trace(view.window, search, probability, state.bank.frame_indices, state.bank.weights[0])
 
         uncertainty = search.localisation.uncertainty if search else 0.0
         above = (probability > state.threshold).view(np.uint8)
@@ -245,7 +245,3 @@ class Tracker:
 def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: float, patch_size: int) -> Window:
     """The square window whose side is `factor` times the target's mean side."""
     return Window((float(centre[0]), float(centre[1])), float(factor * np.sqrt(size.prod())), patch_size)
-
-
-def _weights(bank: AppearanceBank) -> NDArray[np.float32]:
-    return bank.weights[0].float().cpu().numpy()

@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import report
 from benchmarks.__main__ import main
 from benchmarks.accuracy import DevelopmentSequence
 from benchmarks.agreement import compare
 from benchmarks.agreement import table as agreement_table
+from benchmarks.device_time import device_milliseconds
 from benchmarks.picture import COLOURS, write_picture
 from benchmarks.reference import Reference
 from benchmarks.reference_filter import AutogradFilter, upsampled
-from benchmarks.scenario import ProductFrame, ReferenceFrame, Still, random_network
+from benchmarks.scenario import ProductFrame, ReferenceFrame, Still, Variant, random_network
 from benchmarks.stopwatch import Stopwatch, interleaved, medians
 from samn_tracker.config import SAMN_LITE, SAMN_R50, RuntimeConfig, SpatialConfig, TrackerConfig
 from samn_tracker.engine import Engine
@@ -224,6 +226,19 @@ def test_both_sides_run_on_the_gpu() -> None:
     theirs.run()
     assert ours.samples[0]["decoder"] > 0
     assert theirs.samples[0]["decoder"] > 0
+
+
+@pytest.mark.gpu
+def test_the_gpu_tells_how_long_it_computes() -> None:
+    config = small(SAMN_LITE, decoder_channels=8)
+    variant = Variant("small", random_network(config), config, "random")
+    assert 0.01 < device_milliseconds(variant, "cuda", 3) < 100
+
+
+@pytest.mark.parametrize(("gpu", "target"), [(None, ">= 30"), ("NVIDIA H200", ">= 400")])
+def test_a_table_shows_the_targets_of_its_device(gpu: str | None, target: str) -> None:
+    lines = report._ratios({"machine": {"gpu": gpu}, "ratios": {"lite_fps": 35.0}, "minutes": 2.0})
+    assert lines[1].split(maxsplit=2) == ["lite_fps", "35.00", target]
 
 
 def test_discs_are_what_random_weights_answer() -> None:

@@ -98,8 +98,8 @@ class DebugOutput:
         if self._bank is not None and 0 <= column < cells and 0 <= row < cells:
             key = self._tracker.engine.encode(window.crop(image)[None]).query.key
             maps = list(attention_of(self._bank, key, (row, column), self._tracker.config.model.similarity))
-        read = zip(trace.frame_indices, trace.frame_weights, maps, strict=True)
-        memories = [Memory(index, float(weight), self._thumbnails[index], one) for index, weight, one in read]
+        read = zip(trace.frame_indices, trace.frame_weights.tolist(), maps, strict=True)
+        memories = [Memory(index, weight, self._thumbnails[index], one) for index, weight, one in read]
         return sorted(memories, key=lambda memory: memory.index)
 
     def _keep_thumbnails(self, image: NDArray[np.uint8], window: Window) -> None:
@@ -136,8 +136,8 @@ def describe(index: int, answer: Prediction, trace: Trace | None, window: Window
             "elsewhere": bool(search.elsewhere),
         },
         "memory": [
-            [index, round(float(weight), 5)]
-            for index, weight in sorted(zip(trace.frame_indices, trace.frame_weights, strict=True))
+            [index, round(weight, 5)]
+            for index, weight in sorted(zip(trace.frame_indices, trace.frame_weights.tolist(), strict=True))
         ]
         if trace
         else [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from samn_tracker.config import AppearanceConfig, DynamicConfig
 from samn_tracker.errors import ConfigError, TrackerStateError
 from samn_tracker.memory.dynamic import check_dynamic_config, frame_bias, frame_similarities, pool_key
 from samn_tracker.memory.reader import read_memory
+from samn_tracker.transfer import to_device
 
 __all__ = ["AppearanceBank", "read_memory"]
 
@@ -231,13 +233,13 @@ class AppearanceBank:
 
     def _refresh(self) -> None:
         """Derive which slots are present for which object, and the ages of their frames, both (O, N)."""
-        frames = torch.tensor(self._slot_frames)
-        first = torch.tensor(self._first_frames).unsqueeze(-1)
+        frames = np.array(self._slot_frames)
+        first = np.array(self._first_frames)[:, None]
         present = frames > first
         present[:, 0] = True
-        indices = torch.maximum(frames, first)
-        self._present = present.to(self._keys.device)
-        self._ages = (indices.max() - indices).to(self._keys.device)
+        indices = np.maximum(frames, first)
+        self._present = to_device(present, self._keys.device)
+        self._ages = to_device(indices.max() - indices, self._keys.device)
 
     def _check_started(self) -> None:
         if not self._slot_frames:

@@ -18,6 +18,7 @@ from samn_tracker.errors import TrackerStateError, WeightsError
 from samn_tracker.memory.spatial_peaks import STRIDE, find_peak
 from samn_tracker.memory.spatial_samples import SampleMemory
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, ScoreGrid, gauss_newton, gaussian_labels
+from samn_tracker.transfer import to_device
 
 # The score of a target exactly as in the first frame, which the labels ask for: the first entry of the trusted peaks.
 LABEL_PEAK = 1.0
@@ -194,7 +195,7 @@ class SpatialMemory:
         side_cells = float(np.sqrt(np.prod(np.asarray(size_crop, dtype=np.float64)))) / STRIDE
         sigma = max(side_cells * self._config.label_sigma_factor, LEAST_SIGMA)
         centres_cells = np.asarray(centres_crop, dtype=np.float64) / STRIDE
-        return gaussian_labels(grid, torch.from_numpy(centres_cells).to(like), sigma)
+        return gaussian_labels(grid, to_device(centres_cells, like.device).to(like.dtype), sigma)
 
     def _checked(self, features: Tensor) -> _State:
         if self._state is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.errors import ConfigError
+from samn_tracker.transfer import to_device
 
 
 class SampleMemory:
@@ -61,7 +61,7 @@ class SampleMemory:
 
     def weights_tensor(self) -> Tensor:
         """The weights as float32 beside the samples."""
-        return torch.from_numpy(self.weights).to(self._samples)
+        return to_device(self.weights, self._samples.device).to(self._samples.dtype)
 
     def add(self, sample: Tensor, label: Tensor, learning_rate: float) -> int:
         """Store a (D, L) sample with its (H, W) label; returns the place it took."""

@@ -87,9 +87,10 @@ def location_map(
     if config.positional_encoding == "none":
         return None
     height, width = size
-    centre = torch.as_tensor(centre_cells, dtype=torch.float32, device=like.device).reshape(-1, 2, 1)
-    x = (torch.arange(width, device=like.device) + 0.5 - centre[:, 0]) / width
-    y = (torch.arange(height, device=like.device) + 0.5 - centre[:, 1]) / width
+    # A single centre stays two numbers: bringing them to the device would make the host wait.
+    across, down = centre_cells.float().T[..., None] if isinstance(centre_cells, Tensor) else centre_cells
+    x = (torch.arange(width, device=like.device)[None] + 0.5 - across) / width
+    y = (torch.arange(height, device=like.device)[None] + 0.5 - down) / width
     x, y = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
     if config.positional_encoding == "cat":
         return torch.stack([x, y], dim=1).to(like.dtype)
