@@ -20,7 +20,7 @@ from samn_tracker.devices import resolve_device, resolve_precision
 from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.model.decoder import Region
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, SearchFeatures
-from samn_tracker.model.folding import fold_batch_norm
+from samn_tracker.model.folding import fold_batch_norm, join_stem
 from samn_tracker.model.fused import fuse_blocks, has_matrix_units
 from samn_tracker.model.int8 import to_int8
 from samn_tracker.model.network import Network, location_map, target_probability
@@ -78,6 +78,7 @@ class Engine:
         own.load_state_dict(folded.state_dict())
         own = own.to(device=self.device, dtype=self.dtype)
         self.network = own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        join_stem(self.network)
         mean, std = (255 * torch.tensor(values, device=self.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
         self._mean_and_std = (mean, std)
         if int8:

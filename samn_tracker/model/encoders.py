@@ -101,6 +101,7 @@ class ImageMemoryEncoder(nn.Module):
         self.trunk = Trunk(config.trunk, config.batch_norm)
         self.foreground = convolution(1, 64, 7, 2, batch_norm=True)
         self.background = convolution(1, 64, 7, 2, batch_norm=True)
+        self.joined: nn.Module | None = None  # of the stem's three convolutions; see `folding.join_stem`
         self.head = KeyValueHead(
             TRUNKS[config.trunk].f16, config.key_channels, config.value_channels - config.mask_channels
         )
@@ -112,11 +113,10 @@ class ImageMemoryEncoder(nn.Module):
         return self.head(f16)
 
     def _stem(self, patch: Tensor, mask: Tensor) -> Tensor:
-        """The sum of the convolutions of image, foreground and background, as one over five channels."""
-        image = self.trunk.conv1
-        channels = torch.cat([patch, mask, 1 - mask], dim=1).contiguous(memory_format=torch.channels_last)
-        weight = torch.cat([image.weight, self.foreground.weight, self.background.weight], dim=1)
-        return functional.conv2d(channels, weight, image.bias, image.stride, image.padding)
+        if self.joined is None:
+            return self.trunk.conv1(patch) + self.foreground(mask) + self.background(1 - mask)
+        nhwc = torch.cat([one.permute(0, 2, 3, 1) for one in (patch, mask, 1 - mask)], dim=3)
+        return self.joined(nhwc.permute(0, 3, 1, 2))
 
 
 class FeatureMemoryEncoder(nn.Module):

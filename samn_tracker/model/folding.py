@@ -1,4 +1,4 @@
-"""Fold frozen BatchNorm into the convolution before it: the same function with fewer passes over memory."""
+"""The same function with fewer passes over memory: BatchNorm folded, convolutions joined that are summed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
-from samn_tracker.model.trunk import FrozenBatchNorm2d
+from samn_tracker.model.trunk import FrozenBatchNorm2d, convolution
 
 
 def fold_batch_norm(network: Network) -> Network:
@@ -31,6 +31,20 @@ def fold_batch_norm(network: Network) -> Network:
     return folded
 
 
+def join_stem(network: Network) -> None:
+    """Make the paper's memory encoder convolve image, foreground and background at once, after `fold_batch_norm`."""
+    body = network.memory_encoder.body
+    if not isinstance(body, ImageMemoryEncoder):
+        return
+    image, *masks = body.trunk.conv1, body.foreground, body.background
+    joined = convolution(5, image.out_channels, 7, 2, batch_norm=False).to(image.weight)
+    with torch.no_grad():
+        joined.weight.copy_(torch.cat([one.weight for one in (image, *masks)], dim=1))
+        assert joined.bias is not None and image.bias is not None
+        joined.bias.copy_(image.bias)
+    body.joined = joined.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def _convolution_before(batch_norm: str) -> str:
     """The name of the convolution that feeds a BatchNorm of a trunk."""
     if batch_norm.endswith("downsample.1"):
@@ -45,8 +59,8 @@ def _gain(batch_norm: nn.Module) -> Tensor:
     return (batch_norm.weight / torch.sqrt(batch_norm.running_var + batch_norm.eps)).detach().view(-1, 1, 1, 1)
 
 
-def _fold(state: dict[str, Tensor], source: dict[str, Tensor], batch_norm: FrozenBatchNorm2d, convolution: str) -> None:
+def _fold(state: dict[str, Tensor], source: dict[str, Tensor], batch_norm: FrozenBatchNorm2d, before: str) -> None:
     assert batch_norm.running_mean is not None
     gain = _gain(batch_norm)
-    state[f"{convolution}.weight"] = source[f"{convolution}.weight"] * gain
-    state[f"{convolution}.bias"] = (batch_norm.bias - batch_norm.running_mean * gain.flatten()).detach()
+    state[f"{before}.weight"] = source[f"{before}.weight"] * gain
+    state[f"{before}.bias"] = (batch_norm.bias - batch_norm.running_mean * gain.flatten()).detach()
