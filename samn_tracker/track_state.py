@@ -59,12 +59,11 @@ class TrackState:
 class Search(NamedTuple):
     """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there.
 
-    `f16` (1, C, S/16, S/16) are the patch's features; `encoded` is all else of it, where the pass is shared.
-    `elsewhere` says that it found a lost target away from the last place.
+    `encoded` is what the network says of the patch, where the pass is shared. `elsewhere` says that it found a lost
+    target away from the last place.
     """
 
     window: Window
-    f16: Tensor
     encoded: Encoded | None
     localisation: Localisation
     trusted: bool

@@ -153,7 +153,7 @@ class Tracker:
         f16 = encoded.query.f16 if encoded else self.engine.features(patch)
         localisation = spatial.localise(f16, state.size / window.scale, lost=lost)
         trusted = localisation.uncertainty < self.config.spatial.move_uncertainty
-        return Search(window, f16, encoded, localisation, trusted)
+        return Search(window, encoded, localisation, trusted)
 
     def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
         """The surest place of the rings, its peak seen once more from close by; None if it is not surely the target."""
@@ -239,7 +239,7 @@ class Tracker:
             assert state.spatial is not None
             centre = search.window.to_crop(state.centre) if from_mask else None
             size_crop = state.size / search.window.scale
-            state.spatial.memorise(search.f16, search.localisation, size_crop, centre_crop=centre)
+            state.spatial.memorise(search.localisation, size_crop, centre_crop=centre)
 
 
 def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: float, patch_size: int) -> Window:

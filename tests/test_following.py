@@ -103,14 +103,10 @@ class _Slipped:
         return replace(found, centre_crop=found.centre_crop + np.array([0.6 * np.sqrt(size_crop.prod()), 0]))
 
     def memorise(
-        self,
-        f16: Tensor,
-        found: Localisation,
-        size_crop: NDArray[np.float64],
-        centre_crop: NDArray[np.float64] | None = None,
+        self, found: Localisation, size_crop: NDArray[np.float64], centre_crop: NDArray[np.float64] | None = None
     ) -> None:
         self.taught.append(centre_crop)
-        self._memory.memorise(f16, found, size_crop, centre_crop=centre_crop)
+        self._memory.memorise(found, size_crop, centre_crop=centre_crop)
 
 
 @pytest.mark.parametrize(("limit", "led"), [(0.4, True), (1000.0, False)])

@@ -6,7 +6,7 @@ Section 3.3 of the paper; the filter and its training are those of ATOM (Danellj
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class Localisation:
         uncertainty: mean of the trusted peaks / this peak; 0 in the warm-up, infinite where no score is positive.
         hard_negative: something else in the patch scores almost as high.
         scores: (16 h, 16 w) float32, the score at the centre of each patch pixel, times a Hann window if asked for.
+        sample: (1, C, h*w) float32, the patch's features with a mean square of 1, for `SpatialMemory.memorise`.
     """
 
     centre_crop: NDArray[np.float64]
@@ -43,6 +44,7 @@ class Localisation:
     uncertainty: float
     hard_negative: bool
     scores: NDArray[np.float32]
+    sample: Tensor = field(repr=False)
 
 
 @dataclass
@@ -134,9 +136,11 @@ class SpatialMemory:
         Raises:
             TrackerStateError: before `start`, or features of another shape.
         """
-        state = self._checked(features)
+        state = self._started()
+        _check_shape(state, features)
         state.frames += not lost
-        scores = state.grid.fold(torch.matmul(state.kernel, _normalised(features)))[0]
+        sample = _normalised(features)
+        scores = state.grid.fold(torch.matmul(state.kernel, sample))[0]
         size = np.asarray(target_size_crop, dtype=np.float64)
         peak = find_peak(scores.cpu().numpy(), state.grid, size, self._config, windowed=not lost)
         if not peak.height > 0:
@@ -145,16 +149,11 @@ class SpatialMemory:
             uncertainty = 0.0
         else:
             uncertainty = float(np.mean(state.peaks)) / peak.height
-        return Localisation(peak.centre_crop, peak.height, uncertainty, peak.hard_negative, peak.scores)
+        return Localisation(peak.centre_crop, peak.height, uncertainty, peak.hard_negative, peak.scores, sample)
 
     @torch.inference_mode()
     def memorise(
-        self,
-        features: Tensor,
-        localisation: Localisation,
-        target_size_crop: ArrayLike,
-        *,
-        centre_crop: ArrayLike | None = None,
+        self, localisation: Localisation, target_size_crop: ArrayLike, *, centre_crop: ArrayLike | None = None
     ) -> None:
         """Learn from a frame that is trusted.
 
@@ -162,17 +161,16 @@ class SpatialMemory:
         `update_interval` frames ago, and at once where the frame has a hard negative.
 
         Args:
-            features: (1, C, h, w), those that were localised.
-            localisation: what `localise` answered for them.
+            localisation: what `localise` answered for its features.
             target_size_crop: (2,) w, h in patch pixels.
             centre_crop: (2,) x, y of the target where it is known better than from the localisation.
 
         Raises:
-            TrackerStateError: before `start`, or features of another shape.
+            TrackerStateError: before `start`.
         """
-        config, state = self._config, self._checked(features)
+        config, state = self._config, self._started()
         centre = localisation.centre_crop if centre_crop is None else centre_crop
-        sample = state.projection @ _normalised(features)
+        sample = state.projection @ localisation.sample
         label = self._labels(state.grid, np.reshape(centre, (1, 2)), target_size_crop, sample)
         hard = localisation.hard_negative
         state.peaks.append(localisation.peak)
@@ -197,15 +195,18 @@ class SpatialMemory:
         centres_cells = np.asarray(centres_crop, dtype=np.float64) / STRIDE
         return gaussian_labels(grid, to_device(centres_cells, like.device).to(like.dtype), sigma)
 
-    def _checked(self, features: Tensor) -> _State:
+    def _started(self) -> _State:
         if self._state is None:
             raise TrackerStateError("the spatial memory has no target yet; call start first")
-        if features.shape != (1, *self._state.shape):
-            raise TrackerStateError(
-                f"the spatial memory was started with features of shape {self._state.shape} and was given "
-                f"{tuple(features.shape)}; pass one patch of the same size, (1, *{self._state.shape})"
-            )
         return self._state
+
+
+def _check_shape(state: _State, features: Tensor) -> None:
+    if features.shape != (1, *state.shape):
+        raise TrackerStateError(
+            f"the spatial memory was started with features of shape {state.shape} and was given "
+            f"{tuple(features.shape)}; pass one patch of the same size, (1, *{state.shape})"
+        )
 
 
 def principal_components(samples: Tensor, count: int) -> Tensor:

@@ -28,7 +28,10 @@ class FusedConvolution(nn.Module, ABC):
     given: object
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """The convolution of x plus `skip`, of the answer's shape and dtype, where given; then its ReLU."""
+        """The convolution of x plus `skip`, of the answer's shape and dtype, where given; then its ReLU.
+
+        The skip may be written over.
+        """
         return self.convolve(self.brought(x), skip)
 
     @abstractmethod
@@ -41,7 +44,10 @@ class FusedConvolution(nn.Module, ABC):
 
 
 class FusedBlock(nn.Module):
-    """A residual block: a chain of convolutions, the last of which adds the skip."""
+    """A residual block: a chain of convolutions, the last of which adds the skip.
+
+    Its answer may be written over its input, as nothing else reads that in a trunk or in the decoder.
+    """
 
     def __init__(self, convolutions: Sequence[FusedConvolution], downsample: FusedConvolution | None) -> None:
         super().__init__()
@@ -84,11 +90,13 @@ class PackedConvolution(FusedConvolution):
         return functional.relu(x) if self.given else x
 
     def convolve(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
-        """`forward` of what was brought."""
+        """`forward` of what was brought; the answer is written over the skip."""
         if skip is None:
-            return torch.ops.mkldnn._convolution_pointwise(x, *self._weights, "relu" if self._relu else "none", [], "")
-        return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, skip, *self._weights, "add", 1.0, "relu" if self._relu else None, [], None
+            return torch.ops.mkldnn._convolution_pointwise.default(
+                x, *self._weights, "relu" if self._relu else "none", [], ""
+            )
+        return torch.ops.mkldnn._convolution_pointwise_.binary(
+            skip, x, *self._weights, "add", 1.0, "relu" if self._relu else None, [], None
         )
 
 

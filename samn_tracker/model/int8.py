@@ -140,7 +140,7 @@ class Int8Convolution(FusedConvolution):
     def convolve(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """`forward` of what was brought."""
         if skip is None:
-            return torch.ops.onednn.qconv2d_pointwise(x, *self._weights, *self._answer, *self._activation)
+            return torch.ops.onednn.qconv2d_pointwise.default(x, *self._weights, *self._answer, *self._activation)
         skip = skip.contiguous(memory_format=torch.channels_last)
         summed = (1.0, 0, "sum", 1.0)
         return torch.ops.onednn.qconv2d_pointwise.binary(

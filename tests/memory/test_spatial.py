@@ -111,9 +111,9 @@ def test_uncertainty_is_the_mean_of_the_trusted_peaks_over_this_peak() -> None:
     frames.append(memory.localise(features, SIZE))
     peak = frames[0].peak
     assert frames[1].uncertainty == pytest.approx(1.0 / peak)  # nothing trusted yet: the label's height
-    memory.memorise(features, replace(frames[0], peak=0.6), SIZE)
+    memory.memorise(replace(frames[0], peak=0.6), SIZE)
     assert memory.localise(features, SIZE).uncertainty == pytest.approx((1.0 + 0.6) / 2 / peak)
-    memory.memorise(features, replace(frames[0], peak=0.2), SIZE)  # two peaks are kept
+    memory.memorise(replace(frames[0], peak=0.2), SIZE)  # two peaks are kept
     assert memory.localise(features, SIZE).uncertainty == pytest.approx((0.6 + 0.2) / 2 / peak)
 
 
@@ -122,14 +122,14 @@ def test_a_second_start_leaves_nothing_of_the_first() -> None:
     reused.start(start_features().flip(1), START_CENTRES[::-1].copy(), SIZE * 0.5)
     for seed in range(15):
         features = features_of((100, 140, 1.0), seed=seed)
-        reused.memorise(features, reused.localise(features, SIZE), SIZE)
+        reused.memorise(reused.localise(features, SIZE), SIZE)
     reused.start(start_features(), START_CENTRES, SIZE)
     for seed in range(15):
         features = features_of((128 + seed, 128, 1.0), seed=seed)
         first, second = fresh.localise(features, SIZE), reused.localise(features, SIZE)
         assert same(first, second)
-        fresh.memorise(features, first, SIZE)
-        reused.memorise(features, second, SIZE)
+        fresh.memorise(first, SIZE)
+        reused.memorise(second, SIZE)
 
 
 def test_localise_changes_nothing_but_the_frame_count() -> None:
@@ -149,15 +149,15 @@ def test_the_filter_is_updated_every_interval_and_at_once_for_a_hard_negative() 
     probe = features_of((128, 128, 1.0))
     before = scores_after(memory, probe)  # frame 2
     answer = memory.localise(probe, SIZE)  # frame 3
-    memory.memorise(probe, answer, SIZE)
+    memory.memorise(answer, SIZE)
     assert np.array_equal(scores_after(memory, probe), before)  # frame 4
     answer = memory.localise(probe, SIZE)  # frame 5, four after the first
-    memory.memorise(probe, answer, SIZE)
+    memory.memorise(answer, SIZE)
     scheduled = scores_after(memory, probe)
     assert not np.array_equal(scheduled, before)
-    memory.memorise(probe, answer, SIZE)
+    memory.memorise(answer, SIZE)
     assert np.array_equal(scores_after(memory, probe), scheduled)
-    memory.memorise(probe, replace(answer, hard_negative=True), SIZE)
+    memory.memorise(replace(answer, hard_negative=True), SIZE)
     assert not np.array_equal(scores_after(memory, probe), scheduled)
 
 
@@ -166,7 +166,7 @@ def test_a_hard_negative_counts_more_than_another_sample() -> None:
     scores = []
     for rate in (CONFIG.learning_rate, CONFIG.hard_negative_learning_rate):
         memory = started(replace(CONFIG, hard_negative_learning_rate=rate))
-        memory.memorise(features, replace(memory.localise(features, SIZE), hard_negative=True), SIZE)
+        memory.memorise(replace(memory.localise(features, SIZE), hard_negative=True), SIZE)
         scores.append(scores_after(memory, probe))
     assert not np.array_equal(*scores)
 
@@ -179,7 +179,7 @@ def test_learning_a_distractor_lowers_it() -> None:
     before = memory.localise(features, size)
     assert before.hard_negative
     for _ in range(20):
-        memory.memorise(features, replace(memory.localise(features, size), hard_negative=True), SIZE)
+        memory.memorise(replace(memory.localise(features, size), hard_negative=True), SIZE)
     after = memory.localise(features, size)
     assert after.scores[distractor].max() / after.peak < 0.9 * before.scores[distractor].max() / before.peak
     np.testing.assert_allclose(after.centre_crop, MIDDLE, atol=8)
@@ -190,7 +190,7 @@ def test_a_better_known_centre_is_what_is_learnt() -> None:
     moved = MIDDLE + np.array([16.0, 0.0])
     memory = started(replace(CONFIG, learning_rate=0.3, update_interval=1))
     for _ in range(30):
-        memory.memorise(features, memory.localise(features, SIZE), SIZE, centre_crop=moved)
+        memory.memorise(memory.localise(features, SIZE), SIZE, centre_crop=moved)
     assert memory.localise(features, SIZE).centre_crop[0] > MIDDLE[0] + 6
 
 
@@ -201,7 +201,7 @@ def test_constant_features_give_no_nan(fill: float) -> None:
     memory.start(constant, START_CENTRES, SIZE)
     for _ in range(12):
         found = memory.localise(constant[:1], SIZE)
-        memory.memorise(constant[:1], found, SIZE)
+        memory.memorise(found, SIZE)
         assert np.isfinite(found.scores).all()
         assert np.isfinite(found.centre_crop).all()
         assert np.isfinite(found.peak)
@@ -215,7 +215,7 @@ def test_tiny_and_huge_targets_give_no_nan(size: tuple[float, float]) -> None:
     for seed in range(12):
         features = features_of((128, 128, 1.0), seed=seed)
         found = memory.localise(features, size)
-        memory.memorise(features, found, size)
+        memory.memorise(found, size)
         assert np.isfinite(found.scores).all()
         assert found.peak > 0
 
@@ -272,7 +272,7 @@ def test_no_autograd_at_run_time(monkeypatch: pytest.MonkeyPatch) -> None:
     features = start_features().requires_grad_()
     memory.start(features, START_CENTRES, SIZE)
     for _ in range(2):  # numpy() would refuse scores that still carry a graph
-        memory.memorise(features[:1], memory.localise(features[:1], SIZE), SIZE)
+        memory.memorise(memory.localise(features[:1], SIZE), SIZE)
 
 
 @pytest.mark.gpu
@@ -284,8 +284,8 @@ def test_the_gpu_gives_the_answers_of_the_cpu() -> None:
         found, expected = memory.localise(features.cuda(), SIZE), reference.localise(features, SIZE)
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-2)
         np.testing.assert_allclose(found.centre_crop, expected.centre_crop, atol=2)
-        memory.memorise(features.cuda(), found, SIZE)
-        reference.memorise(features, expected, SIZE)
+        memory.memorise(found, SIZE)
+        reference.memorise(expected, SIZE)
 
 
 def test_use_before_start_and_features_of_another_shape_are_refused() -> None:
@@ -296,7 +296,9 @@ def test_use_before_start_and_features_of_another_shape_are_refused() -> None:
     with pytest.raises(TrackerStateError, match=r"\(24, 16, 16\).*\(1, 24, 16, 15\)"):
         memory.localise(features[..., :15], SIZE)
     with pytest.raises(TrackerStateError, match=r"\(1, 12, 16, 16\)"):
-        memory.memorise(features[:, :12], memory.localise(features, SIZE), SIZE)
+        memory.localise(features[:, :12], SIZE)
+    with pytest.raises(TrackerStateError, match="call start first"):
+        SpatialMemory(CONFIG).memorise(memory.localise(features, SIZE), SIZE)
 
 
 def test_features_that_are_not_finite_are_refused() -> None:
