@@ -22,8 +22,7 @@ def test_every_convolution_has_a_range(config: TrackerConfig) -> None:
     network = _network(config)
     ranges = activation_ranges(network)
     convolutions = {name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
-    masks = {name for name in convolutions if name.endswith(("foreground", "background"))}  # applied together, as one
-    assert set(ranges) == convolutions - masks
+    assert set(ranges) == convolutions
     assert all(low <= 0 < high for low, high in ranges.values())
 
 
