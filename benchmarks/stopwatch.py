@@ -6,28 +6,34 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from statistics import median
 
 import torch
 
 
 class Stopwatch:
-    """Adds up milliseconds under names; on CUDA it waits for the device at both ends."""
+    """Adds up milliseconds under names, of any threads; on CUDA it waits for the device at both ends."""
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self._device = torch.device(device)
-        self.milliseconds: dict[str, float] = defaultdict(float)
+        self._spans: list[tuple[str, float, float]] = []
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         start = self._now()
         yield
-        self.milliseconds[name] += self._now() - start
+        self._spans.append((name, start, self._now()))
 
     def take(self) -> dict[str, float]:
-        """What was added up since the last call."""
-        taken, self.milliseconds = dict(self.milliseconds), defaultdict(float)
-        return taken
+        """What was added up since the last call; while several run at once, each gets its share of the time."""
+        spans, self._spans = self._spans, []
+        milliseconds: dict[str, float] = defaultdict(float)
+        for low, high in pairwise(sorted({edge for _, *edges in spans for edge in edges})):
+            running = [name for name, start, end in spans if start <= low and high <= end]
+            for name in running:
+                milliseconds[name] += (high - low) / len(running)
+        return dict(milliseconds)
 
     def _now(self) -> float:
         if self._device.type == "cuda":

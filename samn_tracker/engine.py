@@ -73,6 +73,7 @@ class Engine:
         if runtime.threads:
             torch.set_num_threads(runtime.threads)
         self.model_config = network.config
+        self._side_by_side = runtime.side_by_side
         folded = fold_batch_norm(network.eval())
         own = Network(folded.config).eval()
         own.load_state_dict(folded.state_dict())
@@ -86,6 +87,12 @@ class Engine:
         if self.device.type == "cpu" and self.dtype == torch.bfloat16 and has_matrix_units():
             fuse_blocks(self.network)
         _drop_normalisation(self.network)
+
+    @property
+    def memorises_beside(self) -> bool:
+        """Whether `memorise` and `encode` gain from running at once: on a CPU, where both have a trunk of their own."""
+        own_trunk = isinstance(self.network.memory_encoder.body, ImageMemoryEncoder)
+        return self._side_by_side and own_trunk and self.device.type == "cpu"
 
     @torch.inference_mode()
     def encode(self, patches: NDArray[np.uint8]) -> Encoded:

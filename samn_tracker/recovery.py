@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,12 @@ def next_places(
     inside = places[((places >= 0) & (places < np.array(shape[::-1]))).all(axis=1)]
     count = min(config.places, len(inside))
     return np.roll(inside, -count * frames_searched, axis=0)[:count]
+
+
+def is_believable(mask: NDArray[np.uint8], confidence: float, areas: Sequence[int], config: RecoveryConfig) -> bool:
+    """Whether a mask (H, W) found elsewhere is as sure and about as large as the target, of pixel counts `areas`."""
+    growth = int(mask.sum()) / max(float(np.mean(areas)), 1.0)
+    return confidence >= config.accept_confidence and 1 / config.accept_area < growth < config.accept_area
 
 
 def _rings(count: int) -> NDArray[np.float64]:

@@ -37,6 +37,7 @@ class TrackState:
         frame_index: 0 for the frame of `initialize`.
         lost_frames: how many frames in a row had no answer, up to the latest.
         trace: what the latest frame looked like on the way; for debugging.
+        pending: what the appearance memory has yet to learn from the latest frame.
     """
 
     shape: tuple[int, int]
@@ -54,6 +55,15 @@ class TrackState:
     frame_index: int = 0
     lost_frames: int = 0
     trace: Trace | None = field(default=None, repr=False)
+    pending: Pending | None = field(default=None, repr=False)
+
+
+class Pending(NamedTuple):
+    """A frame for the appearance memory: the encoded patch, the target's soft mask (1, S, S) in it, and the index."""
+
+    encoded: Encoded
+    masks: NDArray[np.float32]
+    frame_index: int
 
 
 class Search(NamedTuple):

@@ -26,10 +26,11 @@ from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
-from samn_tracker.recovery import next_places
+from samn_tracker.recovery import is_believable, next_places
 from samn_tracker.regions import as_target, largest_component, mask_to_box, parts_around, target_kind
+from samn_tracker.side_by_side import beside
 from samn_tracker.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
-from samn_tracker.track_state import Search, Trace, TrackState, View
+from samn_tracker.track_state import Pending, Search, Trace, TrackState, View
 
 
 class Tracker:
@@ -92,8 +93,9 @@ class Tracker:
         image = next_frame(image, state.shape, state.frame_index + 1)
         state.frame_index += 1
         centre_before = state.centre
-        search = self._search(state, image)
-        view = self._view(state, image, search)
+        with beside(self.finish_frame, at_once=self.engine.memorises_beside and state.pending is not None):
+            search = self._search(state, image)
+            view = self._view(state, image, search)
         probability = self._segment(state, view)
         state.trace = Trace(view.window, search, probability, state.bank.frame_indices, state.bank.weights[0])
 
@@ -106,7 +108,7 @@ class Tracker:
         seen = uncertainty < self.config.spatial.output_uncertainty and target_crop.any() and target.any()
         confidence = float(probability[target_crop > 0].mean()) / max(1.0, uncertainty) if seen else 0.0
         elsewhere = search is not None and search.elsewhere
-        if not seen or (elsewhere and not self._believes(state, confidence, mask)):
+        if not seen or (elsewhere and not is_believable(mask, confidence, state.areas, self.config.recovery)):
             state.centre = centre_before if elsewhere else state.centre
             state.lost_frames += 1
             state.last = replace(state.last, confidence=0.0, found=False)
@@ -124,6 +126,15 @@ class Tracker:
         bounds = mask_to_box(mask)
         state.extent = np.array([bounds[:2], bounds[:2] + bounds[2:]]) - state.centre
         return state.last
+
+    @tells_full_memory
+    def finish_frame(self) -> None:
+        """Let the appearance memory learn from the latest frame now, not only while `track` searches the next one."""
+        state = self.state
+        if state is not None and state.pending is not None:
+            encoded, probability, frame_index = state.pending
+            state.bank.memorise(*self.engine.memorise(encoded, probability), frame_index)
+            state.pending = None
 
     # --- finding the target --------------------------------------------------------------------------------------
 
@@ -167,12 +178,6 @@ class Tracker:
         again = self._look(spatial, state, image, np.clip(lead.centre, 0, state.shape[::-1]))
         sure = again.localisation.uncertainty < config.accept_uncertainty
         return again._replace(trusted=True, elsewhere=True) if sure else None
-
-    def _believes(self, state: TrackState, confidence: float, mask: NDArray[np.uint8]) -> bool:
-        """Whether what was found elsewhere is as sure and about as large as the target."""
-        config = self.config.recovery
-        growth = int(mask.sum()) / max(float(np.mean(state.areas)), 1.0)
-        return confidence >= config.accept_confidence and 1 / config.accept_area < growth < config.accept_area
 
     def _view(self, state: TrackState, image: NDArray[np.uint8], search: Search | None) -> View:
         """The patch to segment: the searched one where it serves, else one cut around the centre."""
@@ -234,7 +239,7 @@ class Tracker:
         """
         trusted = search is None or search.trusted
         if trusted or not self.config.appearance.sample_filtering:
-            state.bank.memorise(*self.engine.memorise(view.encoded, probability[None]), state.frame_index)
+            state.pending = Pending(view.encoded, probability[None], state.frame_index)
         if search is not None and trusted:
             assert state.spatial is not None
             centre = search.window.to_crop(state.centre) if from_mask else None

@@ -104,6 +104,7 @@ class DebugOutput:
 
     def _keep_thumbnails(self, image: NDArray[np.uint8], window: Window) -> None:
         """Small patches of the frames in the memory, and of no other."""
+        self._tracker.finish_frame()
         self._thumbnails[self._state.frame_index] = Window(window.centre, window.side, _THUMBNAIL).crop(image)
         held = set(self._state.bank.frame_indices)
         self._thumbnails = {index: one for index, one in self._thumbnails.items() if index in held}
