@@ -70,9 +70,7 @@ def test_an_error_inside_comes_before_that_of_the_work() -> None:
 
 
 def _config(side_by_side: bool) -> TrackerConfig:
-    config = with_patch(SAMN_R50, 128)
-    runtime = RuntimeConfig(precision="float32", side_by_side=side_by_side)
-    return replace(config, spatial=replace(config.spatial, varied_middle=1.0), runtime=runtime)
+    return replace(with_patch(SAMN_R50, 128), runtime=RuntimeConfig(precision="float32", side_by_side=side_by_side))
 
 
 def _followed(network: Network, config: TrackerConfig) -> Tracker:
