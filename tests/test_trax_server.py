@@ -146,7 +146,7 @@ def test_text_on_standard_output_and_error_neither_stalls_nor_corrupts_the_proto
     ("tracker", "reason"),
     [
         ("raising", 'the tracker broke, with a "quoted" second line'),
-        ("not_a_number", r"fault_trackers:not_a_number answered \[nan nan nan nan\].* 7 frames after its start"),
+        ("not_a_number", r"fault_trackers:not_a_number, 7 frames on, answered a box \[nan, .* not finite"),
     ],
 )
 def test_a_failing_tracker_quits_with_the_reason(tracker: str, reason: str) -> None:

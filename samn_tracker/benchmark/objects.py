@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.answers import checked_labels
 from samn_tracker.benchmark.trackers import checked_tracker, create_tracker, is_own, make_tracker
 from samn_tracker.errors import ConfigError, ResultError, TrackerStateError
 from samn_tracker.prediction import Prediction, TrackerProtocol
@@ -80,8 +81,38 @@ class SeparateTrackers:
         for one in np.unique(labels[labels > 0]):
             tracker = self._spare.pop() if self._spare else self._make()
             prediction = tracker.initialize(image, (labels == one).astype(np.uint8))
-            checked_mask(prediction, image.shape[:2])
+            required_mask(prediction)
             self._trackers[int(one)], self.confidences[int(one)] = tracker, prediction.confidence
+
+
+class CheckedObjects:
+    """A tracker of several objects; every answer is a label map of the image's size, or an error that says why not."""
+
+    def __init__(self, tracker: MultiObjectTracker, name: str) -> None:
+        self.tracker = tracker
+        self._name = name
+
+    @property
+    def confidences(self) -> Mapping[int, float]:
+        """As the tracker tells them; empty where it tells none."""
+        return told_confidences(self.tracker)
+
+    def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
+        """As `MultiObjectTracker.initialize_objects`; None is taken for the given labels.
+
+        Raises:
+            ResultError: the answer is no label map.
+        """
+        answer = self.tracker.initialize_objects(image, labels)
+        return labels if answer is None else checked_labels(answer, image.shape, self._name)
+
+    def track_objects(self, image: NDArray[np.uint8], new_labels: Labels | None = None) -> Labels:
+        """As `MultiObjectTracker.track_objects`.
+
+        Raises:
+            ResultError: the answer is no label map.
+        """
+        return checked_labels(self.tracker.track_objects(image, new_labels), image.shape, self._name)
 
 
 def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -> Labels:
@@ -89,12 +120,11 @@ def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -
 
     Raises:
         ConfigError: a prediction has no mask.
-        ResultError: a mask has another size than the image.
     """
     labels = np.zeros(shape, dtype=np.uint8)
     best = np.full(shape, -np.inf)
     for one, prediction in sorted(predictions.items()):
-        mask = checked_mask(prediction, shape)
+        mask = required_mask(prediction)
         wins = (mask != 0) & (prediction.confidence > best) if prediction.found else np.zeros(shape, dtype=bool)
         labels[wins] = one
         best[wins] = prediction.confidence
@@ -102,8 +132,14 @@ def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -
 
 
 def told_confidences(tracker: MultiObjectTracker) -> Mapping[int, float]:
-    """By object id, of the frame answered last; empty where the tracker tells none."""
+    """By object id, of the frame answered last; empty where the tracker tells none.
+
+    Raises:
+        ResultError: one is not finite.
+    """
     told: Mapping[int, float] = getattr(tracker, "confidences", {})
+    if strange := [value for value in told.values() if not np.isfinite(value)]:
+        raise ResultError(f"the tracker told a confidence of {strange[0]}; it must be finite: 0 is lost, 1 is certain")
     return told
 
 
@@ -113,20 +149,15 @@ def mean_confidence(tracker: MultiObjectTracker) -> float:
     return float(np.mean(list(told.values()))) if told else 1.0
 
 
-def checked_mask(prediction: Prediction, shape: tuple[int, ...]) -> Labels:
+def required_mask(prediction: Prediction) -> Labels:
     """The prediction's (H, W) mask.
 
     Raises:
         ConfigError: there is none: the tracker cannot be run on a benchmark of masks.
-        ResultError: it has another size than the image.
     """
     if prediction.mask is None:
         raise ConfigError(
             "this tracker answers boxes only, and this benchmark scores masks; use a tracker that fills Prediction.mask"
-        )
-    if prediction.mask.shape != shape:
-        raise ResultError(
-            f"the tracker answered a mask of {prediction.mask.shape}, the image is {shape} (height, width)"
         )
     return prediction.mask
 
@@ -140,7 +171,7 @@ def create_object_tracker(
     """
     tracker = make_tracker(spec, device, overrides)
     if isinstance(tracker, MultiObjectTracker):
-        return tracker
+        return CheckedObjects(tracker, spec)
     if is_own(spec):
         return importlib.import_module("samn_tracker.multi_tracker").MultiTracker(tracker.engine, tracker.config)  # type: ignore[no-any-return]
     return SeparateTrackers(lambda: create_tracker(spec, device, overrides), first=checked_tracker(spec, tracker))

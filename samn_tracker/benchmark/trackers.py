@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
+from samn_tracker.answers import CheckedTracker
 from samn_tracker.benchmark.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
 from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
@@ -46,7 +47,7 @@ def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str]
 
 
 def checked_tracker(spec: str, tracker: Any) -> TrackerProtocol:
-    """The tracker that `spec` made.
+    """The tracker that `spec` made; the answers of one that is not this project's are checked (`samn_tracker.answers`).
 
     Raises:
         ConfigError: it lacks a method of the contract.
@@ -55,9 +56,10 @@ def checked_tracker(spec: str, tracker: Any) -> TrackerProtocol:
     if missing:
         raise ConfigError(
             f"{spec} returned a {type(tracker).__name__} without {' and '.join(missing)}(); "
-            "a tracker has initialize(image, target) and track(image), both returning a Prediction"
+            "a tracker has initialize(image, target) and track(image), which return a Prediction or a box"
         )
-    return cast(TrackerProtocol, tracker)
+    own = is_own(spec) or spec in OPENCV_TRACKERS
+    return cast(TrackerProtocol, tracker if own else CheckedTracker(tracker, spec))
 
 
 def make_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> Any:

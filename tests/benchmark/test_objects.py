@@ -23,7 +23,6 @@ from samn_tracker.benchmark.objects import (
     merge_masks,
 )
 from samn_tracker.benchmark.sequences import Sequence
-from samn_tracker.errors import ResultError
 from samn_tracker.images import read_image
 from samn_tracker.multi_tracker import MultiTracker
 from samn_tracker.prediction import Prediction
@@ -44,8 +43,6 @@ def test_masks_that_overlap_go_to_the_more_confident_object() -> None:
     assert merged(0.5, 0.9) == [1, 1, 2, 2, 2, 2]
     assert merged(0.5, 0.5) == [1, 1, 1, 1, 2, 2]
     assert merged(0.1, 0.9, found=False) == [1, 1, 1, 1, 0, 0]
-    with pytest.raises(ResultError, match="mask of"):
-        merge_masks({1: Prediction(box, mask=left)}, (5, 6))
 
 
 def test_runs_of_masks_recorded_no_confidence(davis_data: Path, tmp_path: Path) -> None:

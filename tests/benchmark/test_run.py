@@ -114,7 +114,7 @@ def test_a_failing_sequence_is_named_and_the_others_are_run(got10k_data: Path, t
     wanted = request(Got10k(), got10k_data, "val", tmp_path / "run", tracker="toy_trackers:Broken")
     failures = execute(wanted)
     assert [one.sequence for one in failures] == [f"GOT-10k_Val_{number:06d}" for number in (1, 2, 3)]
-    assert "frame 2 of 9: ResultError: the tracker answered the box [nan" in failures[0].reason
+    assert "frame 2 of 9: ResultError: toy_trackers:Broken, 2 frames on, answered a box [nan" in failures[0].reason
     assert "Traceback" in (tmp_path / "run/failures/GOT-10k_Val_000001.txt").read_text()
     assert tree(tmp_path / "run/results") == {}
     (got10k_data / "val/GOT-10k_Val_000002/00000004.jpg").write_bytes(b"no image")
