@@ -1,1 +1,1 @@
-"""Speed and memory, measured as ratios in one run."""
+"""The former place of `samn_tracker.bench`, in a checkout only: what is called here goes there."""

@@ -12,15 +12,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from samn_tracker.benchmark.benchmark import MaskBenchmark
-from samn_tracker.benchmark.commands import run_command
-from samn_tracker.benchmark.label_png import read_labels
-from samn_tracker.benchmark.layout import first_existing, raise_all, require_data
-from samn_tracker.benchmark.lint import Fault, ResultSource, name_faults, png_faults
-from samn_tracker.benchmark.metrics import davis as metrics
-from samn_tracker.benchmark.scores import ScoreTable
-from samn_tracker.benchmark.sequences import Sequence, collect, image_paths, read_names
 from samn_tracker.errors import DatasetError, ImageError
+from samn_tracker.runner.benchmark import MaskBenchmark
+from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.label_png import read_labels
+from samn_tracker.runner.layout import first_existing, raise_all, require_data
+from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
+from samn_tracker.runner.metrics import davis as metrics
+from samn_tracker.runner.scores import ScoreTable
+from samn_tracker.runner.sequences import Sequence, collect, image_paths, read_names
 
 _VOID = 255
 
@@ -79,7 +79,7 @@ class Davis(MaskBenchmark):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; see `samn_tracker.benchmark.commands`."""
+    """The command line; see `samn_tracker.runner.commands`."""
     return run_command(Davis(), argv, "samn davis")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from samn_tracker.cli import COMMANDS
-from samn_tracker.config import SAMN_LITE, SAMN_R50
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.train.config import SetConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).resolve().parents[1] / "samn_tracker" / "weights"
 _HELP_WIDTH = "110"
 _OTHERS = {
-    ("samn-trax",): "samn_tracker.trax_server",
-    ("python -m samn_tracker.benchmark.ope",): "samn_tracker.benchmark.ope",
-    ("python -m benchmarks.accuracy",): "benchmarks.accuracy",
-    ("python -m benchmarks.agreement",): "benchmarks.agreement",
-    ("python -m benchmarks.recovery",): "benchmarks.recovery",
+    ("samn-trax",): "samn_tracker.trax.server",
+    ("python -m samn_tracker.runner.ope",): "samn_tracker.runner.ope",
+    ("python -m samn_tracker.bench.accuracy",): "samn_tracker.bench.accuracy",
+    ("python -m samn_tracker.bench.agreement",): "samn_tracker.bench.agreement",
+    ("python -m samn_tracker.bench.recovery",): "samn_tracker.bench.recovery",
 }
 _WORDS_OF_OWN = {"samn_tracker.train.__main__": ("pack", "preview", "export")}
 

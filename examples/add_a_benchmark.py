@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from samn_tracker.benchmark.benchmark import BoxBenchmark
-from samn_tracker.benchmark.commands import run_command
-from samn_tracker.benchmark.layout import read_results
-from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults
-from samn_tracker.benchmark.scores import ScoreTable
-from samn_tracker.benchmark.sequences import Sequence, collect, first_box, image_paths, read_boxes
 from samn_tracker.errors import DatasetError
-from samn_tracker.regions import box_iou
+from samn_tracker.runner.benchmark import BoxBenchmark
+from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.layout import read_results
+from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.runner.scores import ScoreTable
+from samn_tracker.runner.sequences import Sequence, collect, first_box, image_paths, read_boxes
+from samn_tracker.shapes.regions import box_iou
 
 
 class Halves(BoxBenchmark):

@@ -15,16 +15,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.benchmark.benchmark import BoxBenchmark
-from samn_tracker.benchmark.commands import run_command
-from samn_tracker.benchmark.layout import first_existing, raise_all, read_results
-from samn_tracker.benchmark.lint import Fault, ResultSource, box_faults, name_faults, read_text
-from samn_tracker.benchmark.metrics import got10k as metrics
-from samn_tracker.benchmark.metrics.curves import mean_speed
-from samn_tracker.benchmark.scores import ScoreTable
-from samn_tracker.benchmark.sequences import Sequence, collect, first_box, image_paths, read_boxes, read_names
 from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.images import read_image
+from samn_tracker.runner.benchmark import BoxBenchmark
+from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.layout import first_existing, raise_all, read_results
+from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults, read_text
+from samn_tracker.runner.metrics import got10k as metrics
+from samn_tracker.runner.metrics.curves import mean_speed
+from samn_tracker.runner.scores import ScoreTable
+from samn_tracker.runner.sequences import Sequence, collect, first_box, image_paths, read_boxes, read_names
 
 TEST_NAMES = tuple(f"GOT-10k_Test_{number:06d}" for number in range(1, 181))
 _TIME = re.compile(r"\d+\.\d{8}")
@@ -98,7 +98,7 @@ class Got10k(BoxBenchmark):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; see `samn_tracker.benchmark.commands`."""
+    """The command line; see `samn_tracker.runner.commands`."""
     return run_command(Got10k(), argv, "samn got10k")
 
 

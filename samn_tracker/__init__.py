@@ -12,16 +12,16 @@ from samn_tracker.errors import SamnError
 from samn_tracker.prediction import Prediction
 
 if TYPE_CHECKING:
-    from samn_tracker.config import TrackerConfig
+    from samn_tracker.core.config import TrackerConfig
+    from samn_tracker.core.tracker import Tracker
     from samn_tracker.loading import load_tracker
-    from samn_tracker.tracker import Tracker
 
 __version__ = "0.1.0"
 __all__ = ["Prediction", "SamnError", "Tracker", "TrackerConfig", "__version__", "load_tracker"]
 
 _LAZY = {
-    "Tracker": "samn_tracker.tracker",
-    "TrackerConfig": "samn_tracker.config",
+    "Tracker": "samn_tracker.core.tracker",
+    "TrackerConfig": "samn_tracker.core.config",
     "load_tracker": "samn_tracker.loading",
 }
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import RegionError, ResultError
 from samn_tracker.prediction import Prediction
-from samn_tracker.regions import FARTHEST, as_target, mask_to_box, polygon_to_box, target_kind
+from samn_tracker.shapes.regions import FARTHEST, as_target, mask_to_box, polygon_to_box, target_kind
 
 _LOST = "a tracker that has lost its target answers its last box with found=False and confidence 0"
 

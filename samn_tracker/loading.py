@@ -9,12 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.config import VARIANTS, RuntimeConfig, TrackerConfig
-from samn_tracker.devices import resolve_device
-from samn_tracker.engine import Engine
+from samn_tracker.core.config import VARIANTS, TrackerConfig
+from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import WeightsError
 from samn_tracker.model.weights import WeightsInfo, load_weights, read_info
-from samn_tracker.tracker import Tracker
+from samn_tracker.runtime.config import RuntimeConfig
+from samn_tracker.runtime.devices import resolve_device
+from samn_tracker.runtime.engine import Engine
 
 SHIPPED_WEIGHTS = Path(__file__).with_name("weights")
 

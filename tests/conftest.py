@@ -33,7 +33,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A weights file of the light variant with random parameters."""
     import torch
 
-    from samn_tracker.config import SAMN_LITE
+    from samn_tracker.core.config import SAMN_LITE
     from samn_tracker.model.network import Network
     from samn_tracker.model.weights import save_weights
 

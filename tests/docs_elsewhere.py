@@ -6,8 +6,8 @@ one that no page shows any more.
 
 from __future__ import annotations
 
-_ACCURACY = "python -m benchmarks.accuracy"
-_RECOVERY = "python -m benchmarks.recovery --tracker samn-lite --seeds 20"
+_ACCURACY = "python -m samn_tracker.bench.accuracy"
+_RECOVERY = "python -m samn_tracker.bench.recovery --tracker samn-lite --seeds 20"
 
 SLOW = (
     "samn vot demo",
@@ -20,7 +20,7 @@ SLOW = (
     "python -m vot_workspace export w18/results/SAMN out --format pysot",
     "samn bench --json speed.json --picture profile.svg",
     "samn bench",
-    "python -m benchmarks.agreement --data DATA",
+    "python -m samn_tracker.bench.agreement --data DATA",
     f"{_ACCURACY} --data DATA --tracker samn-lite --tracker opencv-mil",
     f"{_ACCURACY} --data DATA --ablation",
     _RECOVERY,
@@ -42,9 +42,9 @@ ELSEWHERE = {
     "make demo": "it is `samn vot demo`, which the slow test runs",
     "make test": "it is what runs this test",
     "make docs": "test_the_documentation_builds_without_a_warning runs the same build",
-    "pytest tests/test_determinism.py": "it is a part of this suite",
+    "pytest tests/core/test_determinism.py": "it is a part of this suite",
     "samn got10k lint --split test --results runs/got10k-test.zip": "accepts nothing but all 180 sequences of the test "
-    "split; tests/benchmark/test_lint.py lints with these names",
+    "split; tests/runner/test_lint.py lints with these names",
     "vot evaluate --workspace vot_workspace/vot2018 SAMN": _DOWNLOADS,
     "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
     "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",

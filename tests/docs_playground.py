@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from samn_tracker.app.video import VideoWriter
-from samn_tracker.benchmark.label_png import encode_labels
-from samn_tracker.config import SAMN_R50
+from samn_tracker.core.config import SAMN_R50
 from samn_tracker.model.network import Network
 from samn_tracker.model.published import export_published
+from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
 LENGTH = 4

@@ -12,7 +12,7 @@ import torch
 
 from samn_tracker import cli
 from samn_tracker.app import weights
-from samn_tracker.config import SAMN_LITE, SAMN_R50
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.loading import find_weights, load_tracker
 from samn_tracker.model.network import Network

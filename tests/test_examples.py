@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from samn_tracker import load_tracker
-from samn_tracker.config import SAMN_LITE, VARIANTS
+from samn_tracker.core.config import SAMN_LITE, VARIANTS
 from samn_tracker.synthetic import MultiObjectSequence, make_multi_object, make_sequence, write_sequence_images
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"

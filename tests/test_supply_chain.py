@@ -68,11 +68,11 @@ for module in pkgutil.walk_packages(samn_tracker.__path__, "samn_tracker."):
     if not module.name.endswith("__main__") and ".train" not in module.name:
         importlib.import_module(module.name)
 from samn_tracker.cli import main
-from samn_tracker.config import SAMN_LITE
-from samn_tracker.engine import Engine
+from samn_tracker.core.config import SAMN_LITE
+from samn_tracker.runtime.engine import Engine
 from samn_tracker.model.network import Network
 from samn_tracker.synthetic import make_sequence
-from samn_tracker.tracker import Tracker
+from samn_tracker.core.tracker import Tracker
 small = replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96)
 config = replace(SAMN_LITE, segmentation=small)
 tracker = Tracker(Engine(Network(config.model), "cpu"), config)
@@ -91,7 +91,7 @@ def test_no_source_names_a_service_to_report_to() -> None:
     clients = re.compile(
         r"^\s*(?:import|from)\s+(requests|urllib\.request|urllib3|http\.client|httpx|ftplib|smtplib)\b", re.M
     )
-    packages = ("samn_tracker", "vot_workspace", "got10k_runner", "trackingnet_runner", "davis_runner", "benchmarks")
+    packages = ("samn_tracker", "vot_workspace", "got10k_runner", "trackingnet_runner", "davis_runner")
     found = [
         str(path.relative_to(ROOT))
         for package in packages

@@ -10,8 +10,8 @@ import pytest
 
 from samn_tracker.errors import ConfigError
 from samn_tracker.images import read_image
-from samn_tracker.polygons import polygon_area, polygon_to_mask
-from samn_tracker.regions import box_iou, mask_iou, mask_to_box, polygon_to_box
+from samn_tracker.shapes.polygons import polygon_area, polygon_to_mask
+from samn_tracker.shapes.regions import box_iou, mask_iou, mask_to_box, polygon_to_box
 from samn_tracker.synthetic import (
     KINDS,
     TAGS,

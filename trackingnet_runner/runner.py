@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from samn_tracker.benchmark.benchmark import BoxBenchmark
-from samn_tracker.benchmark.box_text import read_rows
-from samn_tracker.benchmark.commands import run_command
-from samn_tracker.benchmark.layout import first_existing
-from samn_tracker.benchmark.metrics import trackingnet as metrics
-from samn_tracker.benchmark.scores import ScoreTable
-from samn_tracker.benchmark.sequences import Sequence, collect, first_box, image_paths, read_boxes
 from samn_tracker.errors import DatasetError
+from samn_tracker.runner.benchmark import BoxBenchmark
+from samn_tracker.runner.box_text import read_rows
+from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.layout import first_existing
+from samn_tracker.runner.metrics import trackingnet as metrics
+from samn_tracker.runner.scores import ScoreTable
+from samn_tracker.runner.sequences import Sequence, collect, first_box, image_paths, read_boxes
 
 _SHOWN = 10
 
@@ -80,7 +80,7 @@ class TrackingNet(BoxBenchmark):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; see `samn_tracker.benchmark.commands`."""
+    """The command line; see `samn_tracker.runner.commands`."""
     return run_command(TrackingNet(), argv, "samn trackingnet")
 
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.benchmark.ray_session import gpus_each, gpus_present, own_error, ray_session
 from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.runner.ray_session import gpus_each, gpus_present, own_error, ray_session
 from vot_workspace import toolkit
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samn_tracker.errors import ConfigError, DatasetError
-from samn_tracker.trax_options import settings_text
+from samn_tracker.trax.options import settings_text
 from vot_workspace.conversions import ANCHOR_SPACING, with_masks, with_polygons
 from vot_workspace.download import download
 from vot_workspace.layouts import SourceSequence, read_dataset
@@ -67,7 +67,7 @@ def _trackers(rules: str, tracker: str, device: str, settings: str, timeout: int
     registry.read(HERE / rules / "trackers.ini", encoding="utf-8")
     for name in registry.sections():
         registry[name]["protocol"] = "trax"
-        registry[name]["command"] = f'"{sys.executable}" -m samn_tracker.trax_server'
+        registry[name]["command"] = f'"{sys.executable}" -m samn_tracker.trax.server'
         registry[name]["env_SAMN_DEVICE"] = device
         registry[name]["timeout"] = str(timeout)
     registry["SAMN"]["env_SAMN_TRACKER"] = tracker

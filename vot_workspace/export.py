@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
-from samn_tracker.regions import mask_to_box, polygon_to_box
+from samn_tracker.shapes.regions import mask_to_box, polygon_to_box
 from vot_workspace.score import read_truth
 from vot_workspace.trajectory import (
     FAILURE,

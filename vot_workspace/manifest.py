@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.benchmark.trackers import describe_tracker
 from samn_tracker.errors import ResultError
-from samn_tracker.trax_options import Options, parse_settings
+from samn_tracker.runner.trackers import describe_tracker
+from samn_tracker.trax.options import Options, parse_settings
 from vot_workspace.trajectory import SUFFIXES, write_atomically
 from vot_workspace.workspace import Workspace, environment_of
 
@@ -56,7 +56,7 @@ def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
     trackers.ini. Then the experiments, and the ground truth of every sequence.
     """
     entry = workspace.tracker(tracker)
-    if "samn_tracker.trax_server" in entry.get("command", ""):
+    if "samn_tracker.trax.server" in entry.get("command", ""):
         options = Options().updated(environment_of(entry), prefix="SAMN_")
         identity = describe_tracker(options.tracker, options.device, parse_settings(options.set))
         identity["reply"] = options.reply

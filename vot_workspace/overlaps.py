@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
-from samn_tracker.regions import box_to_polygon
+from samn_tracker.shapes.regions import box_to_polygon
 from vot_workspace.trajectory import MaskPart, Region
 
 FloatArray = NDArray[np.float64]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import RegionError, ResultError
-from samn_tracker.regions import rle_decode, rle_encode
+from samn_tracker.shapes.regions import rle_decode, rle_encode
 
 UNKNOWN, INITIALISATION, FAILURE = 0, 1, 2
 SUFFIXES = (".bin", ".txt")  # of trajectories

@@ -7,15 +7,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.benchmark.benchmark import Benchmark
-from samn_tracker.benchmark.run_folder import RunFolder
 from samn_tracker.errors import ConfigError, DatasetError, ResultError
+from samn_tracker.runner.benchmark import Benchmark
+from samn_tracker.runner.run_folder import RunFolder
 
 BENCHMARKS = {
     "got10k": "got10k_runner.runner:Got10k",
     "trackingnet": "trackingnet_runner.runner:TrackingNet",
     "davis": "davis_runner.runner:Davis",
-    "ope": "samn_tracker.benchmark.ope:OnePass",
+    "ope": "samn_tracker.runner.ope:OnePass",
 }
 """The benchmarks of the runners; imported by name, for nothing here depends on them."""
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from samn_tracker.app import doctor, score, track
-from samn_tracker.app.report import command as report
+from samn_tracker.report import command as report
 
 RUNNER_COMMANDS = ("run", "pack", "lint", "score", "show")
 SUBCOMMANDS: Mapping[str, Sequence[str]] = {

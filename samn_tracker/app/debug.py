@@ -15,12 +15,12 @@ from samn_tracker.app.attention import attention_of, copy_bank
 from samn_tracker.app.debug_picture import Memory, compose
 from samn_tracker.app.followers import Follower, SeparateFollower
 from samn_tracker.app.frames import Frame
+from samn_tracker.core.state import Trace, TrackState
+from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import ConfigError, ResultError
-from samn_tracker.geometry import Window
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.prediction import Prediction
-from samn_tracker.track_state import Trace, TrackState
-from samn_tracker.tracker import Tracker
+from samn_tracker.shapes.geometry import Window
 
 _STRIDE = 16
 _THUMBNAIL = 176

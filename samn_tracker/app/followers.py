@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.app.targets import Targets
-from samn_tracker.benchmark.objects import MultiObjectTracker, create_object_tracker, told_confidences
-from samn_tracker.benchmark.trackers import create_tracker
 from samn_tracker.prediction import Prediction, TrackerProtocol
-from samn_tracker.regions import mask_to_box
+from samn_tracker.runner.objects import MultiObjectTracker, create_object_tracker, told_confidences
+from samn_tracker.runner.trackers import create_tracker
+from samn_tracker.shapes.regions import mask_to_box
 
 Answers = dict[int, Prediction]
 
@@ -73,7 +73,7 @@ def create_follower(spec: str, device: str, overrides: Mapping[str, str], target
     """A follower of the targets: one label map of several objects in one pass, anything else by one tracker an object.
 
     Raises:
-        As `samn_tracker.benchmark.trackers.create_tracker`.
+        As `samn_tracker.runner.trackers.create_tracker`.
     """
     if targets.labels is not None:
         return LabelFollower(create_object_tracker(spec, device, overrides), targets.labels)

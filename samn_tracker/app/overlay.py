@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.prediction import Prediction
-from samn_tracker.regions import box_to_polygon
+from samn_tracker.shapes.regions import box_to_polygon
 
 Colour = tuple[int, int, int]
 

@@ -20,8 +20,8 @@ from importlib import import_module
 from pathlib import Path
 
 from samn_tracker.app.benchmarks import NAMES, VOT, benchmark_of, load_benchmark
-from samn_tracker.benchmark.commands import run_command
 from samn_tracker.errors import ConfigError
+from samn_tracker.runner.commands import run_command
 
 _BOTH = ("json",)
 _NOT_VOT = ("split", "csv")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.app.sources import similar
-from samn_tracker.benchmark.label_png import read_labels
 from samn_tracker.errors import RegionError, SamnError
-from samn_tracker.regions import as_target
+from samn_tracker.runner.label_png import read_labels
+from samn_tracker.shapes.regions import as_target
 
 
 @dataclass(frozen=True)

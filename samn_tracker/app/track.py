@@ -29,8 +29,8 @@ from samn_tracker.app.selection import Viewer, draw_boxes
 from samn_tracker.app.sources import open_source
 from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
-from samn_tracker.benchmark.trackers import SPEC_HELP
 from samn_tracker.errors import ImageError, ResultError
+from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.settings import add_settings, key_values
 
 if TYPE_CHECKING:

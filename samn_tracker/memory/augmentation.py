@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samn_tracker.geometry import Window
 from samn_tracker.memory.spatial_peaks import STRIDE
+from samn_tracker.shapes.geometry import Window
 
 # Shifts are relative to half the patch, as released: 0.75 puts the target centre at 1/8 or 7/8 of the patch. They are
 # rounded to whole stride-16 cells, so that a shifted sample's features can be cut out of those of a larger patch.

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samn_tracker.config import DynamicConfig
 from samn_tracker.errors import ConfigError
+from samn_tracker.memory.config import DynamicConfig
 from samn_tracker.memory.transport import SMALLEST_EPSILON, entropic_cost, exact_cost, normalise_masses
 
 OLDEST_LINEAR_WEIGHT = 0.9

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.config import SpatialConfig
+from samn_tracker.memory.config import SpatialConfig
 from samn_tracker.memory.spatial_solver import ScoreGrid
 
 STRIDE = 16

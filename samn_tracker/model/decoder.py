@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samn_tracker.config import ModelConfig
 from samn_tracker.model.blocks import ResidualBlock
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.trunk import TRUNKS
 
 REACH_CELLS = 6

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samn_tracker.config import ModelConfig
 from samn_tracker.model.blocks import ResidualBlock
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.trunk import TRUNKS, Trunk, convolution
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from samn_tracker.config import ModelConfig
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.decoder import Decoder, Region
 from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures, SearchFeatures
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from samn_tracker.config import SAMN_R50
+from samn_tracker.core.config import SAMN_R50
 from samn_tracker.errors import WeightsError
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 from samn_tracker.model.network import Network

@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from samn_tracker.config import ModelConfig
 from samn_tracker.errors import ConfigError, WeightsError
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
 from samn_tracker.model.trunk import Trunk

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.images import read_image
-from samn_tracker.regions import mask_to_box
+from samn_tracker.shapes.regions import mask_to_box
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
 Mask = NDArray[np.uint8]
@@ -97,12 +97,12 @@ def _frame(sequence: SyntheticSequence, step: int, index: int) -> NDArray[np.uin
 
 
 def development_cases(root: Path) -> list[Case]:
-    """Every development sequence below `root`, as `benchmarks.accuracy` reads them.
+    """Every development sequence below `root`, as `samn_tracker.bench.accuracy` reads them.
 
     Raises:
         DatasetError: the folder holds none.
     """
-    from benchmarks.accuracy import read_sequences
+    from samn_tracker.bench.accuracy import read_sequences
 
     cases = []
     for one in read_sequences(root):

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-from samn_tracker.benchmark.trackers import create_tracker
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.regress.cache import Cache
 from samn_tracker.regress.cases import Case
@@ -21,6 +20,7 @@ from samn_tracker.regress.compare import (
 from samn_tracker.regress.environment import describe_environment
 from samn_tracker.regress.record import Record, run_case
 from samn_tracker.regress.scores import score_record
+from samn_tracker.runner.trackers import create_tracker
 
 _WIDEST = 40
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from samn_tracker.regions import box_iou, mask_iou
 from samn_tracker.regress.record import Record
+from samn_tracker.shapes.regions import box_iou, mask_iou
 
 
 @dataclass(frozen=True)

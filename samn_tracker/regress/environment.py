@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from samn_tracker.benchmark.trackers import describe_tracker
+from samn_tracker.runner.trackers import describe_tracker
 
 
 def describe_environment(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:

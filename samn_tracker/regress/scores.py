@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from samn_tracker.regions import box_iou, mask_iou, polygon_iou
 from samn_tracker.regress.cases import Case
 from samn_tracker.regress.record import Record
+from samn_tracker.shapes.regions import box_iou, mask_iou, polygon_iou
 
 
 def score_record(record: Record, case: Case) -> dict[str, float]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.polygons import polygon_area
+from samn_tracker.shapes.polygons import polygon_area
 
 _OUTLINE_POINTS = 720
 _TEXTURE_REACH = 1.3  # the texture spans -1.3..1.3 of the object's half sizes, so that bulges have texture too

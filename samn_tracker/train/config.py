@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from samn_tracker.config import VARIANTS, ModelConfig
+from samn_tracker.core.config import VARIANTS
 from samn_tracker.errors import ConfigError
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.settings import merge, read_toml, save_toml
 from samn_tracker.train.sample import SamplingConfig
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from samn_tracker.config import DynamicConfig
+from samn_tracker.memory.config import DynamicConfig
 from samn_tracker.memory.dynamic import frame_bias, frame_similarities, pool_key
 from samn_tracker.memory.reader import read_memory
 from samn_tracker.model.encoders import MemoryFeatures, QueryFeatures

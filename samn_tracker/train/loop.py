@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from samn_tracker.config import VARIANTS, DynamicConfig
+from samn_tracker.core.config import VARIANTS
 from samn_tracker.errors import TrainingError
+from samn_tracker.memory.config import DynamicConfig
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import save_weights
 from samn_tracker.train.checkpoint import load_checkpoint, save_checkpoint

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.benchmark.label_png import open_png
 from samn_tracker.errors import DatasetError, ImageError
 from samn_tracker.images import read_image
+from samn_tracker.runner.label_png import open_png
 from samn_tracker.train.sources import LabelledImage
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")

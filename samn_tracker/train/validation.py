@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from samn_tracker.config import TrackerConfig
-from samn_tracker.engine import Engine
+from samn_tracker.core.config import TrackerConfig
+from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import DatasetError
 from samn_tracker.model.network import Network
-from samn_tracker.regions import box_iou, mask_iou, mask_to_box
-from samn_tracker.tracker import Tracker
+from samn_tracker.runtime.engine import Engine
+from samn_tracker.shapes.regions import box_iou, mask_iou, mask_to_box
 from samn_tracker.train.config import SetConfig, ValidationConfig
 from samn_tracker.train.layouts import open_set
 from samn_tracker.train.sources import Source

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from samn_tracker.benchmark.ope import main as ope
+from samn_tracker.runner.ope import main as ope
 
 FRAMES = 8
 SIZE = (97, 121)
@@ -60,7 +60,7 @@ def whites(tmp_path_factory: pytest.TempPathFactory) -> str:
             """
             import numpy as np
             from samn_tracker.prediction import Prediction
-            from samn_tracker.regions import mask_to_box
+            from samn_tracker.shapes.regions import mask_to_box
 
             class Whites:
                 def __init__(self, masks=True, stop_at=None):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from samn_tracker.app.attention import attention_of, copy_bank
-from samn_tracker.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 
 
 @pytest.mark.parametrize("similarity", ["dot", "l2"])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from samn_tracker.app.benchmarks import benchmark_of_data
-from samn_tracker.benchmark.ope import main as ope
 from samn_tracker.cli import main
+from samn_tracker.runner.ope import main as ope
 
 
 def printed_scores(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from samn_tracker.app.sources import open_source
-from samn_tracker.benchmark.label_png import encode_labels, palette, read_labels
 from samn_tracker.cli import main
+from samn_tracker.runner.label_png import encode_labels, palette, read_labels
 
 from .conftest import FRAMES, SIZE, SMALL, box, picture
 from .test_video import write_video

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker import regions
 from samn_tracker.prediction import Prediction
+from samn_tracker.shapes import regions
 
 
 class Still:

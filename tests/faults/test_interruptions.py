@@ -67,7 +67,7 @@ def test_tracking_a_video(sent: signal.Signals, video: Path, tmp_path: Path, not
 
 @pytest.mark.parametrize("said", ["", '@@TRAX:initialize "50,35,20,20" \n'], ids=["at once", "before the first frame"])
 def test_client_hangs_up(said: str, note: Note, request: pytest.FixtureRequest) -> None:
-    line = [sys.executable, "-m", "samn_tracker.trax_server", "--tracker", "fault_toys:still"]
+    line = [sys.executable, "-m", "samn_tracker.trax.server", "--tracker", "fault_toys:still"]
     result = subprocess.run(line, input=said, capture_output=True, text=True, timeout=120, env=environment())
     moment = request.node.callspec.id
     note(f"samn-trax: the client hangs up {moment}", last_line(result))

@@ -12,14 +12,15 @@ import torch
 from conftest import Note, last_line, samn
 
 from samn_tracker import load_tracker
-from samn_tracker.config import SAMN_LITE, RuntimeConfig, TrackerConfig
-from samn_tracker.engine import Engine
+from samn_tracker.core.config import SAMN_LITE, TrackerConfig
+from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import EnvironmentProblemError, WeightsError
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import load_weights, save_weights
 from samn_tracker.prediction import Prediction
+from samn_tracker.runtime.config import RuntimeConfig
+from samn_tracker.runtime.engine import Engine
 from samn_tracker.synthetic import make_sequence
-from samn_tracker.tracker import Tracker
 
 CONFIG: TrackerConfig = replace(
     SAMN_LITE,

@@ -21,23 +21,24 @@ import trax
 from safetensors.torch import save
 
 from samn_tracker.app.targets import targets_from_text
-from samn_tracker.benchmark.box_text import read_rows, strict_faults
-from samn_tracker.benchmark.label_png import decode_labels, encode_labels
-from samn_tracker.benchmark.lint import ZipSource
-from samn_tracker.benchmark.run_folder import FORMAT as RUN_FORMAT
-from samn_tracker.benchmark.run_folder import RunFolder
-from samn_tracker.benchmark.sequences import first_box, read_boxes, read_names
-from samn_tracker.config import ModelConfig, TrackerConfig, load_toml
+from samn_tracker.core.config import TrackerConfig, load_toml
 from samn_tracker.errors import ResultError
 from samn_tracker.images import decode_image
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.weights import FORMAT as WEIGHTS_FORMAT
 from samn_tracker.model.weights import read_info, read_tensors
-from samn_tracker.regions import rle_decode, rle_encode
 from samn_tracker.regress.record import Record, read_record, save_record
+from samn_tracker.runner.box_text import read_rows, strict_faults
+from samn_tracker.runner.label_png import decode_labels, encode_labels
+from samn_tracker.runner.lint import ZipSource
+from samn_tracker.runner.run_folder import FORMAT as RUN_FORMAT
+from samn_tracker.runner.run_folder import RunFolder
+from samn_tracker.runner.sequences import first_box, read_boxes, read_names
 from samn_tracker.settings import save_toml, to_dict
+from samn_tracker.shapes.regions import rle_decode, rle_encode
 from samn_tracker.train.config import load_config
-from samn_tracker.trax_options import Options, parse_settings
-from samn_tracker.trax_server import from_trax_region
+from samn_tracker.trax.options import Options, parse_settings
+from samn_tracker.trax.server import from_trax_region
 from vot_workspace.layouts import read_dataset, read_folder
 from vot_workspace.trajectory import (
     MaskPart,

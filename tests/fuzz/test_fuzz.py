@@ -14,10 +14,10 @@ import torch
 from fuzz_campaign import fuzz, input_bytes
 from fuzz_parsers import Parser, all_parsers
 
-from samn_tracker.benchmark.lint import LARGEST_FILE, ZipSource
-from samn_tracker.benchmark.run_folder import RunFolder
 from samn_tracker.errors import DatasetError, ResultError, WeightsError
 from samn_tracker.model.weights import read_tensors
+from samn_tracker.runner.lint import LARGEST_FILE, ZipSource
+from samn_tracker.runner.run_folder import RunFolder
 from vot_workspace.layouts import read_dataset
 from vot_workspace.trajectory import parse_region
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from samn_tracker.benchmark.box_text import format_box, read_rows, strict_faults
-from samn_tracker.benchmark.label_png import decode_labels, encode_labels
-from samn_tracker.config import TrackerConfig, load_toml
+from samn_tracker.core.config import TrackerConfig, load_toml
 from samn_tracker.errors import ConfigError, RegionError, ResultError
-from samn_tracker.regions import as_target, rle_decode, rle_encode, target_kind
+from samn_tracker.runner.box_text import format_box, read_rows, strict_faults
+from samn_tracker.runner.label_png import decode_labels, encode_labels
 from samn_tracker.settings import merge, save_toml, to_dict
-from samn_tracker.trax_options import parse_settings
+from samn_tracker.shapes.regions import as_target, rle_decode, rle_encode, target_kind
+from samn_tracker.trax.options import parse_settings
 from vot_workspace.trajectory import MaskPart, decode_binary, encode_binary, format_region, parse_region
 
 masks = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=24), elements=st.integers(0, 1))

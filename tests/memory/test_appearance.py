@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from samn_tracker.config import AppearanceConfig, DynamicConfig
 from samn_tracker.errors import ConfigError, TrackerStateError
 from samn_tracker.memory.appearance import AppearanceBank, read_memory
+from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.dynamic import frame_similarities, pool_key
 
 KEY, VALUE, SIDE = 8, 4, 6

@@ -8,7 +8,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.geometry import Window
 from samn_tracker.memory.augmentation import (
     MOVED,
     first_frame_samples,
@@ -21,6 +20,7 @@ from samn_tracker.memory.augmentation import (
     wide_patch,
     with_middle,
 )
+from samn_tracker.shapes.geometry import Window
 
 TARGET = (160.0, 120.0)
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from samn_tracker.config import DynamicConfig
 from samn_tracker.errors import ConfigError
+from samn_tracker.memory.config import DynamicConfig
 from samn_tracker.memory.dynamic import (
     OLDEST_LINEAR_WEIGHT,
     check_dynamic_config,

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samn_tracker.config import SpatialConfig
 from samn_tracker.errors import ConfigError, TrackerStateError, WeightsError
+from samn_tracker.memory.config import SpatialConfig
 from samn_tracker.memory.spatial import Localisation, SpatialMemory, principal_components, strongest_directions
 
 CELLS, CHANNELS, STRIDE = 16, 24, 16

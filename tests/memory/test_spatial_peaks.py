@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.config import SpatialConfig
+from samn_tracker.memory.config import SpatialConfig
 from samn_tracker.memory.spatial_peaks import find_peak, upsample
 from samn_tracker.memory.spatial_solver import ScoreGrid, gaussian_labels
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from samn_tracker.config import SAMN_R50, AppearanceConfig, DynamicConfig
+from samn_tracker.core.config import SAMN_R50
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.reader import read_memory
 from samn_tracker.model.network import Network, aggregate, location_map, target_probability
 from samn_tracker.model.published import to_published

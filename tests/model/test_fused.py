@@ -9,15 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samn_tracker import engine as engine_module
-from samn_tracker.config import SAMN_LITE, SAMN_R50, RuntimeConfig, TrackerConfig
-from samn_tracker.engine import Engine
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
 from samn_tracker.model import int8
 from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.fused import FusedBlock, PackedConvolution, fuse_blocks, has_matrix_units
 from samn_tracker.model.network import Network
 from samn_tracker.model.trunk import BasicBlock, Bottleneck
+from samn_tracker.runtime import engine as engine_module
+from samn_tracker.runtime.config import RuntimeConfig
+from samn_tracker.runtime.engine import Engine
 
 BLOCKS = {
     "basic": lambda: BasicBlock(32, 32, 1, batch_norm=False),

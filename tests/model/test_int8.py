@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samn_tracker.calibration import activation_ranges
-from samn_tracker.config import SAMN_LITE, SAMN_R50, TrackerConfig
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
 from samn_tracker.model import int8
 from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.folding import fold_batch_norm
@@ -19,6 +18,7 @@ from samn_tracker.model.fused import FusedBlock
 from samn_tracker.model.int8 import Int8Convolution, Levels, has_int8_kernels, to_int8
 from samn_tracker.model.network import Network, location_map
 from samn_tracker.model.trunk import BasicBlock, Bottleneck
+from samn_tracker.runtime.calibration import activation_ranges
 from samn_tracker.synthetic import make_sequence
 
 pytestmark = pytest.mark.skipif(not has_int8_kernels(), reason="this CPU or this torch has no int8 products")

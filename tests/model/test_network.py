@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from samn_tracker.config import SAMN_LITE, SAMN_R50, ModelConfig
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import WeightsError
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import pooled_mask
 from samn_tracker.model.folding import fold_batch_norm, join_stem
 from samn_tracker.model.network import Network, aggregate, location_map, target_probability

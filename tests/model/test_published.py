@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from samn_tracker.config import SAMN_LITE, SAMN_R50
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import WeightsError
 from samn_tracker.model.network import Network, location_map
 from samn_tracker.model.published import export_published, import_published, to_published

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker import regions
 from samn_tracker.prediction import Prediction
+from samn_tracker.shapes import regions
 
 
 class Matching:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from samn_tracker.config import SAMN_LITE
+from samn_tracker.core.config import SAMN_LITE
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import save_weights
 from samn_tracker.regress.cache import Cache

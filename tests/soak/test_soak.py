@@ -19,8 +19,8 @@ import pytest
 
 from got10k_runner.__main__ import main as got10k
 from samn_tracker import load_tracker
+from samn_tracker.core.tracker import Tracker
 from samn_tracker.synthetic import SyntheticSequence, make_sequence, write_sequence_images
-from samn_tracker.tracker import Tracker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -114,7 +114,7 @@ def test_ten_thousand_frames_through_trax(sequence: SyntheticSequence, capsys: p
     from trax.client import Client
 
     settings = ",".join(f"{key}={value}" for key, value in SETTINGS.items())
-    line = [sys.executable, "-m", "samn_tracker.trax_server", "--device", "cpu", "--set", settings]
+    line = [sys.executable, "-m", "samn_tracker.trax.server", "--device", "cpu", "--set", settings]
     process = subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
     )

@@ -10,12 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.config import SAMN_LITE, SAMN_R50, DynamicConfig, TrackerConfig
-from samn_tracker.engine import Engine
-from samn_tracker.geometry import Window
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
+from samn_tracker.core.start import first_mask_crop
+from samn_tracker.core.tracker import Tracker
+from samn_tracker.memory.config import DynamicConfig
 from samn_tracker.model.network import Network, target_probability
-from samn_tracker.start import first_mask_crop
-from samn_tracker.tracker import Tracker
+from samn_tracker.runtime.engine import Engine
+from samn_tracker.shapes.geometry import Window
 from samn_tracker.train.forward import Batch, recall, segment
 
 SIZE = 128

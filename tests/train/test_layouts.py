@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from training_pictures import picture, write
 
-from samn_tracker.benchmark.label_png import encode_labels
 from samn_tracker.errors import DatasetError
+from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.train.config import SetConfig
 from samn_tracker.train.layouts import open_set
 

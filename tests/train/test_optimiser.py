@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from samn_tracker.config import SAMN_LITE
+from samn_tracker.core.config import SAMN_LITE
 from samn_tracker.model.network import Network
 from samn_tracker.train.config import OptimiserConfig
 from samn_tracker.train.optimiser import MovingAverage, freeze, make_optimiser, rate_at, set_rate

@@ -104,7 +104,7 @@ def test_a_workspace_has_polygons_for_reset_rules_and_masks_with_anchors_for_mul
     assert sorted(polygons[1][3].tolist()) == sorted(polygons[0][3].tolist())  # type: ignore[union-attr]
     entry = Workspace(tmp_path / "masks").tracker("SAMN")
     assert (entry["env_samn_reply"], entry["protocol"]) == ("mask", "trax")
-    assert entry["command"] == f'"{sys.executable}" -m samn_tracker.trax_server'
+    assert entry["command"] == f'"{sys.executable}" -m samn_tracker.trax.server'
 
 
 def test_absent_targets_are_refused_by_reset_rules_and_a_second_workspace_by_all(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_the_ready_workspaces_have_no_path_and_both_trackers(name: str) -> None:
     workspace = Workspace(READY / name)
     assert set(workspace.trackers) == {"SAMN", "MIL"}
     for entry in workspace.trackers.values():
-        assert (entry["protocol"], entry["command"]) == ("traxpython", "samn_tracker.trax_server")
+        assert (entry["protocol"], entry["command"]) == ("traxpython", "samn_tracker.trax.server")
     experiments = {experiment.name: experiment for experiment in workspace.experiments}
     intervals = {"vot2016": (108, 371), "vot2018": (100, 356), "vot2019": (46, 291), "vot2020": (115, 755)}
     assert experiments["baseline"].interval == intervals.get(name, (10, 30))

@@ -1,0 +1,183 @@
+"""Frozen configuration of the tracker: every constant of the method in one place.
+
+Section numbers refer to the paper (Xie et al., ICCV Workshops 2021). Every field is read once and never written;
+what changes between frames lives in `samn_tracker.core.state.TrackState`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from samn_tracker.errors import ConfigError
+from samn_tracker.memory.config import AppearanceConfig, DynamicConfig, SpatialConfig
+from samn_tracker.model.config import ModelConfig
+from samn_tracker.runtime.config import RuntimeConfig
+from samn_tracker.settings import merge, merge_noting, read_toml
+
+
+@dataclass(frozen=True)
+class SegmentationConfig:
+    """Crop, thresholds and the way from mask to box (docs/method.md, section 6).
+
+    Attributes:
+        patch_size_box_start: pixels of the side of the patch that is segmented, after a start from a box or polygon.
+        patch_size_mask_start: the same after a start from a mask, where the outline counts.
+        multi_patch_size: of the patch that shows several objects.
+        search_factor: side of the patch, in target sizes.
+        threshold_box_start: probability above which a pixel is target, after a start from a box or polygon.
+        threshold_mask_start: the same after a start from a mask.
+        minimum_pixels: connected patch pixels below which nothing counts as a target.
+        box_outside_weight: cost of a pixel of the rotated box that is not of the mask.
+        box_mask_kept: least share of the mask that the rotated box holds.
+        box_area_range: area of the rotated box relative to the rectangle of least area; one outside is rejected.
+        scale_step_box_start: largest relative change of the size in a frame, after a start from a box or polygon.
+        scale_step_mask_start: the same after a start from a mask.
+        area_window: how many of the latest masks make the usual pixel count.
+        area_jump: factor of the usual pixel count beyond which the size is not changed.
+        scale_jump: relative change of the size beyond which it is not changed.
+        box_start_margin: how far the first mask may leave a given box, as a share of its smaller side.
+        box_start_margin_pixels: the same in patch pixels; the larger of the two counts.
+        box_start_minimum_fill: where the first mask has less than this share of the given box, the filled box is used.
+        recrop_distance: with a shared localisation pass, the patch is cut and encoded again around the located centre
+            if that lies further than this many target sizes from the patch's middle.
+        follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
+            "mask"'s box, or the spatial memory's own "peak".
+        follow_limit: in target sizes; where the peak lies further from the middle of the mask's box, and the mask is as
+            large as usual, the mask is followed all the same: a filter that has slipped believes in itself. A large
+            number, such as 1000, never does, as released.
+        box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
+            first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
+            relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
+        part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
+            centre are left out.
+        part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an
+            occluder cuts a target in two, while specks should not widen a box. 1 is the released choice: one part.
+        decode_margin: only where the target is expected is decoded: as far as the last mask and a target of the present
+            size around the located centre reach, and this many target sizes further. The whole patch is where the mask
+            reaches the border of that region or nothing is found in it. 0 always decodes the whole patch.
+        decode_halo: how many stride-16 cells around that region the memory is read for and the decoder sees; from 6 on
+            the numbers are those of the whole patch.
+    """
+
+    patch_size_box_start: int = 384
+    patch_size_mask_start: int = 384
+    multi_patch_size: int = 480
+    search_factor: float = 4.0
+    threshold_box_start: float = 0.5
+    threshold_mask_start: float = 0.2
+    minimum_pixels: int = 50
+    box_outside_weight: float = 0.25
+    box_mask_kept: float = 0.9
+    box_area_range: tuple[float, float] = (0.1, 2.5)
+    scale_step_box_start: float = 0.05
+    scale_step_mask_start: float = 0.1
+    area_window: int = 25
+    area_jump: float = 2.0
+    scale_jump: float = 0.75
+    box_start_margin: float = 0.05
+    box_start_margin_pixels: float = 5.0
+    box_start_minimum_fill: float = 0.2
+    recrop_distance: float = 0.75
+    follow: Literal["mask", "peak"] = "peak"
+    follow_limit: float = 0.4
+    box_habit_limit: float = 1.4
+    part_reach: float = 1.0
+    part_share: float = 0.1
+    decode_margin: float = 0.25
+    decode_halo: int = 2
+
+
+@dataclass(frozen=True)
+class RecoveryConfig:
+    """Finding a lost target again.
+
+    A target is lost once `after_frames` frames in a row had no answer. From then on, unless the spatial memory is sure
+    of the last place, it looks at more places each frame, in growing rings around that.
+
+    Attributes:
+        enabled: False looks at the last place only, as the paper does; True is ours.
+        rings, step: how far the rings reach, and how far apart their places are, in search windows.
+        places: how many are looked at in a frame.
+        lead_uncertainty: below this the surest place is looked at again, with the window around its peak.
+        accept_uncertainty, accept_confidence: the spatial memory's and the mask's part in accepting a place.
+        accept_area: the mask there has at most this many times the usual pixels, and at least that part of them.
+    """
+
+    enabled: bool = True
+    after_frames: int = 3
+    rings: int = 3
+    step: float = 0.75
+    places: int = 3
+    lead_uncertainty: float = 5.0
+    accept_uncertainty: float = 2.0
+    accept_confidence: float = 0.4
+    accept_area: float = 5.0
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """Everything that decides what the tracker answers, for a given weights file."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    spatial: SpatialConfig = field(default_factory=SpatialConfig)
+    appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
+    dynamic: DynamicConfig = field(default_factory=DynamicConfig)
+    segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
+    recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> TrackerConfig:
+        """A copy with dotted keys replaced, for instance {"appearance.interval": "10"}; text values are converted.
+
+        Raises:
+            ConfigError: a key is unknown or a value does not fit its field; every fault is listed.
+        """
+        nested: dict[str, Any] = {}
+        faults: list[str] = []
+        for dotted, value in overrides.items():
+            section, _, key = dotted.partition(".")
+            if key:
+                nested.setdefault(section, {})[key] = value
+            else:
+                faults.append(f"'{dotted}' is not a setting; write section.key, for instance appearance.interval")
+        result = merge_noting(self, nested, faults)
+        if faults:
+            raise ConfigError("; ".join(faults))
+        return result
+
+
+def load_toml(path: str | Path, default: TrackerConfig | None = None) -> TrackerConfig:
+    """The configuration in a TOML file, over `default`.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or has unknown keys.
+    """
+    return merge(default or TrackerConfig(), read_toml(path))
+
+
+SAMN_R50 = TrackerConfig()
+SAMN_LITE = TrackerConfig(
+    model=ModelConfig(
+        trunk="resnet18",
+        key_channels=64,
+        value_channels=128,
+        decoder_channels=64,
+        memory_encoder="feature",
+        similarity="l2",
+        mask_channels=16,
+        batch_norm=False,
+    ),
+    spatial=SpatialConfig(projection_channels=32),
+    appearance=AppearanceConfig(interval=3),
+    segmentation=SegmentationConfig(
+        patch_size_box_start=288,
+        patch_size_mask_start=448,
+        threshold_mask_start=0.4,
+        scale_step_box_start=0.005,
+        area_jump=3.0,
+    ),
+)
+VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

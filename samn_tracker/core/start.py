@@ -1,0 +1,203 @@
+"""A target's first frame: answer, first mask (section 6 of the method notes; as in D3S), and habit of its box."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samn_tracker.core.config import SegmentationConfig, TrackerConfig
+from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.augmentation import (
+    first_frame_samples,
+    is_cut_evenly,
+    middle_side,
+    moved_features,
+    moved_patches,
+    sample_centres,
+    shifted_patch,
+    varied_patches,
+    wide_patch,
+    with_middle,
+)
+from samn_tracker.memory.config import SpatialConfig
+from samn_tracker.memory.spatial_peaks import STRIDE
+from samn_tracker.prediction import Prediction
+from samn_tracker.runtime.engine import Encoded, Engine
+from samn_tracker.shapes.box_fit import fit_rotated_box
+from samn_tracker.shapes.geometry import Window
+from samn_tracker.shapes.polygons import polygon_area, visible_part
+from samn_tracker.shapes.regions import (
+    box_to_mask,
+    box_to_polygon,
+    largest_component,
+    mask_to_box,
+    polygon_to_box_same_area,
+    polygon_to_mask,
+    target_kind,
+)
+
+_ENCODE_BATCH = 9
+
+
+@dataclass(frozen=True)
+class BoxHabit:
+    """How the user draws boxes around a mask.
+
+    Attributes:
+        scale: size of the user's box relative to the mask's box.
+        shift: of its centre, in units of the mask's box.
+        polygon_scale: sides of the user's polygon relative to those of the mask's rotated box.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: tuple[float, float] = (0.0, 0.0)
+    polygon_scale: float = 1.0
+
+    def apply(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The box (4,) that the user would draw around a mask with the tight box `box` (4,)."""
+        size = box[2:] * self.scale
+        centre = box[:2] + box[2:] / 2 + box[2:] * self.shift
+        return np.concatenate([centre - size / 2, size])
+
+    def apply_to_polygon(self, polygon: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rotated box (4, 2) that the user would draw around a mask with the fitted one `polygon` (4, 2)."""
+        centre = polygon.mean(axis=0)
+        return centre + (polygon - centre) * self.polygon_scale
+
+
+def start_box(target: NDArray[Any]) -> NDArray[np.float64]:
+    """The box (4,) that gives a checked target its centre and size; of a polygon, the one of equal area."""
+    kind = target_kind(target)
+    if kind == "mask":
+        return mask_to_box(target)
+    return polygon_to_box_same_area(target) if kind == "polygon" else np.asarray(target, dtype=np.float64)
+
+
+def filled_mask(target: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """The target (box, polygon or mask) as an (H, W) mask of 0 and 1."""
+    kind = target_kind(target)
+    if kind == "mask":
+        return target
+    return polygon_to_mask(target, shape) if kind == "polygon" else box_to_mask(target, shape)
+
+
+def given_polygon(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> NDArray[np.float64]:
+    """The rotated box (4, 2) of a checked target: as given, or fitted to a mask or to a polygon of more corners."""
+    if target_kind(target) == "box":
+        return box_to_polygon(target)
+    return target if target.shape == (4, 2) else fit_rotated_box(filled_mask(target, shape), config)
+
+
+def first_answer(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> Prediction:
+    """The checked target as it was given, in all three forms."""
+    mask = filled_mask(target, shape)
+    box = mask_to_box(mask) if target_kind(target) == "polygon" else start_box(target)
+    return Prediction(box, given_polygon(target, shape, config), mask)
+
+
+def box_habit(
+    target: NDArray[Any],
+    first: NDArray[np.float32],
+    window: Window,
+    shape: tuple[int, int],
+    config: SegmentationConfig,
+) -> BoxHabit:
+    """How the user's box or polygon lies around the first mask (S, S) of `window`; no difference for a given mask.
+
+    A hand-drawn box is rarely the tightest one. Where the two differ by more than `box_habit_limit`, the mask is not
+    trusted, and boxes stay those of the masks.
+    """
+    kind = target_kind(target)
+    if kind == "box":
+        return _habit_of_box(target, _main_part(first, config), window, config.box_habit_limit)
+    if kind == "polygon":
+        visible = visible_part(given_polygon(target, shape, config), shape)  # the first mask ends at the border, too
+        return _habit_of_polygon(visible.area, _main_part(window.paste(first, shape), config), config)
+    return BoxHabit()
+
+
+def _main_part(probability: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.uint8]:
+    return largest_component((probability > config.threshold_box_start).astype(np.uint8))
+
+
+def _habit_of_box(box: NDArray[np.float64], mask_crop: NDArray[np.uint8], window: Window, limit: float) -> BoxHabit:
+    if not mask_crop.any():
+        return BoxHabit()
+    own = mask_to_box(mask_crop)
+    low, high = window.to_image(own[:2]), window.to_image(own[:2] + own[2:])
+    scale = box[2:] / (high - low)
+    if scale.max() > limit or scale.min() < 1 / limit:
+        return BoxHabit()
+    shift = (box[:2] + box[2:] / 2 - (low + high) / 2) / (high - low)
+    return BoxHabit(tuple(scale), tuple(shift))
+
+
+def _habit_of_polygon(area: float, mask: NDArray[np.uint8], config: SegmentationConfig) -> BoxHabit:
+    if not mask.any():
+        return BoxHabit()
+    scale = math.sqrt(area / polygon_area(fit_rotated_box(mask, config)))
+    near = 1 / config.box_habit_limit <= scale <= config.box_habit_limit
+    return BoxHabit(polygon_scale=scale) if near else BoxHabit()
+
+
+def first_mask_crop(
+    engine: Engine,
+    config: TrackerConfig,
+    encoded: Encoded,
+    window: Window,
+    target: NDArray[Any],
+    shape: tuple[int, int],
+) -> NDArray[np.float32]:
+    """The mask (S, S) in 0..1 that becomes the first memory, in the patch of `window`.
+
+    A given mask is used as it is. A box or polygon is filled and memorised, the same patch is segmented with that
+    memory, and the result is kept inside the slightly dilated box; where that leaves too little of the box, the filled
+    box itself is used.
+    """
+    filled = window.crop_mask(filled_mask(target, shape))
+    if target_kind(target) == "mask":
+        return filled
+    bank = AppearanceBank(config.appearance, config.dynamic, engine.model_config.similarity)
+    bank.start(*engine.memorise(encoded, filled[None]))
+    segmented = engine.segment(bank.read(encoded.query.key), encoded)[0] * _dilated(filled, config.segmentation)
+    kept = (segmented > config.segmentation.threshold_box_start).sum()
+    return segmented if kept >= config.segmentation.box_start_minimum_fill * filled.sum() else filled
+
+
+def first_frame_features(
+    engine: Engine, config: SpatialConfig, image: NDArray[np.uint8], window: Window
+) -> tuple[Tensor, NDArray[np.float64]]:
+    """What the spatial memory starts from: features (27, C, h, w) and target centres (27, 2) of the first samples.
+
+    What `config.cut_shifts` and `config.varied_middle` spare is not encoded, if the patch is an even number of cells.
+    """
+    size = window.size
+    if not is_cut_evenly(size):
+        patches, centres = first_frame_samples(image, window)
+        return _features(engine, patches), centres
+    wide, centres = wide_patch(image, window), sample_centres(size)
+    if config.cut_shifts:
+        moved = moved_features(engine.features(shifted_patch(wide, size)[None]), centres, size // STRIDE)
+    else:
+        moved = _features(engine, moved_patches(wide, size))
+    middles = _features(engine, varied_patches(wide, middle_side(size, config.varied_middle)))
+    return torch.cat([moved, with_middle(moved[:1], middles)]), centres
+
+
+def _features(engine: Engine, patches: NDArray[np.uint8]) -> Tensor:
+    """Features (n, C, h, w) of any number of patches, a few at a time."""
+    return torch.cat([engine.features(patches[i : i + _ENCODE_BATCH]) for i in range(0, len(patches), _ENCODE_BATCH)])
+
+
+def _dilated(filled: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.float32]:
+    """The filled box grown on every side by a share of its smaller side, or a few pixels."""
+    sides = mask_to_box((filled > 0.5).astype(np.uint8))[2:]
+    margin = round(max(config.box_start_margin_pixels, config.box_start_margin * sides.min()))
+    return np.asarray(cv2.dilate(filled, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)), dtype=np.float32)

@@ -1,0 +1,122 @@
+"""Frozen configuration of the memories; section numbers refer to the paper (Xie et al., ICCV Workshops 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class SpatialConfig:
+    """Spatial memory network: an online discriminative correlation filter (section 3.3).
+
+    Lengths in target sizes are multiples of the target's mean side, sqrt(width x height).
+
+    Attributes:
+        enabled: without it, the appearance memory alone decides, around the last position.
+        localisation_pass: "shared" uses the segmentation patch's features; "own" crops and encodes a patch of its own,
+            as published, which costs one encoder pass more a frame.
+        patch_size: pixels of the side of the own patch.
+        search_factor: side of the own patch, in target sizes.
+        projection_channels: to which the features are reduced before the filter.
+        filter_size: side of the filter, in cells of 16 patch pixels.
+        label_sigma_factor: standard deviation of the Gaussian label, in target sizes.
+        filter_regularisation: weight of the filter's squared norm.
+        projection_regularisation: weight of the projection's squared norm, in the first optimisation.
+        activation_leak: L of the activation for negative scores x, L (exp(x / L) - 1).
+        first_newton_steps: Gauss-Newton steps on the first frame, for filter and projection together.
+        first_cg_iterations: conjugate-gradient iterations of each of them.
+        first_subspace: the first optimisation looks for the projection among this many times `projection_channels`
+            directions, those in which the samples are strongest: about 4 times faster, with peaks within a patch pixel;
+            0 looks among all.
+        cut_shifts: the shifted samples of the first frame are cut out of the features of one larger patch,
+            instead of being encoded one by one.
+        varied_middle: of the mirrored, blurred and turned samples of the first frame only the middle is encoded, this
+            share of the patch's side; around it they have the features of the unmoved patch. 1 encodes them whole.
+        update_cg_iterations: of an update, which changes the filter only.
+        update_interval: frames between updates; a hard negative causes one at once.
+        capacity: samples held; the one of least weight is replaced.
+        initial_samples_share: least part of the weight that the first frame's samples keep together; 0, as released,
+            lets them fade out.
+        learning_rate: weight of a new sample.
+        hard_negative_learning_rate: the same, where the frame has a hard negative.
+        hard_negative_threshold: height of a second peak, relative to the first, from which it is a hard negative.
+        distractor_threshold: relative height of a second peak from which `displacement_scale` decides between the two;
+            100, as released, means never.
+        neighbourhood_scale: a second peak lies outside a box of this many target sizes around the first.
+        displacement_scale: share of half the patch beyond which a peak counts as far from the middle.
+        trusted_peaks: how many of the latest trusted peaks are averaged for the uncertainty.
+        warmup_frames: frames, the first included, in which the uncertainty is taken as 0.
+        move_uncertainty: below it the position moves to the peak, and both memories may learn.
+        scale_uncertainty: below it the target's size may change.
+        output_uncertainty: from it on the target counts as lost.
+    """
+
+    enabled: bool = True
+    localisation_pass: Literal["own", "shared"] = "shared"
+    patch_size: int = 256
+    search_factor: float = 4.5
+    projection_channels: int = 64
+    filter_size: int = 4
+    label_sigma_factor: float = 0.25
+    filter_regularisation: float = 0.1
+    projection_regularisation: float = 1e-4
+    activation_leak: float = 0.05
+    first_newton_steps: int = 6
+    first_cg_iterations: int = 10
+    first_subspace: int = 2
+    cut_shifts: bool = True
+    varied_middle: float = 0.5
+    update_cg_iterations: int = 5
+    update_interval: int = 10
+    capacity: int = 250
+    initial_samples_share: float = 0.25
+    learning_rate: float = 0.0075
+    hard_negative_learning_rate: float = 0.02
+    hard_negative_threshold: float = 0.3
+    distractor_threshold: float = 100.0
+    neighbourhood_scale: float = 2.2
+    displacement_scale: float = 0.7
+    trusted_peaks: int = 25
+    warmup_frames: int = 5
+    move_uncertainty: float = 3.0
+    scale_uncertainty: float = 3.5
+    output_uncertainty: float = 10.0
+
+
+@dataclass(frozen=True)
+class AppearanceConfig:
+    """Appearance memory bank (sections 3.2 and 4.3).
+
+    Attributes:
+        capacity: most frames held, the first and the last one counted; constant cost on a video of any length.
+        interval: every how many frames one is stored for good; 0 keeps the first frame only.
+        last_frame: the previous frame is always available as a temporary memory.
+        sample_filtering: a frame is memorised only when the spatial memory trusts it.
+    """
+
+    capacity: int = 16
+    interval: int = 5
+    last_frame: bool = True
+    sample_filtering: bool = True
+
+
+@dataclass(frozen=True)
+class DynamicConfig:
+    """Dynamic memory machine: weights of the memory frames (section 3.5, Fig. 8).
+
+    Attributes:
+        weighting: how a frame is compared with the query: "emd" is the paper's; the others are its ablation.
+        solver: of the transportation problem; "auto" is exact on a CPU and entropic (batched) on CUDA.
+        grid: keys are pooled to this many cells a side.
+        temperature: of the softmax over the frames' similarities; larger values even the frames out.
+        entropic_epsilon: weight of the entropy, in units of cost.
+        entropic_iterations: scalings of rows and columns.
+    """
+
+    weighting: Literal["emd", "cosine", "linear", "none"] = "emd"
+    solver: Literal["auto", "exact", "entropic"] = "auto"
+    grid: int = 6
+    temperature: float = 1.0
+    entropic_epsilon: float = 0.02
+    entropic_iterations: int = 50

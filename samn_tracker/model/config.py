@@ -1,0 +1,35 @@
+"""Frozen configuration of the network; section numbers refer to the paper (Xie et al., ICCV Workshops 2021)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Widths and switches of the network; the only part that a weights file is tied to.
+
+    Attributes:
+        trunk: ResNet trunk up to stride 16.
+        key_channels: of the keys, which attention compares.
+        value_channels: of the values, which attention retrieves.
+        decoder_channels: width of the decoder.
+        memory_encoder: "image" is the paper's second trunk over image and masks; "feature" fuses the masks into the
+            query trunk's features of the same patch, one trunk pass a frame instead of two (light variant).
+        similarity: attention logits between query and memory keys: "dot" is eq. 4, "l2" the negative squared distance.
+        positional_encoding: how the location map enters the decoder (section 4.3, Table 8).
+        mask_channels: this many of the value channels are the memorised mask itself, pooled to 16 / sqrt(mask_channels)
+            patch pixels; 0 (the paper) or a square number that divides a 16 x 16 cell evenly.
+        batch_norm: False where BatchNorm is folded into the convolutions of the trunk.
+    """
+
+    trunk: Literal["resnet18", "resnet50"] = "resnet50"
+    key_channels: int = 128
+    value_channels: int = 512
+    decoder_channels: int = 256
+    memory_encoder: Literal["image", "feature"] = "image"
+    similarity: Literal["dot", "l2"] = "dot"
+    positional_encoding: Literal["sum", "cat", "none"] = "sum"
+    mask_channels: int = 0
+    batch_norm: bool = True

@@ -1,0 +1,165 @@
+"""Compare trackers: one self-contained HTML file from runs on one benchmark.
+
+A RUN is the folder of a run (samn got10k|trackingnet|davis run, python -m samn_tracker.runner.ope run), a folder of
+results in the benchmark's layout (with --split), a tracker's folder of VOT results, or a file that `score --json`
+wrote. NAME=RUN gives it a name.
+
+Examples:
+  samn report runs/lite runs/csrt runs/mil --truth DATA --output report.html
+  samn report lite=lite.json mil=mil.json --output report.html --latex tables.tex --plots plots
+  samn report W/results/* --truth W --output report.html
+
+Exit codes: 0 done; 1 something was wrong with a run; 2 wrong command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from samn_tracker.app.benchmarks import NAMES, VOT, benchmark_of, benchmark_of_data, load_benchmark, manifest_of
+from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.report import latex, page, plots
+from samn_tracker.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
+from samn_tracker.report.runs import (
+    LOWER_IS_BETTER,
+    PRIMARY,
+    read_saved_scores,
+    run_from_folder,
+    run_from_scores,
+)
+from samn_tracker.report.thumbnails import all_together
+from samn_tracker.report.vot import run_from_vot
+from samn_tracker.runner.files import write_atomic
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `samn report ...`; returns the exit code.
+
+    Raises:
+        SamnError: a run cannot be read or scored.
+    """
+    arguments = parser().parse_args(argv)
+    named = [_named(text) for text in arguments.runs]
+    report = _vot_report(named, arguments) if _is_vot(arguments) else _report(named, arguments)
+    report = _with_attributes(_with_curves(report), arguments.attributes)
+    report = replace(report, together=all_together(report, arguments.pictures))
+    if arguments.title:
+        report = replace(report, title=arguments.title)
+    write_atomic(arguments.output, page.render(report))
+    print(arguments.output)
+    if arguments.latex:
+        write_atomic(arguments.latex, latex.render(report))
+        print(arguments.latex)
+    if arguments.plots:
+        print("\n".join(map(str, plots.write_plots(report, arguments.plots))))
+    return 0
+
+
+def _is_vot(arguments: argparse.Namespace) -> bool:
+    if arguments.benchmark or arguments.truth is None:
+        return arguments.benchmark == VOT
+    return benchmark_of_data(arguments.truth) == VOT
+
+
+def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
+    runs: list[Run] = []
+    notes: list[tuple[str, ...]] = []
+    kinds: set[tuple[str, str]] = set()
+    for name, path in named:
+        if path.suffix == ".json" and path.is_file():
+            table = read_saved_scores(path)
+            runs.append(run_from_scores(name, table))
+        else:
+            if arguments.truth is None:
+                raise ConfigError(f"{path} has to be scored; give the benchmark's data as --truth DATA")
+            benchmark = load_benchmark(arguments.benchmark or benchmark_of(path, arguments.truth))
+            split = arguments.split or manifest_of(path).get("split") or benchmark.splits[0]
+            run, table = run_from_folder(name, path, benchmark, split, arguments.truth, arguments.pictures)
+            runs.append(run)
+        kinds.add((table.benchmark, table.split))
+        notes.append(table.notes)
+    if len(kinds) > 1:
+        listed = ", ".join(f"{kind} {split}" for kind, split in sorted(kinds))
+        raise ConfigError(f"these runs are of different benchmarks ({listed}); make a report of each")
+    ((kind, split),) = kinds
+    primary = PRIMARY.get(kind, next(iter(runs[0].overall)))
+    known = load_benchmark(kind).title if kind in PRIMARY else kind
+    title = f"{known}: {len(runs)} trackers" if len(runs) > 1 else f"{known}: {runs[0].name}"
+    return Report(
+        title, f"{known}, {split}", primary, with_unique_names(runs), LOWER_IS_BETTER, merged_notes(runs, notes)
+    )
+
+
+def merged_notes(runs: list[Run], notes: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """The notes of all runs: those that hold for every one once, the others with the names of their runs."""
+    merged = []
+    for note in dict.fromkeys(note for own in notes for note in own):
+        names = [run.name for run, own in zip(runs, notes, strict=True) if note in own]
+        merged.append(note if len(names) == len(runs) else f"{', '.join(names)}: {note}")
+    return tuple(merged)
+
+
+def _vot_report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
+    if arguments.truth is None:
+        raise ConfigError("VOT results need --truth: the workspace, or pysot's VOT20xx.json")
+    scored = [run_from_vot(name, path, arguments.truth, arguments.pictures) for name, path in named]
+    runs = with_unique_names([run for run, _ in scored])
+    if len({convention for _, convention in scored}) > 1:
+        raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
+    convention = scored[0][1]
+    title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
+    name = arguments.truth.resolve().stem
+    return Report(title, name, convention.primary, runs, convention.lower_is_better, (convention.note,))
+
+
+def _with_curves(report: Report) -> Report:
+    """Where the benchmark has no curve, one that every per-sequence score has."""
+    if report.plots or not all(run.sequences for run in report.runs):
+        return report
+    curve = {run.name: share_of_sequences(run, report.primary) for run in report.runs}
+    return replace(report, runs=tuple(replace(run, curves={"sequences": curve[run.name]}) for run in report.runs))
+
+
+def _with_attributes(report: Report, path: Path | None) -> Report:
+    if path is None:
+        return report
+    try:
+        tags = json.loads(path.read_text(encoding="utf-8"))
+        means = [attribute_means(run, tags, report.primary) for run in report.runs]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ResultError(f'{path} is not {{"sequence": ["attribute", ...]}} ({error})') from None
+    runs = zip(report.runs, means, strict=True)
+    return replace(report, runs=tuple(replace(run, attributes=values) for run, values in runs))
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    return (name, Path(path)) if equals and name else (Path(text).stem or text, Path(text))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `samn report`."""
+    result = argparse.ArgumentParser(
+        prog="samn report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = result.add_argument
+    add("runs", nargs="+", metavar="[NAME=]RUN", help="the first one is compared with the others")
+    add("--output", type=Path, required=True, metavar="HTML", help="the file to write")
+    add("--truth", type=Path, metavar="DATA", help="the benchmark's data; for vot the workspace or VOT20xx.json")
+    add("--benchmark", choices=NAMES, help="where neither a run nor the data says it")
+    add("--split", help="of the benchmark, where a run does not say it")
+    add("--attributes", type=Path, metavar="JSON", help='{"sequence": ["occlusion", ...]} for the attribute bars')
+    add("--pictures", type=int, default=3, metavar="N", help="best and worst sequences to draw (default 3)")
+    add("--plots", type=Path, metavar="DIR", help="also write every chart as PNG and SVG")
+    add("--latex", type=Path, metavar="FILE", help="also write the tables for LaTeX")
+    add("--title", help="of the page")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

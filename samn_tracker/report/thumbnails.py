@@ -1,0 +1,147 @@
+"""Pictures of sequences: three moments each, with the answer of one run drawn in, or those of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.app.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
+from samn_tracker.images import read_image
+from samn_tracker.report.model import Clip, Report, Score, Thumbnail, sequence_rows
+from samn_tracker.report.style import series_colour
+from samn_tracker.runner import sequences as benchmark_sequences
+from samn_tracker.runner.benchmark import Benchmark, BoxBenchmark
+from samn_tracker.runner.box_text import read_rows
+from samn_tracker.runner.label_png import read_labels
+from samn_tracker.runner.run_folder import results_folder
+from samn_tracker.shapes.regions import box_to_polygon
+
+LINE = 2
+"""Width of what is drawn in a thumbnail, in pixels."""
+
+_MOMENTS = (0.25, 0.6, 0.95)
+_HEIGHT = 180
+_QUALITY = 80
+
+Picture = NDArray[np.uint8]
+Pictures = tuple[Thumbnail, ...]
+
+
+def best_and_worst(
+    scores: Mapping[str, Score], count: int, clip_of: Callable[[str], Clip]
+) -> tuple[Pictures, Pictures]:
+    """The `count` (perhaps 0) sequences of highest and of lowest score; each appears on one side only.
+
+    Raises:
+        As `clip_of` and what its clips draw with.
+    """
+    scored = {name: value for name, value in scores.items() if value is not None}
+    order = sorted(scored, key=lambda name: (scored[name], name))
+    worst = order[: min(count, len(order) // 2)]
+    best = order[::-1][: min(count, len(order) - len(worst))]
+
+    def shown(names: Sequence[str]) -> Pictures:
+        strips = (_thumbnail(name, f"{scored[name]:.3f}", [(clip_of(name), None)]) for name in names)
+        return tuple(strip for strip in strips if strip)
+
+    return shown(best), shown(worst)
+
+
+def all_together(report: Report, count: int) -> Pictures:
+    """The `count` sequences where the first run falls behind most, and those where it leads most, with all answers.
+
+    Each run is drawn in the colour that it has in the charts; runs without images, and sequences that not all have
+    tracked, are left out. Nothing where fewer than two runs can be drawn.
+    """
+    drawn = [(run.clip_of, series_colour(index)) for index, run in enumerate(report.runs) if run.clip_of]
+    rows = [row for row in sequence_rows(report) if None not in (row.difference, *row.values)]
+    if len(drawn) < 2 or not count:
+        return ()
+    ends = rows[:count] + rows[max(count, len(rows) - count) :]
+    strips = (
+        _thumbnail(row.name, f"{row.difference:+.3f}", [(clip_of(row.name), colour) for clip_of, colour in drawn])
+        for row in ends
+    )
+    return tuple(strip for strip in strips if strip)
+
+
+def clips_of_run(benchmark: Benchmark, path: Path, data: Path, split: str) -> Callable[[str], Clip]:
+    """The clip of each sequence (or object of a sequence: NAME_ID) of a run, or of results in the benchmark's layout.
+
+    Raises:
+        DatasetError, ImageError: the images are not in `data`.
+    """
+    videos = {one.name: one for one in benchmark.sequences(data, split)}
+    results = results_folder(path)
+
+    def clip_of(name: str) -> Clip:
+        sequence = videos[name] if name in videos else videos[name.rpartition("_")[0]]
+        mark = (
+            partial(_mark_box, results / benchmark.box_file(sequence.name), sequence)
+            if isinstance(benchmark, BoxBenchmark)
+            else partial(_mark_labels, results / sequence.name, sequence)
+        )
+        return Clip(range(len(sequence)), lambda index: read_image(sequence.frames[index]), mark)
+
+    return clip_of
+
+
+def draw(marks: Sequence[tuple[Clip, Colour | None]], index: int) -> Picture:
+    """A frame at the height of a thumbnail, with the answer of each clip in its colour, the first one on top."""
+    image = marks[0][0].image(index)
+    scale = _HEIGHT / image.shape[0]
+    canvas = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    for clip, colour in reversed(marks):
+        clip.mark(canvas, scale, index, colour)
+    return canvas
+
+
+def _thumbnail(name: str, score: str, marks: Sequence[tuple[Clip, Colour | None]]) -> Thumbnail | None:
+    """Three moments side by side, of the frames that all clips have; None where there is none."""
+    frames = sorted(set.intersection(*(set(clip.frames) for clip, _ in marks)))
+    if not frames:
+        return None
+    indices = [frames[round(moment * (len(frames) - 1))] for moment in _MOMENTS]
+    strip = np.concatenate([draw(marks, index) for index in indices], axis=1)
+    return Thumbnail(name, f"{score}, frames {', '.join(map(str, indices))}", _jpeg(strip))
+
+
+def _mark_box(
+    boxes: Path,
+    sequence: benchmark_sequences.Sequence,
+    canvas: Picture,
+    scale: float,
+    index: int,
+    colour: Colour | None,
+) -> None:
+    rows, _ = read_rows(boxes.read_text(encoding="ascii"))
+    corners = box_to_polygon((rows[index] - sequence.shift) * scale)
+    draw_polygon(canvas, corners, colour or colour_of(1), LINE)
+
+
+def _mark_labels(
+    masks: Path,
+    sequence: benchmark_sequences.Sequence,
+    canvas: Picture,
+    scale: float,
+    index: int,
+    colour: Colour | None,
+) -> None:
+    labels = read_labels(masks / sequence.frames[index].with_suffix(".png").name)
+    labels = np.asarray(cv2.resize(labels, canvas.shape[1::-1], interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+    for one in np.unique(labels[labels > 0]):
+        mask = (labels == one).astype(np.uint8)
+        if colour is None:
+            tint_mask(canvas, mask, colour_of(int(one)))
+        else:
+            outline_mask(canvas, mask, colour, LINE)
+
+
+def _jpeg(image: Picture) -> bytes:
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return data.tobytes()

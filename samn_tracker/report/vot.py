@@ -1,0 +1,138 @@
+"""Results in the layout of the VOT toolkit or of pysot as report data."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samn_tracker.errors import ResultError
+from samn_tracker.report.model import Curve, Run
+from samn_tracker.report.runs import manifest_facts
+from samn_tracker.report.thumbnails import best_and_worst
+from samn_tracker.report.vot_frames import Shown, clips, confidences, frames_per_second, mean_overlap, read_shown
+from vot_workspace.layouts import SourceSequence
+
+_EXPERIMENT = "baseline"
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How the figures of a kind of experiment were computed: a note, the score of a sequence, what is better low."""
+
+    note: str
+    primary: str
+    lower_is_better: frozenset[str] = frozenset()
+
+
+PYSOT = Convention(
+    "Computed as pysot does: robustness is failures per 100 frames, lower is better.",
+    "accuracy",
+    frozenset({"robustness", "lost"}),
+)
+TOOLKIT = Convention(
+    "Computed by the VOT toolkit: robustness is the share of frames tracked before a failure. The score of a "
+    "sequence is the mean overlap of the run from its first anchor.",
+    "overlap",
+)
+
+
+def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run, Convention]:
+    """A tracker's folder scored by `vot_workspace`, with what its files say of single frames.
+
+    Reset-based results are scored as pysot does; multistart ones by the toolkit, which takes a minute.
+
+    Args:
+        pictures: how many of the best and of the worst sequences are drawn, where their images are at hand.
+
+    Raises:
+        ResultError: nothing can be scored.
+    """
+    score = import_module("vot_workspace.score")
+    sequences, stack = score.read_truth(truth)
+    shown = read_shown(path / _EXPERIMENT, sequences)
+    scored = score.pysot_scores(sequences, stack, path)
+    if _EXPERIMENT in scored:
+        run, convention = _from_pysot(name, scored[_EXPERIMENT]), PYSOT
+    else:
+        analysed = import_module("vot_workspace.score_toolkit").analyse(sequences, stack, path)
+        if not analysed.get(_EXPERIMENT):
+            raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
+        run, convention = _from_toolkit(name, analysed[_EXPERIMENT], _overlaps(shown, sequences)), TOOLKIT
+    scores = {sequence: values[convention.primary] for sequence, values in run.sequences.items()}
+    clip_of = clips(shown, sequences)
+    best, worst = best_and_worst(scores, pictures, clip_of)
+    run = replace(
+        run,
+        frames_per_second=frames_per_second(shown),
+        confidence=confidences(shown),
+        best=best,
+        worst=worst,
+        manifest=_facts(path),
+        clip_of=clip_of,
+    )
+    return run, convention
+
+
+def _from_pysot(name: str, scored: Any) -> Run:
+    sensitivity = import_module("vot_workspace.score_plots").SENSITIVITY
+    overall = {key: _defined(getattr(scored, key)) for key in ("eao", "accuracy", "robustness")}
+    overall["lost"] = _count(scored.lost)
+    return Run(
+        name,
+        overall,
+        {key: {"accuracy": _defined(one.accuracy), "lost": _count(one.lost)} for key, one in scored.sequences.items()},
+        {"eao": _eao_curve(scored.curve, overall["eao"])},
+        {key: one.accuracy for key, one in scored.attributes.items() if math.isfinite(one.accuracy)},
+        None if overall["accuracy"] is None else (math.exp(-scored.robustness / 100 * sensitivity), scored.accuracy),
+    )
+
+
+def _from_toolkit(name: str, figures: Any, overlaps: Mapping[str, float | None]) -> Run:
+    overall = {key: _defined(figures.get(key)) for key in ("eao", "accuracy", "robustness")}
+    accuracy, robustness = overall["accuracy"], overall["robustness"]
+    return Run(
+        name,
+        overall,
+        {key: {"overlap": value} for key, value in overlaps.items()},
+        {"eao": _eao_curve(figures["curve"], overall["eao"])} if figures.get("curve") else {},
+        accuracy_robustness=None if accuracy is None or robustness is None else (robustness, accuracy),
+    )
+
+
+def _overlaps(shown: Mapping[str, Shown], sequences: Sequence[SourceSequence]) -> dict[str, float | None]:
+    return {one.name: mean_overlap(shown[one.name], one) for one in sequences if one.name in shown}
+
+
+def _facts(path: Path) -> dict[str, str]:
+    """What `samn vot run` wrote beside the results; nothing where they came from elsewhere."""
+    file = path / "manifest.json"
+    if not file.is_file():
+        return {}
+    try:
+        identity = json.loads(file.read_text(encoding="utf-8"))["tracker"]
+        own = "weights_sha256" in identity
+        return manifest_facts({"identity": identity}) if own else {key: str(one) for key, one in identity.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResultError(f"{file} is damaged ({error}); run the tracker again") from None
+
+
+def _eao_curve(values: Any, eao: float | None) -> Curve:
+    """Without the frame of the start, in which nothing is tracked: it counts as 1 or 0, as the computation has it."""
+    lengths = np.arange(2, len(values) + 1, dtype=np.float64)
+    return Curve(lengths, np.asarray(values[1:], dtype=np.float64), eao)
+
+
+def _count(value: float) -> float:
+    """An int, unless it is the mean of several repetitions."""
+    return int(value) if float(value).is_integer() else value
+
+
+def _defined(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(float(value)) else float(value)

@@ -1,0 +1,135 @@
+"""What a benchmark is to the shared layer: a reader of sequences, a layout of result files, a linter and a scorer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+from samn_tracker.runner.box_text import format_box
+from samn_tracker.runner.label_png import encode_labels
+from samn_tracker.runner.layout import require_data
+from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.runner.loop import FrameResult, track_boxes, track_labels
+from samn_tracker.runner.objects import create_object_tracker
+from samn_tracker.runner.scores import ScoreTable
+from samn_tracker.runner.sequences import Sequence
+from samn_tracker.runner.trackers import create_tracker
+
+
+class Benchmark(ABC):
+    """One benchmark. Subclasses are stateless, so that they travel to other processes.
+
+    Attributes:
+        name: of the command, for instance "got10k".
+        title: as people write it.
+        splits: the known splits; the first one is the default.
+        official: how many sequences a split has where it is complete; only splits of which that is known.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    splits: ClassVar[tuple[str, ...]]
+    official: ClassVar[Mapping[str, int]] = {}
+
+    @abstractmethod
+    def sequences(self, data: Path, split: str) -> list[Sequence]:
+        """Every sequence of the split, in the benchmark's order.
+
+        Raises:
+            DatasetError: the data folder is incomplete; all faults are listed.
+        """
+
+    def names(self, data: Path, split: str) -> list[str]:
+        """The names of `sequences`, found without a look at each where the benchmark has a list.
+
+        Raises:
+            DatasetError: there is no list, or it is empty.
+        """
+        return [sequence.name for sequence in self.sequences(data, split)]
+
+    def partial_notes(self, count: int, split: str) -> list[str]:
+        """The sentence to be said of a data set that has another number of sequences than the official one."""
+        official = self.official.get(split, count)
+        if count == official:
+            return []
+        return [f"{count} sequences, and {self.title} {split} has {official}: good for trials, not for comparisons"]
+
+    @abstractmethod
+    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
+        """The tracker that `run_sequence` takes."""
+
+    @abstractmethod
+    def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
+        """Track one sequence and write its result files below `folder`, as they come; yields after every frame."""
+
+    @abstractmethod
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        """Everything that keeps a folder or zip of results from being accepted by the benchmark."""
+
+    @abstractmethod
+    def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
+        """Scores of a folder of results against a folder of ground truth, both in the benchmark's own layout.
+
+        Raises:
+            DatasetError, ResultError: listing all that is missing or unreadable.
+        """
+
+
+class BoxBenchmark(Benchmark):
+    """A benchmark of boxes in text files, one row a frame."""
+
+    decimals: ClassVar[int]
+
+    @abstractmethod
+    def box_file(self, name: str) -> str:
+        """Relative path of the boxes of the sequence called `name`."""
+
+    def time_file(self, name: str) -> str | None:
+        """Relative path of the times of a sequence, seconds `%.8f`, where the benchmark has them."""
+        return None
+
+    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
+        return create_tracker(spec, device, overrides)
+
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        """Faults of a layout with one file of boxes for each sequence of the data, and nothing else."""
+        sequences = {self.box_file(one.name): one for one in self.sequences(require_data(data, self.title), split)}
+        actual = source.names()
+        found = name_faults(actual, sequences)
+        for name in sorted(sequences.keys() & set(actual)):
+            sequence = sequences[name]
+            found += box_faults(source, name, self.decimals, len(sequence), sequence.first_row)
+        return found
+
+    def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
+        times = self.time_file(sequence.name)
+        with ExitStack() as stack:
+            box_stream = stack.enter_context(_open_text(folder / self.box_file(sequence.name)))
+            time_stream = stack.enter_context(_open_text(folder / times)) if times else None
+            for frame in track_boxes(tracker, sequence):
+                box_stream.write(format_box(frame.box + sequence.shift, self.decimals) + "\n")
+                if time_stream:
+                    time_stream.write(f"{frame.seconds:.8f}\n")
+                yield frame
+
+
+class MaskBenchmark(Benchmark):
+    """A benchmark of label maps, one indexed PNG a frame, named like the image."""
+
+    def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
+        return create_object_tracker(spec, device, overrides)
+
+    def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
+        (folder / sequence.name).mkdir(parents=True)
+        for frame in track_labels(tracker, sequence):
+            name = sequence.frames[frame.index].with_suffix(".png").name
+            (folder / sequence.name / name).write_bytes(encode_labels(frame.labels))
+            yield frame
+
+
+def _open_text(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="ascii", newline="\n")

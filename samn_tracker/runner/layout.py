@@ -1,0 +1,64 @@
+"""Where ground truth and results may lie: small questions that every runner asks of two folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.errors import DatasetError, ResultError
+from samn_tracker.runner.box_text import read_rows
+
+_SHOWN = 10
+
+
+def first_existing(candidates: Sequence[Path], what: str) -> Path:
+    """The first candidate that exists.
+
+    Raises:
+        DatasetError: none does.
+    """
+    for path in candidates:
+        if path.exists():
+            return path
+    raise DatasetError(f"no {what} at {' or '.join(map(str, candidates))}; check --truth and --split")
+
+
+def require_data(data: Path | None, title: str) -> Path:
+    """`data`, for benchmarks whose rules cannot be checked without it.
+
+    Raises:
+        DatasetError: it was not given.
+    """
+    if data is None:
+        raise DatasetError(f"the names and lengths of {title} come from its data folder; give --data")
+    return data
+
+
+def read_results(path: Path, rows: int) -> NDArray[np.float64]:
+    """(rows, 4) boxes of a result file.
+
+    Raises:
+        ResultError: it is missing, has another number of rows, or values that are not numbers.
+    """
+    if not path.is_file():
+        raise ResultError(f"{path.name} is missing")
+    boxes, faults = read_rows(path.read_text(encoding="utf-8-sig", errors="replace"))
+    if len(boxes) != rows:
+        raise ResultError(f"{path.name} has {len(boxes)} rows, the ground truth {rows}")
+    bad = sorted(
+        {line for line, _ in faults} | {int(row) + 1 for row in np.nonzero(~np.isfinite(boxes).all(axis=1))[0]}
+    )
+    if bad:
+        raise ResultError(f"{path.name} has rows that are not four numbers: lines {', '.join(map(str, bad[:_SHOWN]))}")
+    return boxes
+
+
+def raise_all(faults: Iterable[str], results: Path) -> None:
+    """Raise one ResultError for all faults of a folder of results, if there are any."""
+    listed = list(faults)
+    if listed:
+        more = f"\n  and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+        raise ResultError(f"{results} cannot be scored:\n  " + "\n  ".join(listed[:_SHOWN]) + more)

@@ -1,0 +1,61 @@
+"""Zip archives that a benchmark's server accepts; equal results give equal bytes."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from samn_tracker.errors import ResultError
+from samn_tracker.runner import files
+from samn_tracker.runner.benchmark import Benchmark
+from samn_tracker.runner.lint import FolderSource
+from samn_tracker.runner.run_folder import RunFolder, results_folder
+
+_EARLIEST = (1980, 1, 1, 0, 0, 0)
+_SHOWN = 20
+
+
+def pack(benchmark: Benchmark, results: Path, data: Path | None, split: str, output: Path) -> int:
+    """Lint `results` and write the archive; returns the number of files in it.
+
+    Args:
+        results: the folder of a run, or a folder in the benchmark's layout.
+        data: the benchmark's data, where its rules need them.
+        output: the archive; written whole or not at all.
+
+    Raises:
+        ResultError: there are faults, of the results or of a run's record of them; nothing is written.
+    """
+    folder = results_folder(results)
+    source = FolderSource(folder)
+    faults = [str(fault) for fault in benchmark.lint(source, data, split)]
+    if folder != results:
+        faults += _damage(RunFolder(results))
+    if faults:
+        more = f"\n  and {len(faults) - _SHOWN} more: see lint" if len(faults) > _SHOWN else ""
+        raise ResultError(f"not packed, {len(faults)} faults:\n  " + "\n  ".join(faults[:_SHOWN]) + more)
+    names = source.names()
+    temporary = output.with_name(f".{output.name}.part")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(temporary, source, names)
+        files.sync(temporary)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    files.sync(output.parent)
+    return len(names)
+
+
+def _damage(run: RunFolder) -> list[str]:
+    recorded = {name: run.damage(name) for name in run.records()}
+    return [f"{name}: {fault}; run the same command again" for name, fault in recorded.items() if fault]
+
+
+def _write(path: Path, source: FolderSource, names: list[str]) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name, _EARLIEST)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, source.read(name))

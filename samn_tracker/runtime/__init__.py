@@ -1,0 +1,1 @@
+"""The network on a device: engine, devices, precision, calibration."""

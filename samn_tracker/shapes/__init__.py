@@ -1,0 +1,1 @@
+"""Geometry and regions: windows, boxes, polygons, masks, and the rotated-box fit."""

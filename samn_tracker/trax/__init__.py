@@ -1,0 +1,1 @@
+"""TraX: any tracker of the contract behind the protocol of the VOT toolkit."""

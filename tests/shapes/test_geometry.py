@@ -1,0 +1,129 @@
+"""Window: a ramp image has a known value at every point, so that cuts and pastes can be checked by calculation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from samn_tracker.shapes.geometry import Window
+
+SHAPE = (240, 320)
+windows = st.builds(
+    Window,
+    centre=st.tuples(st.floats(-400, 700), st.floats(-400, 700)),
+    side=st.floats(1, 1500),
+    size=st.integers(8, 96),
+)
+
+
+def ramp(shape: tuple[int, int] = SHAPE) -> NDArray[Any]:
+    """Value x/2 + y/4 at every pixel centre."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
+    return (columns / 2 + rows / 4).astype(np.float32)
+
+
+def patch_centres(window: Window) -> NDArray[np.float64]:
+    """(size, size, 2) centres of the patch's pixels, in image pixels."""
+    rows, columns = np.mgrid[: window.size, : window.size] + 0.5
+    return window.to_image(np.stack([columns, rows], axis=-1))
+
+
+def centres_inside(window: Window) -> NDArray[np.bool_]:
+    """(H, W) whether the centre of an image's pixel is in the window."""
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]] + 0.5
+    crop = window.to_crop(np.stack([columns, rows], axis=-1))
+    return np.asarray(((crop >= 0) & (crop < window.size)).all(axis=-1))
+
+
+def test_corners_of_the_window_are_corners_of_the_patch() -> None:
+    window = Window((100.0, 60.0), 40.0, 80)
+    assert window.scale == 0.5
+    assert window.to_crop(np.array([80.0, 40.0])).tolist() == [0, 0]
+    assert window.to_crop(np.array([120.0, 80.0])).tolist() == [80, 80]
+    assert window.to_image(np.array([40.0, 40.0])).tolist() == [100, 60]
+
+
+@given(windows, st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)))
+def test_to_crop_and_to_image_undo_each_other(window: Window, point: tuple[float, float]) -> None:
+    there = window.to_crop(np.array(point))
+    np.testing.assert_allclose(window.to_image(there), point, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window((160.0, 120.0), 100.0, 100),
+        Window((100.0, 100.0), 60.0, 100),
+        Window((160.3, 120.7), 150.0, 100),
+        Window((160.0, 120.0), 200.0, 64),
+        Window((150.5, 100.25), 90.0, 10),
+    ],
+)
+def test_crop_samples_the_image_at_the_patch_pixels_centres(window: Window) -> None:
+    expected = patch_centres(window) @ (0.5, 0.25)
+    np.testing.assert_allclose(window.crop(ramp()).astype(float), expected, atol=0.01)
+
+
+def test_crop_at_scale_one_is_a_slice() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(Window((100.0, 80.0), 64.0, 64).crop(image), image[48:112, 68:132])
+
+
+def test_crop_repeats_the_border_outside_the_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)
+    patch = Window((0.0, 50.0), 40.0, 40).crop(image)
+    np.testing.assert_array_equal(patch[:, 20:], image[30:70, :20])
+    np.testing.assert_array_equal(patch[:, :20], np.repeat(image[30:70, :1], 20, axis=1))
+
+
+@settings(deadline=None)
+@given(windows)
+def test_any_window_gives_a_patch_and_a_paste(window: Window) -> None:
+    patch = window.crop(ramp())
+    assert patch.shape == (window.size, window.size)
+    assert ramp().min() <= patch.min() and patch.max() <= ramp().max()
+    pasted = window.paste(np.ones((window.size, window.size), dtype=np.float32), SHAPE)
+    np.testing.assert_array_equal(pasted, centres_inside(window))
+
+
+def test_a_window_outside_the_image_pastes_nothing() -> None:
+    window = Window((-500.0, 50.0), 100.0, 32)
+    assert not window.paste(np.ones((32, 32), dtype=np.float32), SHAPE).any()
+    np.testing.assert_array_equal(window.crop(np.full(SHAPE, 7, dtype=np.uint8)), 7)
+
+
+def test_paste_brings_each_value_back_to_its_place() -> None:
+    window = Window((150.5, 110.25), 120.0, 240)
+    pasted = window.paste(window.crop(ramp()).astype(np.float32), SHAPE)
+    inside = centres_inside(window)
+    np.testing.assert_allclose(pasted[inside], ramp()[inside], atol=0.15)
+
+
+def test_a_mask_comes_back_from_its_patch() -> None:
+    mask = np.zeros(SHAPE, dtype=np.uint8)
+    mask[100:140, 140:190] = 1
+    window = Window((165.0, 120.0), 80.0, 96)
+    coverage = window.crop_mask(mask)
+    assert coverage.dtype == np.float32
+    assert (coverage.min(), coverage.max()) == (0, 1)
+    assert coverage.sum() * window.scale**2 == pytest.approx(mask.sum(), rel=0.01)
+    np.testing.assert_array_equal(window.paste(coverage, SHAPE) > 0.5, mask)
+
+
+def test_shrinking_an_8k_image_averages_instead_of_skipping() -> None:
+    image = np.zeros((4320, 7680), dtype=np.uint8)
+    image[::2, ::2] = 200
+    image[1::2, 1::2] = 200
+    patch = Window((3840.0, 2160.0), 4000.0, 64).crop(image)
+    assert patch.shape == (64, 64)
+    np.testing.assert_allclose(patch, 100, atol=2)
+
+
+def test_a_window_larger_than_an_8k_image() -> None:
+    image = np.full((4320, 7680), 50, dtype=np.uint8)
+    np.testing.assert_array_equal(Window((3840.0, 2160.0), 40000.0, 64).crop(image), 50)
