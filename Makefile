@@ -28,6 +28,7 @@ test-slow:
 lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
 # All frames of all cached cases; FRAMES=30 for the first 30 of each.

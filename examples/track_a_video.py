@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from samn_tracker import load_tracker
-from samn_tracker.app.overlay import draw_answers
 from samn_tracker.app.sources import open_source
 from samn_tracker.app.video import VideoWriter
+from samn_tracker.shapes.overlay import draw_answers
 
 
 def main(argv: Sequence[str] | None = None) -> int:

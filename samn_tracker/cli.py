@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),
     "vot": ("vot_workspace.__main__", "VOT: create, run, check, score, pack, export, doctor, demo"),
     "score": ("samn_tracker.app.score", "score any results against ground truth, with the benchmark's own scorer"),
-    "report": ("samn_tracker.report.command", "compare runs: one HTML file, plots, LaTeX tables"),
+    "report": ("samn_tracker.app.report", "compare runs: one HTML file, plots, LaTeX tables"),
     "bench": ("samn_tracker.bench.__main__", "speed and memory on this machine, as ratios to the authors' schedule"),
     "train": ("samn_tracker.train.__main__", "train a model from a TOML file"),
     "regress": ("samn_tracker.regress.__main__", "run the cached cases again and say what moved"),

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ConfigError, DatasetError, ResultError
+from samn_tracker.report.kinds import kind_of
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.run_folder import RunFolder
+from vot_workspace import report as vot_report
 
 BENCHMARKS = {
     "got10k": "got10k_runner.runner:Got10k",
@@ -17,9 +19,9 @@ BENCHMARKS = {
     "davis": "davis_runner.runner:Davis",
     "ope": "samn_tracker.runner.ope:OnePass",
 }
-"""The benchmarks of the runners; imported by name, for nothing here depends on them."""
+"""The benchmarks of the runners, imported when one is needed."""
 
-VOT = "vot"
+VOT = vot_report.KIND.name
 NAMES = (*BENCHMARKS, VOT)
 
 _LAYOUTS = {
@@ -75,7 +77,7 @@ def manifest_of(results: Path) -> Mapping[str, Any]:
 
 def benchmark_of_data(truth: Path) -> str | None:
     """The benchmark whose layout the data has, or None where that is not one and only one."""
-    if truth.suffix == ".json" or (truth / "config.yaml").is_file():
-        return VOT
+    if kind := kind_of(truth):
+        return kind.name
     fitting = [name for name, patterns in _LAYOUTS.items() if any(next(truth.glob(one), None) for one in patterns)]
     return fitting[0] if len(fitting) == 1 else None

@@ -10,8 +10,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
-from samn_tracker.app import doctor, score, track
-from samn_tracker.report import command as report
+from samn_tracker.app import doctor, report, score, track
 
 RUNNER_COMMANDS = ("run", "pack", "lint", "score", "show")
 SUBCOMMANDS: Mapping[str, Sequence[str]] = {

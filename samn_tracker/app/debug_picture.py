@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.overlay import colour_of, draw_answers, draw_polygon, draw_text
 from samn_tracker.core.state import Search, Trace
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.geometry import Window
+from samn_tracker.shapes.overlay import colour_of, draw_answers, draw_polygon, draw_text
 
 Picture = NDArray[np.uint8]
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from samn_tracker.app.coco import coco_counts
 from samn_tracker.app.frames import Frame
-from samn_tracker.app.overlay import draw_answers
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.errors import ConfigError, ResultError
 from samn_tracker.prediction import Prediction
 from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.runner.objects import merge_masks
+from samn_tracker.shapes.overlay import draw_answers
 
 KINDS: dict[str, str] = {
     "overlay": "overlay.mp4, the answers drawn over the video (H.264)",

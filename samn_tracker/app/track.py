@@ -24,7 +24,6 @@ import cv2
 from samn_tracker.app.followers import Follower, create_follower
 from samn_tracker.app.frames import Frame
 from samn_tracker.app.outputs import KINDS, check_folder, check_masks, open_outputs, parse_kinds
-from samn_tracker.app.overlay import draw_ruler
 from samn_tracker.app.selection import Viewer, draw_boxes
 from samn_tracker.app.sources import open_source
 from samn_tracker.app.targets import Targets, targets_from_text
@@ -32,6 +31,7 @@ from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.errors import ImageError, ResultError
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.settings import add_settings, key_values
+from samn_tracker.shapes.overlay import draw_ruler
 
 if TYPE_CHECKING:
     from samn_tracker.app.debug import DebugOutput

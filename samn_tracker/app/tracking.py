@@ -15,12 +15,12 @@ from tqdm import tqdm
 from samn_tracker.app.followers import Answers, Follower
 from samn_tracker.app.frames import Frame, FrameSource
 from samn_tracker.app.outputs import Output
-from samn_tracker.app.overlay import draw_answers
 from samn_tracker.app.selection import Viewer
 from samn_tracker.app.sources import Camera
 from samn_tracker.errors import SamnError
 from samn_tracker.images import next_frame
 from samn_tracker.prediction import Prediction
+from samn_tracker.shapes.overlay import draw_answers
 
 INTERRUPTED = "interrupted"
 """The fault of a run that the person stopped; stopping a camera is how its recording ends, and no fault."""

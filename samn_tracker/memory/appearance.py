@@ -12,7 +12,7 @@ from samn_tracker.errors import ConfigError, TrackerStateError
 from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.dynamic import check_dynamic_config, frame_bias, frame_similarities, pool_key
 from samn_tracker.memory.reader import read_memory
-from samn_tracker.runtime.transfer import to_device
+from samn_tracker.model.transfer import to_device
 
 __all__ = ["AppearanceBank", "read_memory"]
 

@@ -18,7 +18,7 @@ from samn_tracker.memory.config import SpatialConfig
 from samn_tracker.memory.spatial_peaks import STRIDE, find_peak
 from samn_tracker.memory.spatial_samples import SampleMemory
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, ScoreGrid, gauss_newton, gaussian_labels
-from samn_tracker.runtime.transfer import to_device
+from samn_tracker.model.transfer import to_device
 
 # The score of a target exactly as in the first frame, which the labels ask for: the first entry of the trusted peaks.
 LABEL_PEAK = 1.0

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.errors import ConfigError
-from samn_tracker.runtime.transfer import to_device
+from samn_tracker.model.transfer import to_device
 
 
 class SampleMemory:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,6 +9,7 @@ from torch.nn import functional
 from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.trunk import TRUNKS
+from samn_tracker.shapes.decoded_region import CellRegion
 
 REACH_CELLS = 6
 """How far around a region of logits the decoder looks at stride 16: what lies further cannot change them."""
@@ -21,41 +20,6 @@ _SKIP = 3
 """The same of a skip connection: one convolution and a block."""
 _PREDICTION = 2
 """The same of the last convolution and the resizing after it."""
-
-
-class Region(NamedTuple):
-    """A rectangle of stride-16 cells: rows top to bottom and columns left to right, ends not included."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def grown(self, cells: int, size: tuple[int, int]) -> Region:
-        """The region with `cells` more on every side, as far as a map of `size` (h, w) reaches."""
-        top, left = max(self.top - cells, 0), max(self.left - cells, 0)
-        return Region(top, left, min(self.bottom + cells, size[0]), min(self.right + cells, size[1]))
-
-    def within(self, outer: Region) -> Region:
-        """The same region, counted from the corner of `outer`."""
-        top, left = outer[:2]
-        return Region(self.top - top, self.left - left, self.bottom - top, self.right - left)
-
-    def slices(self, pixels: int) -> tuple[slice, slice]:
-        """Rows and columns in a map of `pixels` a cell."""
-        return slice(self.top * pixels, self.bottom * pixels), slice(self.left * pixels, self.right * pixels)
-
-    def cut(self, features: Tensor, pixels: int) -> Tensor:
-        """The part of (..., H, W) features at `pixels` a cell."""
-        return features[(..., *self.slices(pixels))]
-
-    def times(self, factor: int) -> Region:
-        """The region in cells of a map that is `factor` times finer."""
-        return Region(*(factor * edge for edge in self))
-
-    def halved(self) -> Region:
-        """The region in cells twice as large, which it touches."""
-        return Region(self.top // 2, self.left // 2, -(-self.bottom // 2), -(-self.right // 2))
 
 
 class Refine(nn.Module):
@@ -70,7 +34,7 @@ class Refine(nn.Module):
     def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
         return self.block(self.skip_block(self.skip_conv(skip)) + _enlarged(coarse, 2))
 
-    def part(self, skip: Tensor, coarse: Tensor, held: Region, wanted: Region) -> Tensor:
+    def part(self, skip: Tensor, coarse: Tensor, held: CellRegion, wanted: CellRegion) -> Tensor:
         """The `wanted` part of the output, in pixels of `skip`: the same numbers with less work.
 
         `coarse` is the part `held` of its map, in pixels there, and must hold the `source` of what is wanted.
@@ -83,7 +47,7 @@ class Refine(nn.Module):
         return wanted.within(inner).cut(self.block(fine + inner.within(source.times(2)).cut(enlarged, 1)), 1)
 
     @staticmethod
-    def source(wanted: Region, size: tuple[int, int]) -> Region:
+    def source(wanted: CellRegion, size: tuple[int, int]) -> CellRegion:
         """What a wanted part of the output, of a map of `size` (h, w), needs of the coarse map, in pixels there."""
         return wanted.grown(_BLOCK, size).halved().grown(1, (size[0] // 2, size[1] // 2))
 
@@ -103,7 +67,7 @@ class Decoder(nn.Module):
         self.predict = nn.Conv2d(width, 2, 3, padding=1)
 
     def forward(
-        self, read_out: Tensor, f8: Tensor, f4: Tensor, location: Tensor | None, region: Region | None = None
+        self, read_out: Tensor, f8: Tensor, f4: Tensor, location: Tensor | None, region: CellRegion | None = None
     ) -> Tensor:
         """The logits, or only those of a `region`: the same numbers, with less work at stride 4."""
         if self.positional_encoding == "cat":
@@ -116,7 +80,7 @@ class Decoder(nn.Module):
         size_f4 = (f4.shape[-2], f4.shape[-1])
         part_f4 = region.times(4).grown(_PREDICTION, size_f4)
         part_f8 = Refine.source(part_f4, size_f4)
-        m8 = self.refine_f8.part(f8, m16, Region(0, 0, m16.shape[-2], m16.shape[-1]), part_f8)
+        m8 = self.refine_f8.part(f8, m16, CellRegion(0, 0, m16.shape[-2], m16.shape[-1]), part_f8)
         m4 = self.refine_f4.part(f4, m8, part_f8, part_f4)
         return region.times(16).within(part_f4.times(4)).cut(self._logits(m4), 1)
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from samn_tracker.model.config import ModelConfig
-from samn_tracker.model.decoder import Decoder, Region
+from samn_tracker.model.decoder import Decoder
 from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures, SearchFeatures
+from samn_tracker.shapes.decoded_region import CellRegion
 
 
 class Network(nn.Module):
@@ -47,8 +48,8 @@ class Network(nn.Module):
         retrieved: Tensor,
         query: QueryFeatures | SearchFeatures,
         location: Tensor | None,
-        region: Region | None = None,
-        seen: Region | None = None,
+        region: CellRegion | None = None,
+        seen: CellRegion | None = None,
     ) -> Tensor:
         """Logits (B, 2, S, S) from the value retrieved for each object and the query features (eq. 5).
 
@@ -57,7 +58,7 @@ class Network(nn.Module):
         `retrieved` is of those cells, which hold the region, and the decoder sees nothing beyond: the numbers are those
         of the whole patch if `seen` reaches `decoder.REACH_CELLS` further than `region`.
         """
-        cells = Region(0, 0, query.f16.shape[-2], query.f16.shape[-1])
+        cells = CellRegion(0, 0, query.f16.shape[-2], query.f16.shape[-1])
         seen = seen or cells
         value = query.value if isinstance(query, QueryFeatures) else self._query_value(query.f16, seen)
         read_out = torch.cat([retrieved, value.expand(len(retrieved), -1, -1, -1)], dim=1)
@@ -65,7 +66,7 @@ class Network(nn.Module):
         region = None if region is None else region.within(seen)
         return self.decoder(read_out, seen.cut(query.f8, 2), seen.cut(query.f4, 4), location, region)
 
-    def _query_value(self, f16: Tensor, seen: Region) -> Tensor:
+    def _query_value(self, f16: Tensor, seen: CellRegion) -> Tensor:
         """The query value of the seen cells only."""
         around = seen.grown(1, (f16.shape[-2], f16.shape[-1]))
         return seen.within(around).cut(self.query_encoder.head.value(around.cut(f16, 1)), 1)

@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from samn_tracker.core.config import SAMN_R50
 from samn_tracker.errors import WeightsError
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import load_state, read_tensors
 
+_PUBLISHED = ModelConfig()
 # Prefix of a published name, prefix of ours.
 _PREFIXES: tuple[tuple[str, str], ...] = (
     *(
@@ -61,7 +62,7 @@ def import_published(path: str | Path) -> Network:
     """
     state = read_tensors(path)
     _check_normalisation(state, path)
-    network = Network(SAMN_R50.model)
+    network = Network(_PUBLISHED)
     renamed = {_our_name(key): value for key, value in state.items() if key not in _NORMALISATION}
     load_state(network, {**_missing_counters(network, renamed), **renamed}, str(path))
     return network.eval()
@@ -73,7 +74,7 @@ def to_published(network: Network) -> dict[str, Tensor]:
     Raises:
         WeightsError: the network has another architecture, which the published code cannot load.
     """
-    if network.config != SAMN_R50.model:
+    if network.config != _PUBLISHED:
         raise WeightsError(
             "only networks of the samn-r50 architecture with unfolded BatchNorm have a published layout; "
             f"this one is {network.config}"

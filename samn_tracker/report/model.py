@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.overlay import Colour
 from samn_tracker.errors import ResultError
+from samn_tracker.shapes.overlay import Colour
 
 Score = float | None
 

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.images import read_image
 from samn_tracker.report.model import Clip, Report, Score, Thumbnail, sequence_rows
 from samn_tracker.report.style import series_colour
@@ -19,6 +18,7 @@ from samn_tracker.runner.benchmark import Benchmark, BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
 from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.run_folder import results_folder
+from samn_tracker.shapes.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.shapes.regions import box_to_polygon
 
 LINE = 2

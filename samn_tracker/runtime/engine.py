@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from samn_tracker.errors import EnvironmentProblemError
-from samn_tracker.model.decoder import Region
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, SearchFeatures
 from samn_tracker.model.folding import fold_batch_norm, join_stem
 from samn_tracker.model.fused import fuse_blocks, has_matrix_units
 from samn_tracker.model.int8 import to_int8
 from samn_tracker.model.network import Network, location_map, target_probability
+from samn_tracker.model.transfer import to_device
 from samn_tracker.runtime.calibration import activation_ranges
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.devices import resolve_device, resolve_precision
-from samn_tracker.runtime.transfer import to_device
+from samn_tracker.shapes.decoded_region import CellRegion
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -120,8 +120,8 @@ class Engine:
         retrieved: Tensor,
         encoded: Encoded,
         centre_crop: NDArray[np.float64] | None = None,
-        region: Region | None = None,
-        seen: Region | None = None,
+        region: CellRegion | None = None,
+        seen: CellRegion | None = None,
     ) -> NDArray[np.float32]:
         """Probability (O, S, S) of each object from its retrieved value (O, Cv, S/16, S/16).
 

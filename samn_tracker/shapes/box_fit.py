@@ -7,18 +7,31 @@ around it costs more than the limb is worth.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.core.config import SegmentationConfig
 from samn_tracker.errors import RegionError
 
 Bounds = tuple[int, int, int, int]
 
 
-def fit_rotated_box(mask: NDArray[np.uint8], config: SegmentationConfig) -> NDArray[np.float64]:
+class BoxFitSettings(Protocol):
+    """What the fit needs to know; the settings `segmentation.box_...` are an example."""
+
+    @property
+    def box_outside_weight(self) -> float: ...
+
+    @property
+    def box_mask_kept(self) -> float: ...
+
+    @property
+    def box_area_range(self) -> tuple[float, float]: ...
+
+
+def fit_rotated_box(mask: NDArray[np.uint8], config: BoxFitSettings) -> NDArray[np.float64]:
     """(4, 2) float64 corners, clockwise on the screen, of the rotated box of all non-zero pixels of an (H, W) mask.
 
     The first rectangle is the one of minimum area around the pixels. The fit turns the mask upright by the angle of the
@@ -65,9 +78,7 @@ def _folded(degrees: float) -> float:
     return (degrees + 45) % 90 - 45
 
 
-def _fit_upright(
-    crop: NDArray[np.uint8], degrees: float, config: SegmentationConfig
-) -> tuple[float, NDArray[np.float64]]:
+def _fit_upright(crop: NDArray[np.uint8], degrees: float, config: BoxFitSettings) -> tuple[float, NDArray[np.float64]]:
     """Score and (4, 2) corners in `crop` of the best box whose sides point along `degrees`.
 
     The mask is turned by nearest pixels, exactly at 0 and 90 degrees; the score is 0 if no pixel of it is left.
@@ -88,7 +99,7 @@ def _fit_upright(
     return score, (corners - shift) @ turn
 
 
-def _move_sides(integral: NDArray[np.int32], bounds: Bounds, config: SegmentationConfig) -> tuple[float, Bounds]:
+def _move_sides(integral: NDArray[np.int32], bounds: Bounds, config: BoxFitSettings) -> tuple[float, Bounds]:
     """Move one side by one pixel, the one that gains most, while the score grows; score and bounds at the end."""
     pixels = int(integral[-1, -1])
     height, width = integral.shape[0] - 1, integral.shape[1] - 1

@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.model.decoder import Region
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CELL = 16
+
+
+class CellRegion(NamedTuple):
+    """A rectangle of stride-16 cells: rows top to bottom and columns left to right, ends not included."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def grown(self, cells: int, size: tuple[int, int]) -> CellRegion:
+        """The region with `cells` more on every side, as far as a map of `size` (h, w) reaches."""
+        top, left = max(self.top - cells, 0), max(self.left - cells, 0)
+        return CellRegion(top, left, min(self.bottom + cells, size[0]), min(self.right + cells, size[1]))
+
+    def within(self, outer: CellRegion) -> CellRegion:
+        """The same region, counted from the corner of `outer`."""
+        top, left = outer[:2]
+        return CellRegion(self.top - top, self.left - left, self.bottom - top, self.right - left)
+
+    def slices(self, pixels: int) -> tuple[slice, slice]:
+        """Rows and columns in a map of `pixels` a cell."""
+        return slice(self.top * pixels, self.bottom * pixels), slice(self.left * pixels, self.right * pixels)
+
+    def cut(self, features: Tensor, pixels: int) -> Tensor:
+        """The part of (..., H, W) features at `pixels` a cell."""
+        return features[(..., *self.slices(pixels))]
+
+    def times(self, factor: int) -> CellRegion:
+        """The region in cells of a map that is `factor` times finer."""
+        return CellRegion(*(factor * edge for edge in self))
+
+    def halved(self) -> CellRegion:
+        """The region in cells twice as large, which it touches."""
+        return CellRegion(self.top // 2, self.left // 2, -(-self.bottom // 2), -(-self.right // 2))
 
 
 def grown_extent(extent: NDArray[np.float64], size: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
@@ -20,7 +58,7 @@ def grown_extent(extent: NDArray[np.float64], size: NDArray[np.float64], margin:
     return np.array([np.minimum(extent[0], -size / 2) - further, np.maximum(extent[1], size / 2) + further])
 
 
-def touched_region(corners_crop: NDArray[np.float64], cells: tuple[int, int]) -> Region:
+def touched_region(corners_crop: NDArray[np.float64], cells: tuple[int, int]) -> CellRegion:
     """The cells of a (h, w) map that the box with these corners (2, 2), x and y in patch pixels, touches.
 
     At least one cell, the nearest, where the box lies outside.
@@ -28,10 +66,10 @@ def touched_region(corners_crop: NDArray[np.float64], cells: tuple[int, int]) ->
     limit = np.array(cells[::-1])
     low = np.clip(np.floor(corners_crop[0] / _CELL), 0, limit - 1).astype(int)
     high = np.clip(np.ceil(corners_crop[1] / _CELL), low + 1, limit).astype(int)
-    return Region(int(low[1]), int(low[0]), int(high[1]), int(high[0]))
+    return CellRegion(int(low[1]), int(low[0]), int(high[1]), int(high[0]))
 
 
-def holds_target(mask: NDArray[np.bool_], region: Region) -> bool:
+def holds_target(mask: NDArray[np.bool_], region: CellRegion) -> bool:
     """Whether the (S, S) mask, found in `region`, is something and stays clear of the region's border.
 
     The border of the patch itself does not count: beyond it nothing can be decoded.

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from app.browser import console_of
 
+from samn_tracker.app.report import merged_notes
 from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
 from samn_tracker.report import latex, page
-from samn_tracker.report.command import merged_notes
 from samn_tracker.report.model import (
     Report,
     Run,

@@ -25,9 +25,9 @@ from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.spatial_peaks import Peak
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, LeastSquares, ScoreGrid, gauss_newton
-from samn_tracker.model.decoder import Region
 from samn_tracker.model.encoders import MemoryFeatures
 from samn_tracker.model.network import Network, location_map, target_probability
+from samn_tracker.shapes.decoded_region import CellRegion
 
 DEVICE = torch.device("meta")
 SIDE, CELLS = 96, 6
@@ -109,7 +109,7 @@ def test_a_patch_is_encoded_and_decoded_on_the_device(
 ) -> None:
     network = networks[name]
     query, memory = network.encode_search(_random(1, 3, SIDE, SIDE)), _memory(network)
-    region, seen = (Region(2, 2, 4, 4), Region(0, 1, 6, 5)) if part else (None, Region(0, 0, CELLS, CELLS))
+    region, seen = (CellRegion(2, 2, 4, 4), CellRegion(0, 1, 6, 5)) if part else (None, CellRegion(0, 0, CELLS, CELLS))
     location = location_map(network.config, (CELLS, CELLS), (2.5, 3.5), memory.value)
     logits = network.decode(seen.cut(memory.value, 1), query, location, region, seen if part else None)
     probability = target_probability(logits)

@@ -11,11 +11,11 @@ import torch
 from samn_tracker.core.config import SAMN_LITE
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.model.config import ModelConfig
-from samn_tracker.model.decoder import REACH_CELLS, Region
+from samn_tracker.model.decoder import REACH_CELLS
 from samn_tracker.model.network import Network
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.engine import Engine
-from samn_tracker.shapes.decoded_region import grown_extent, holds_target, touched_region
+from samn_tracker.shapes.decoded_region import CellRegion, grown_extent, holds_target, touched_region
 
 NARROW = ModelConfig(key_channels=8, value_channels=16, decoder_channels=16)
 
@@ -23,15 +23,15 @@ NARROW = ModelConfig(key_channels=8, value_channels=16, decoder_channels=16)
 @pytest.mark.parametrize(
     ("centre", "size", "expected"),
     [
-        ((64.0, 64.0), (32.0, 32.0), Region(3, 3, 5, 5)),
-        ((64.0, 80.0), (34.0, 16.0), Region(4, 2, 6, 6)),
-        ((0.0, 120.0), (40.0, 40.0), Region(6, 0, 8, 2)),
-        ((-50.0, 500.0), (16.0, 16.0), Region(7, 0, 8, 1)),
-        ((64.0, 64.0), (900.0, 900.0), Region(0, 0, 8, 8)),
+        ((64.0, 64.0), (32.0, 32.0), CellRegion(3, 3, 5, 5)),
+        ((64.0, 80.0), (34.0, 16.0), CellRegion(4, 2, 6, 6)),
+        ((0.0, 120.0), (40.0, 40.0), CellRegion(6, 0, 8, 2)),
+        ((-50.0, 500.0), (16.0, 16.0), CellRegion(7, 0, 8, 1)),
+        ((64.0, 64.0), (900.0, 900.0), CellRegion(0, 0, 8, 8)),
     ],
 )
 def test_the_region_is_the_cells_that_the_box_touches(
-    centre: tuple[float, float], size: tuple[float, float], expected: Region
+    centre: tuple[float, float], size: tuple[float, float], expected: CellRegion
 ) -> None:
     corners = np.array(centre) + np.outer([-0.5, 0.5], size)
     assert touched_region(corners, (8, 8)) == expected
@@ -52,25 +52,27 @@ def pixels(*places: tuple[int, int]) -> np.ndarray:
 @pytest.mark.parametrize(
     ("mask", "region", "expected"),
     [
-        (pixels((20, 20)), Region(1, 1, 3, 3), True),
-        (pixels(), Region(1, 1, 3, 3), False),
-        (pixels((16, 20)), Region(1, 1, 3, 3), False),
-        (pixels((20, 20), (47, 30)), Region(1, 1, 3, 3), False),
-        (pixels((20, 16)), Region(1, 1, 3, 3), False),
-        (pixels((20, 47)), Region(1, 1, 3, 3), False),
-        (pixels((0, 0), (20, 0)), Region(0, 0, 3, 3), True),
-        (pixels((63, 63)), Region(1, 1, 4, 4), True),
+        (pixels((20, 20)), CellRegion(1, 1, 3, 3), True),
+        (pixels(), CellRegion(1, 1, 3, 3), False),
+        (pixels((16, 20)), CellRegion(1, 1, 3, 3), False),
+        (pixels((20, 20), (47, 30)), CellRegion(1, 1, 3, 3), False),
+        (pixels((20, 16)), CellRegion(1, 1, 3, 3), False),
+        (pixels((20, 47)), CellRegion(1, 1, 3, 3), False),
+        (pixels((0, 0), (20, 0)), CellRegion(0, 0, 3, 3), True),
+        (pixels((63, 63)), CellRegion(1, 1, 4, 4), True),
     ],
 )
 def test_a_mask_that_touches_the_regions_border_is_not_all_inside(
-    mask: np.ndarray, region: Region, expected: bool
+    mask: np.ndarray, region: CellRegion, expected: bool
 ) -> None:
     assert holds_target(mask, region) is expected
 
 
 @pytest.mark.parametrize("model", [replace(SAMN_LITE.model, decoder_channels=16), NARROW], ids=["lite", "r50"])
-@pytest.mark.parametrize("region", [Region(3, 4, 6, 6), Region(0, 0, 2, 3), Region(5, 7, 10, 10), Region(0, 0, 10, 10)])
-def test_a_region_is_decoded_to_the_numbers_of_the_whole_patch(model: ModelConfig, region: Region) -> None:
+@pytest.mark.parametrize(
+    "region", [CellRegion(3, 4, 6, 6), CellRegion(0, 0, 2, 3), CellRegion(5, 7, 10, 10), CellRegion(0, 0, 10, 10)]
+)
+def test_a_region_is_decoded_to_the_numbers_of_the_whole_patch(model: ModelConfig, region: CellRegion) -> None:
     torch.manual_seed(1)
     engine = Engine(Network(model), "cpu", RuntimeConfig(precision="float32"))
     rng = np.random.default_rng(2)
@@ -90,7 +92,7 @@ def test_what_lies_beyond_the_decoders_reach_need_not_be_read(model: ModelConfig
     torch.manual_seed(1)
     engine = Engine(Network(model), "cpu", RuntimeConfig(precision="float32"))
     encoded = engine.encode(np.random.default_rng(2).integers(0, 256, (1, 288, 288, 3), dtype=np.uint8))
-    retrieved, region = torch.randn(1, model.value_channels, 18, 18), Region(1, 8, 3, 10)
+    retrieved, region = torch.randn(1, model.value_channels, 18, 18), CellRegion(1, 8, 3, 10)
     rows, columns = region.slices(16)
     whole = engine.segment(retrieved, encoded)[0][rows, columns]
     differences = []

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from samn_tracker.app.debug_picture import heat_over
-from samn_tracker.app.overlay import COLOURS, colour_of, draw_answers
 from samn_tracker.prediction import Prediction
+from samn_tracker.shapes.overlay import COLOURS, colour_of, draw_answers
 
 GREY = np.full((60, 80, 3), 100, dtype=np.uint8)
 

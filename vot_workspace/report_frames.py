@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.images import read_image
 from samn_tracker.report.model import Clip
 from samn_tracker.report.thumbnails import LINE, Picture
+from samn_tracker.shapes.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.shapes.polygons import polygon_to_mask
 from samn_tracker.shapes.regions import box_to_polygon, mask_iou
 from vot_workspace.layouts import SourceSequence

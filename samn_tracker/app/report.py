@@ -21,9 +21,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from samn_tracker.app.benchmarks import NAMES, VOT, benchmark_of, benchmark_of_data, load_benchmark, manifest_of
+from samn_tracker.app.benchmarks import NAMES, benchmark_of, load_benchmark, manifest_of
 from samn_tracker.errors import ConfigError, ResultError
 from samn_tracker.report import latex, page, plots
+from samn_tracker.report.kinds import Asked, kind_named, kind_of
 from samn_tracker.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
 from samn_tracker.report.runs import (
     LOWER_IS_BETTER,
@@ -33,7 +34,6 @@ from samn_tracker.report.runs import (
     run_from_scores,
 )
 from samn_tracker.report.thumbnails import all_together
-from samn_tracker.report.vot import run_from_vot
 from samn_tracker.runner.files import write_atomic
 
 
@@ -44,8 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         SamnError: a run cannot be read or scored.
     """
     arguments = parser().parse_args(argv)
-    named = [_named(text) for text in arguments.runs]
-    report = _vot_report(named, arguments) if _is_vot(arguments) else _report(named, arguments)
+    asked = Asked(
+        tuple(map(_named, arguments.runs)), arguments.truth, arguments.benchmark, arguments.split, arguments.pictures
+    )
+    report = _report(asked)
     report = _with_attributes(_with_curves(report), arguments.attributes)
     report = replace(report, together=all_together(report, arguments.pictures))
     if arguments.title:
@@ -60,26 +62,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _is_vot(arguments: argparse.Namespace) -> bool:
-    if arguments.benchmark or arguments.truth is None:
-        return arguments.benchmark == VOT
-    return benchmark_of_data(arguments.truth) == VOT
+def _report(asked: Asked) -> Report:
+    kind = kind_named(asked.benchmark) if asked.benchmark or asked.truth is None else kind_of(asked.truth)
+    return kind.read(asked) if kind else _benchmark_report(asked)
 
 
-def _report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
+def _benchmark_report(asked: Asked) -> Report:
+    """Of runs on one of this project's benchmarks, or of scores that were saved."""
     runs: list[Run] = []
     notes: list[tuple[str, ...]] = []
     kinds: set[tuple[str, str]] = set()
-    for name, path in named:
+    for name, path in asked.runs:
         if path.suffix == ".json" and path.is_file():
             table = read_saved_scores(path)
             runs.append(run_from_scores(name, table))
         else:
-            if arguments.truth is None:
+            if asked.truth is None:
                 raise ConfigError(f"{path} has to be scored; give the benchmark's data as --truth DATA")
-            benchmark = load_benchmark(arguments.benchmark or benchmark_of(path, arguments.truth))
-            split = arguments.split or manifest_of(path).get("split") or benchmark.splits[0]
-            run, table = run_from_folder(name, path, benchmark, split, arguments.truth, arguments.pictures)
+            benchmark = load_benchmark(asked.benchmark or benchmark_of(path, asked.truth))
+            split = asked.split or manifest_of(path).get("split") or benchmark.splits[0]
+            run, table = run_from_folder(name, path, benchmark, split, asked.truth, asked.pictures)
             runs.append(run)
         kinds.add((table.benchmark, table.split))
         notes.append(table.notes)
@@ -102,19 +104,6 @@ def merged_notes(runs: list[Run], notes: list[tuple[str, ...]]) -> tuple[str, ..
         names = [run.name for run, own in zip(runs, notes, strict=True) if note in own]
         merged.append(note if len(names) == len(runs) else f"{', '.join(names)}: {note}")
     return tuple(merged)
-
-
-def _vot_report(named: list[tuple[str, Path]], arguments: argparse.Namespace) -> Report:
-    if arguments.truth is None:
-        raise ConfigError("VOT results need --truth: the workspace, or pysot's VOT20xx.json")
-    scored = [run_from_vot(name, path, arguments.truth, arguments.pictures) for name, path in named]
-    runs = with_unique_names([run for run, _ in scored])
-    if len({convention for _, convention in scored}) > 1:
-        raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
-    convention = scored[0][1]
-    title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
-    name = arguments.truth.resolve().stem
-    return Report(title, name, convention.primary, runs, convention.lower_is_better, (convention.note,))
 
 
 def _with_curves(report: Report) -> Report:

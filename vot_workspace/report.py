@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from samn_tracker.errors import ResultError
-from samn_tracker.report.model import Curve, Run
+from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.report.kinds import Asked, Kind, register
+from samn_tracker.report.model import Curve, Report, Run, with_unique_names
 from samn_tracker.report.runs import manifest_facts
 from samn_tracker.report.thumbnails import best_and_worst
-from samn_tracker.report.vot_frames import Shown, clips, confidences, frames_per_second, mean_overlap, read_shown
 from vot_workspace.layouts import SourceSequence
+from vot_workspace.report_frames import Shown, clips, confidences, frames_per_second, mean_overlap, read_shown
 
 _EXPERIMENT = "baseline"
 
@@ -41,6 +42,33 @@ TOOLKIT = Convention(
     "sequence is the mean overlap of the run from its first anchor.",
     "overlap",
 )
+
+
+def read_report(asked: Asked) -> Report:
+    """The report of trackers' folders of VOT results.
+
+    Raises:
+        ConfigError: there is no ground truth, or not all of the results are of one kind of experiment.
+        ResultError: nothing can be scored.
+    """
+    if asked.truth is None:
+        raise ConfigError("VOT results need --truth: the workspace, or pysot's VOT20xx.json")
+    scored = [run_from_vot(name, path, asked.truth, asked.pictures) for name, path in asked.runs]
+    runs = with_unique_names([run for run, _ in scored])
+    if len({convention for _, convention in scored}) > 1:
+        raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
+    convention = scored[0][1]
+    title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
+    name = asked.truth.resolve().stem
+    return Report(title, name, convention.primary, runs, convention.lower_is_better, (convention.note,))
+
+
+def _is_vot(truth: Path) -> bool:
+    return truth.suffix == ".json" or (truth / "config.yaml").is_file()
+
+
+KIND = register(Kind("vot", _is_vot, read_report))
+"""What `samn report` knows of VOT, once this module is imported."""
 
 
 def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run, Convention]:
