@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from samn_tracker.files import write_atomic
 from samn_tracker.images import read_image
-from samn_tracker.runner.files import write_atomic
 from samn_tracker.runner.label_png import encode_labels, read_labels
 from samn_tracker.runner.objects import create_object_tracker
 from samn_tracker.runner.sequences import image_paths

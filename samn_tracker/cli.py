@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 
 from samn_tracker import __version__
-from samn_tracker.errors import SamnError
+from samn_tracker.program import run_program
 
 # command -> (module with a main(argv) -> exit code, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -34,31 +33,24 @@ EXIT_CODES = "exit codes: 0 done; 1 input, a result or the installation is wrong
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 something was wrong with the input or a result, 2 wrong command line."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] not in COMMANDS:
+        return run_program("samn", lambda: _without_command(arguments))
+    module = COMMANDS[arguments[0]][0]
+    return run_program(f"samn {arguments[0]}", lambda: import_module(module).main(arguments[1:]))
+
+
+def _without_command(arguments: Sequence[str]) -> int:
+    """Help, the version, or what is wrong with the first word."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0 if arguments else 2
     if arguments[0] in ("-V", "--version"):
         print(f"samn {__version__}")
         return 0
-    if arguments[0] not in COMMANDS:
-        near = get_close_matches(arguments[0], COMMANDS, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        print(f"samn: unknown command {arguments[0]!r}; {hint}`samn --help` lists all", file=sys.stderr)
-        return 2
-    on_sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return int(import_module(COMMANDS[arguments[0]][0]).main(arguments[1:]))
-    except SamnError as error:
-        print(f"samn {arguments[0]}: {error}", file=sys.stderr)
-        return 1
-    except PermissionError as error:
-        print(f"samn {arguments[0]}: {error.filename} is not yours to read or write; choose another", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"samn {arguments[0]}: interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
-    finally:
-        signal.signal(signal.SIGTERM, on_sigterm)
+    near = get_close_matches(arguments[0], COMMANDS, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    print(f"samn: unknown command {arguments[0]!r}; {hint}`samn --help` lists all", file=sys.stderr)
+    return 2
 
 
 def _usage() -> str:

@@ -38,6 +38,10 @@ class ResultError(SamnError):
     """A result file is missing, short, damaged or made by another configuration."""
 
 
+class StorageError(ResultError):
+    """A file system refuses what is to be written: a full disk, a folder that is not ours, a device that is gone."""
+
+
 class EnvironmentProblemError(SamnError):
     """An installed package or program is missing, or is a version that does not work."""
 

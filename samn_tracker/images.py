@@ -64,9 +64,13 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         ImageError: the file is missing or cannot be decoded.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ImageError(f"no image file {path}")
-    return decode_image(path.read_bytes(), str(path))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"no image file {path}") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}; check its permissions and its disk") from None
+    return decode_image(data, str(path))
 
 
 def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -80,6 +84,19 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     if decoded is None:
         raise ImageError(f"{name} is not a readable image ({len(data)} bytes); copy or convert it again")
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
+    """The image (H, W, 3) uint8 RGB as a file of the kind that `suffix` names (".png", ".jpg", ...).
+
+    Raises:
+        ImageError: OpenCV writes no such kind.
+    """
+    try:
+        _, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        raise ImageError(f"{suffix or 'a name without an ending'!r} is no kind of picture; end it in .png") from None
+    return data.tobytes()
 
 
 def _is_png_cut_off(data: bytes) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import tomli_w
 
 from samn_tracker.errors import ConfigError
+from samn_tracker.files import write_atomic
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -151,4 +152,4 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 def save_toml(config: Any, path: str | Path) -> None:
     """Write every field of `config` to a TOML file."""
-    Path(path).write_text(tomli_w.dumps(to_dict(config)), encoding="utf-8")
+    write_atomic(Path(path), tomli_w.dumps(to_dict(config)))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from samn_tracker.errors import SamnError
+from samn_tracker.program import run_program
 
-INTERRUPTED = 130
 COMMANDS = {
     "create": "a ready workspace from a folder of sequences, or from the toolkit's download",
     "run": "evaluate a tracker with the VOT toolkit, check, and run what is missing or damaged again",
@@ -32,14 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         usage = f"usage: python -m vot_workspace COMMAND ...\n\n{lines}\n\nCOMMAND --help explains a command."
         print(usage, file=sys.stdout if wanted else sys.stderr)
         return 0 if wanted else 2
-    try:
-        return int(import_module(f"vot_workspace.{arguments[0]}").main(arguments[1:]))
-    except SamnError as error:
-        print(f"vot_workspace {arguments[0]}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"vot_workspace {arguments[0]}: interrupted; run the same command again to go on", file=sys.stderr)
-        return INTERRUPTED
+    module = f"vot_workspace.{arguments[0]}"
+    return run_program(f"vot_workspace {arguments[0]}", lambda: import_module(module).main(arguments[1:]))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samn_tracker.errors import ConfigError, DatasetError
+from samn_tracker.files import write_atomic
 from samn_tracker.trax.options import settings_text
 from vot_workspace.conversions import ANCHOR_SPACING, with_masks, with_polygons
 from vot_workspace.download import download
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.sequence_files import write_sequences
-from vot_workspace.trajectory import write_atomically
 from vot_workspace.workspace import Workspace
 
 HERE = Path(__file__).parent
@@ -56,8 +56,8 @@ def create(
     (workspace / "results").mkdir(parents=True, exist_ok=True)
     if (HERE / rules / "stack.yaml").is_file():
         shutil.copy(HERE / rules / "stack.yaml", workspace / "stack.yaml")
-    write_atomically(workspace / "trackers.ini", _trackers(rules, tracker, device, settings, timeout).encode())
-    write_atomically(workspace / "config.yaml", (HERE / rules / "config.yaml").read_bytes())
+    write_atomic(workspace / "trackers.ini", _trackers(rules, tracker, device, settings, timeout).encode())
+    write_atomic(workspace / "config.yaml", (HERE / rules / "config.yaml").read_bytes())
 
 
 def _trackers(rules: str, tracker: str, device: str, settings: str, timeout: int) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
+from samn_tracker.files import write_atomic
 from samn_tracker.shapes.regions import mask_to_box, polygon_to_box
 from vot_workspace.score import read_truth
 from vot_workspace.trajectory import (
@@ -33,7 +34,6 @@ from vot_workspace.trajectory import (
     read_trajectory,
     read_values,
     trajectory_file,
-    write_atomically,
     write_trajectory,
 )
 
@@ -105,11 +105,11 @@ def export_boxes(
     for path in paths:
         regions = [first[path.parent.name], *read_trajectory(path)[1:]]
         rows = [separator.join(f"{value:.4f}" for value in to_box(region)) for region in regions]
-        write_atomically(target / f"{path.parent.name}.txt", "".join(f"{row}\n" for row in rows).encode())
+        write_atomic(target / f"{path.parent.name}.txt", "".join(f"{row}\n" for row in rows).encode())
         if times:
             seconds = read_values(path.with_name(f"{path.stem}_time.value"))
             text = "".join(f"{value or 0:.6f}\n" for value in seconds)
-            write_atomically(target / f"{path.parent.name}_time.txt", text.encode())
+            write_atomic(target / f"{path.parent.name}_time.txt", text.encode())
     return len(paths)
 
 

@@ -1,4 +1,4 @@
-"""One run at a time in a workspace, and no mixing of results: the lock, the manifest and the seals beside the results.
+"""No mixing of results: the manifest and the seals beside them.
 
 The manifest says how a tracker's results are made. The seals are fingerprints of the trajectories that a run has left,
 so that one which was changed, or put there from elsewhere, is found.
@@ -6,47 +6,21 @@ so that one which was changed, or put there from elsewhere, is found.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ResultError
+from samn_tracker.files import write_atomic
 from samn_tracker.runner.trackers import describe_tracker
 from samn_tracker.trax.options import Options, parse_settings
-from vot_workspace.trajectory import SUFFIXES, write_atomically
+from vot_workspace.trajectory import SUFFIXES
 from vot_workspace.workspace import Workspace, environment_of
 
 NAME, SEALS = "manifest.json", "seals.json"
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[int]:
-    """Hold the workspace's lock; yields its descriptor, which child processes inherit so that they hold it too.
-
-    Raises:
-        ResultError: another run holds it.
-    """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 100).decode().strip()
-            raise ResultError(
-                f"{folder} is in use by another run (process {holder}, or a toolkit or tracker that it left behind); "
-                "wait for it or end it"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
@@ -98,7 +72,7 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
             f"{results} does not say how it was made (no {NAME}); give --adopt to go on with it, or --restart to "
             "delete it"
         )
-    write_atomically(path, (json.dumps(description, indent=1) + "\n").encode())
+    write_atomic(path, (json.dumps(description, indent=1) + "\n").encode())
 
 
 def seal(results: Path) -> None:
@@ -116,7 +90,7 @@ def break_seals(results: Path, paths: Iterable[Path]) -> None:
 
 
 def _write_seals(results: Path, seals: Mapping[str, str]) -> None:
-    write_atomically(results / SEALS, (json.dumps(seals, indent=1) + "\n").encode())
+    write_atomic(results / SEALS, (json.dumps(seals, indent=1) + "\n").encode())
 
 
 def _key(path: Path, results: Path) -> str:

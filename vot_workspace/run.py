@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vot_workspace import toolkit
+from samn_tracker.files import locked
+from samn_tracker.program import stopping_signals
 from vot_workspace.check import Fault, check
 from vot_workspace.cluster import cluster_pool
 from vot_workspace.doctor_start import region_formats
 from vot_workspace.download import download
-from vot_workspace.manifest import break_seals, claim, describe, locked, seal
+from vot_workspace.manifest import break_seals, claim, describe, seal
 from vot_workspace.pool import LocalPool, Pool, device_of, local_gpus
 from vot_workspace.shards import sharded
 from vot_workspace.workspace import Workspace
@@ -46,7 +47,7 @@ def run(
         ResultError: the workspace is in use, or holds results of another configuration.
         EnvironmentProblemError: the tracker does not start, or the cluster does not answer.
     """
-    with locked(workspace.folder) as lock, toolkit.termination_unwinds():
+    with locked(workspace.folder, "workspace") as lock, stopping_signals():
         workspace.tracker(tracker)  # raises where there is no such entry, before anything is downloaded
         results = workspace.results(tracker)
         download(workspace, tracker)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samn_tracker.errors import DatasetError
+from samn_tracker.files import write_atomic
 from vot_workspace.layouts import SourceSequence
-from vot_workspace.trajectory import write_atomically, write_trajectory
+from vot_workspace.trajectory import write_trajectory
 
 
 def write_sequences(folder: Path, sequences: Sequence[SourceSequence], images: bool = True) -> None:
@@ -19,7 +20,7 @@ def write_sequences(folder: Path, sequences: Sequence[SourceSequence], images: b
     """
     for item in sequences:
         write_sequence(folder / item.name, item, images)
-    write_atomically(folder / "list.txt", "".join(f"{item.name}\n" for item in sequences).encode())
+    write_atomic(folder / "list.txt", "".join(f"{item.name}\n" for item in sequences).encode())
 
 
 def write_sequence(folder: Path, sequence: SourceSequence, images: bool = True) -> None:
@@ -33,10 +34,10 @@ def write_sequence(folder: Path, sequence: SourceSequence, images: bool = True) 
         _link(frame.resolve(), folder / "color" / f"{number:08d}{suffix}")
     write_trajectory(folder / "groundtruth.txt", sequence.groundtruth)
     for tag, values in sequence.tags.items():
-        write_atomically(folder / f"{tag}.tag", "".join(f"{int(value)}\n" for value in values).encode())
+        write_atomic(folder / f"{tag}.tag", "".join(f"{int(value)}\n" for value in values).encode())
     if sequence.anchors:
-        write_atomically(folder / "anchor.value", "".join(f"{value:g}\n" for value in sequence.anchors).encode())
-    write_atomically(folder / "sequence", "".join(f"{key}={value}\n" for key, value in properties.items()).encode())
+        write_atomic(folder / "anchor.value", "".join(f"{value:g}\n" for value in sequence.anchors).encode())
+    write_atomic(folder / "sequence", "".join(f"{key}={value}\n" for key, value in properties.items()).encode())
 
 
 def _uniform_suffix(name: str, frames: Sequence[Path]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from vot_workspace.trajectory import write_atomically
+from samn_tracker.files import write_atomic
 from vot_workspace.workspace import Workspace
 
 
@@ -49,13 +49,13 @@ def make_shard(workspace: Workspace, folder: Path, names: Sequence[str]) -> Path
     """A workspace with only the sequences `names`, which writes into the results folder of the whole one."""
     (folder / "sequences").mkdir(parents=True)
     shutil.copy(workspace.folder / "trackers.ini", folder / "trackers.ini")
-    write_atomically(folder / "stack.yaml", yaml.safe_dump(dict(workspace.stack)).encode())
-    write_atomically(
+    write_atomic(folder / "stack.yaml", yaml.safe_dump(dict(workspace.stack)).encode())
+    write_atomic(
         folder / "config.yaml", yaml.safe_dump({"stack": "stack.yaml", "registry": ["./trackers.ini"]}).encode()
     )
     for name in names:
         (folder / "sequences" / name).symlink_to((workspace.sequence_folder / name).resolve())
-    write_atomically(folder / "sequences" / "list.txt", "".join(f"{name}\n" for name in names).encode())
+    write_atomic(folder / "sequences" / "list.txt", "".join(f"{name}\n" for name in names).encode())
     for name in ("results", "logs"):
         (workspace.folder / name).mkdir(exist_ok=True)
         (folder / name).symlink_to((workspace.folder / name).resolve())

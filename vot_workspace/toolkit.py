@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.program import stopping_signals
 from vot_workspace.doctor import toolkit_problems
 
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
@@ -62,23 +62,10 @@ def run(command: str, workspace: Path, *arguments: str, environment: Mapping[str
     """Run `vot COMMAND` to its end; its exit code."""
     process = start(command, workspace, *arguments, environment=environment)
     try:
-        with termination_unwinds():
+        with stopping_signals():
             return process.wait()
     finally:
         stop(process)
-
-
-@contextmanager
-def termination_unwinds() -> Iterator[None]:
-    """Inside, SIGTERM is a KeyboardInterrupt, as Ctrl-C is, so that the processes that this one started end too."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,6 @@ polygon (n, 2), or a mask cut to an offset. Text files written by pysot are lega
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import RegionError, ResultError
+from samn_tracker.files import write_atomic
 from samn_tracker.shapes.regions import rle_decode, rle_encode
 
 UNKNOWN, INITIALISATION, FAILURE = 0, 1, 2
@@ -214,21 +214,10 @@ def read_values(path: Path) -> list[float | None]:
         raise ResultError(f"{path}: {error}; run this part again") from None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all: temporary file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def write_trajectory(path: Path, regions: Sequence[Region], decimals: int | None = None) -> None:
     """Write regions as binary (`.bin`) or as text, atomically."""
     if path.suffix == ".bin":
-        write_atomically(path, encode_binary(regions))
+        write_atomic(path, encode_binary(regions))
     else:
         text = "".join(format_region(region, decimals) + "\n" for region in regions)
-        write_atomically(path, text.encode())
+        write_atomic(path, text.encode())

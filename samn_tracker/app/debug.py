@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +16,11 @@ from samn_tracker.app.followers import Follower, SeparateFollower
 from samn_tracker.app.frames import Frame
 from samn_tracker.core.state import Trace, TrackState
 from samn_tracker.core.tracker import Tracker
-from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.errors import ConfigError
+from samn_tracker.files import open_text, write_new
+from samn_tracker.images import encode_image
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.output_folder import OutputFolder
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.geometry import Window
 
@@ -30,16 +32,15 @@ class DebugOutput:
     """Writes `00000000.png`, ... and `frames.jsonl` (one object a line) into a folder.
 
     Args:
-        folder: made if needed; files of an earlier run in it are replaced.
+        folder: open, with `outputs.DEBUG_PATTERNS`.
         follower: of one object, with a tracker of this project.
         pixel: x, y in the image of the position whose attention is drawn; default the middle of each answer.
 
     Raises:
         ConfigError: another tracker, or several objects.
-        ResultError: the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, follower: Follower, pixel: tuple[float, float] | None = None) -> None:
+    def __init__(self, folder: OutputFolder, follower: Follower, pixel: tuple[float, float] | None = None) -> None:
         trackers = list(follower.trackers.values()) if isinstance(follower, SeparateFollower) else []
         if len(trackers) != 1 or not isinstance(trackers[0], Tracker):
             raise ConfigError("--debug-dir looks into one object of a samn tracker; give one target, --tracker samn-…")
@@ -48,13 +49,7 @@ class DebugOutput:
         self._folder = folder
         self._thumbnails: dict[int, NDArray[np.uint8]] = {}
         self._bank: AppearanceBank | None = None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for earlier in folder.glob("[0-9]" * 8 + ".png"):
-                earlier.unlink()
-            self._lines: TextIO = (folder / "frames.jsonl").open("w", encoding="utf-8")
-        except OSError as error:
-            raise ResultError(f"cannot write into {folder}: {error.strerror}; choose another --debug-dir") from None
+        self._lines: TextIO | None = None
 
     def before(self) -> None:
         """Keep the memory as it is before the next frame is read and memorised."""
@@ -68,17 +63,17 @@ class DebugOutput:
         point = np.asarray(self._pixel if self._pixel else answer.box[:2] + answer.box[2:] / 2, dtype=np.float64)
         memories = self._memories(trace, window, frame.image, point) if trace else []
         picture = compose(frame.image, answer, trace, window, memories, point)
-        path = self._folder / f"{frame.index:08d}.png"
-        if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            raise ResultError(f"cannot write {path}; is the disk full?")
+        self._lines = self._lines or open_text(self._folder.new("frames.jsonl"), "x")
+        write_new(self._folder.new(f"{frame.index:08d}.png"), encode_image(picture, ".png"))
         self._lines.write(json.dumps(describe(frame.index, answer, trace, window)) + "\n")
-        self._lines.flush()
         self._keep_thumbnails(frame.image, window)
 
     def close(self) -> Path | None:
         """Finish; the folder."""
+        if self._lines is None:
+            return None
         self._lines.close()
-        return self._folder
+        return self._folder.root
 
     @property
     def _state(self) -> TrackState:

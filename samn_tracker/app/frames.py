@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,13 @@ class FrameSource(ABC):
 
     Attributes:
         name: what the person gave.
+        files: what is read; empty for cameras.
         frames_per_second: of the recording.
         total: how many frames iteration is expected to give, or None where nobody knows.
     """
 
     name: str
+    files: tuple[Path, ...] = ()
     frames_per_second: float
     total: int | None
 

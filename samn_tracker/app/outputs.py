@@ -1,11 +1,12 @@
-"""What `samn track` leaves behind. Everything is written frame by frame; what a stopped run wrote is complete files."""
+"""What `samn track` leaves behind. Everything is written frame by frame; what a stopped run wrote is complete files,
+and what a killed one wrote is there up to its last frame."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -15,6 +16,8 @@ from samn_tracker.app.coco import coco_counts
 from samn_tracker.app.frames import Frame
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.files import open_text, write_new
+from samn_tracker.output_folder import OutputFolder
 from samn_tracker.prediction import Prediction
 from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.runner.objects import merge_masks
@@ -29,7 +32,7 @@ KINDS: dict[str, str] = {
 }
 """What can be saved, and as what."""
 
-_FILES: dict[str, tuple[str, ...]] = {
+PATTERNS: dict[str, tuple[str, ...]] = {
     "overlay": ("overlay.mp4", "overlay.part.mp4"),
     "masks": (f"masks/{'[0-9]' * 8}.png",),
     "txt": ("boxes.txt", "boxes_*.txt"),
@@ -37,6 +40,10 @@ _FILES: dict[str, tuple[str, ...]] = {
     "coco": ("coco.json",),
 }
 """Where each kind is below the folder."""
+
+
+DEBUG_PATTERNS = (f"{'[0-9]' * 8}.png", "frames.jsonl")
+"""Where `DebugOutput` writes below its folder."""
 
 
 class Output(Protocol):
@@ -52,8 +59,9 @@ class Output(Protocol):
 class OverlayOutput:
     """The video with the answers drawn over it."""
 
-    def __init__(self, folder: Path, frames_per_second: float) -> None:
-        self._writer = VideoWriter(folder / "overlay.mp4", frames_per_second)
+    def __init__(self, folder: OutputFolder, frames_per_second: float) -> None:
+        folder.new("overlay.part.mp4")  # where the writer writes until it is closed
+        self._writer = VideoWriter(folder.new("overlay.mp4"), frames_per_second)
 
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """As `Output.write`."""
@@ -68,26 +76,25 @@ class OverlayOutput:
 class MaskOutput:
     """One indexed PNG a frame; the name is the frame's number."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "masks"
-        self._folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: OutputFolder) -> None:
+        self._folder = folder
         self._written = False
 
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """As `Output.write`."""
         labels = merge_masks(answers, frame.image.shape[:2])
-        (self._folder / f"{frame.index:08d}.png").write_bytes(encode_labels(labels))
+        write_new(self._folder.new(f"masks/{frame.index:08d}.png"), encode_labels(labels))
         self._written = True
 
     def close(self) -> Path | None:
         """As `Output.close`."""
-        return self._folder if self._written else None
+        return self._folder.root / "masks" if self._written else None
 
 
 class TextOutput:
     """Boxes as text, two decimals; one file for each object."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
         self._streams: dict[int, TextIO] = {}
 
@@ -96,22 +103,25 @@ class TextOutput:
         for number, answer in answers.items():
             if number not in self._streams:
                 name = f"boxes_{number}.txt" if len(answers) > 1 else "boxes.txt"
-                self._streams[number] = (self._folder / name).open("w", encoding="utf-8")
+                self._streams[number] = open_text(self._folder.new(name), "x")
             self._streams[number].write(",".join(f"{value:.2f}" for value in answer.box) + "\n")
 
     def close(self) -> Path | None:
         """As `Output.close`; the folder if there are several files."""
         paths = [Path(stream.name) for stream in self._streams.values()]
-        for stream in self._streams.values():
-            stream.close()
-        return paths[0] if len(paths) == 1 else self._folder if paths else None
+        with ExitStack() as stack:
+            for stream in self._streams.values():
+                stack.callback(stream.close)
+        return paths[0] if len(paths) == 1 else self._folder.root if paths else None
 
 
 class RecordOutput:
     """A JSON array with one record an object and frame, one a line."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    name = "boxes.json"
+
+    def __init__(self, folder: OutputFolder) -> None:
+        self._folder = folder
         self._stream: TextIO | None = None
 
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
@@ -121,7 +131,7 @@ class RecordOutput:
             if record is None:
                 continue
             if self._stream is None:
-                self._stream = self._path.open("w", encoding="utf-8")
+                self._stream = open_text(self._folder.new(self.name), "x")
                 self._stream.write("[\n")
             else:
                 self._stream.write(",\n")
@@ -131,9 +141,9 @@ class RecordOutput:
         """As `Output.close`."""
         if self._stream is None:
             return None
-        self._stream.write("\n]\n")
-        self._stream.close()
-        return self._path
+        with self._stream as stream:
+            stream.write("\n]\n")
+        return self._folder.root / self.name
 
     def record(self, index: int, number: int, answer: Prediction) -> dict[str, Any] | None:
         """One object in one frame, or None to leave it out."""
@@ -150,6 +160,8 @@ class RecordOutput:
 class CocoOutput(RecordOutput):
     """COCO's results layout: `image_id` is the frame, `category_id` the object. Objects not found are left out."""
 
+    name = "coco.json"
+
     def record(self, index: int, number: int, answer: Prediction) -> dict[str, Any] | None:
         """As `RecordOutput.record`."""
         if not answer.found or answer.mask is None:
@@ -163,36 +175,12 @@ class CocoOutput(RecordOutput):
         }
 
 
-def check_folder(folder: Path, option: str = "--output") -> None:
-    """Refuse what cannot become a folder of results, before anything takes time.
-
-    Args:
-        option: what the person gave it with.
-
-    Raises:
-        ResultError: it is a file, lies in one, or may not be written.
-    """
-    existing = next(one for one in (folder, *folder.absolute().parents) if os.access(one, os.F_OK))
-    if not existing.is_dir():
-        raise ResultError(f"the results cannot go into {folder}: {existing} is a file; choose another {option}")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ResultError(
-            f"the results cannot go into {folder}: {existing} is not yours to write; choose another {option}"
-        )
-
-
-def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> dict[str, Output]:
-    """The outputs of these kinds below `folder`, made if needed; an earlier run's files of these kinds are removed.
+def open_outputs(folder: OutputFolder, kinds: list[str], frames_per_second: float) -> dict[str, Output]:
+    """The outputs of these kinds in the opened `folder`.
 
     Raises:
         EnvironmentProblemError: an overlay is wanted and PyAV is not installed.
-        ResultError: the folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultError(f"cannot make the folder {folder}: {error.strerror}; choose another --output") from None
-    _remove_earlier(folder, kinds)
     outputs: dict[str, Output] = {}
     for kind in kinds:
         if kind == "overlay":
@@ -201,11 +189,26 @@ def open_outputs(folder: Path, kinds: list[str], frames_per_second: float) -> di
             outputs[kind] = MaskOutput(folder)
         elif kind == "txt":
             outputs[kind] = TextOutput(folder)
-        elif kind == "json":
-            outputs[kind] = RecordOutput(folder / "boxes.json")
         else:
-            outputs[kind] = CocoOutput(folder / "coco.json")
+            outputs[kind] = RecordOutput(folder) if kind == "json" else CocoOutput(folder)
     return outputs
+
+
+def patterns_of(kinds: list[str]) -> list[str]:
+    """The patterns of all files that these kinds are written to."""
+    return [pattern for kind in kinds for pattern in PATTERNS[kind]]
+
+
+def tell_earlier(folder: OutputFolder, kinds: list[str]) -> None:
+    """Say which kinds an earlier run left, and what becomes of them."""
+    earlier = [kind for kind, patterns in PATTERNS.items() if any(folder.earlier(one) for one in patterns)]
+    listed = {
+        "replaced": [one for one in earlier if one in kinds],
+        "kept": [one for one in earlier if one not in kinds],
+    }
+    words = [f"its {', '.join(names)} {end}" for end, names in listed.items() if names]
+    if words:
+        print(f"samn track: {folder.root} has an earlier run: {'; '.join(words)}", file=sys.stderr)
 
 
 def parse_kinds(text: str) -> list[str]:
@@ -235,15 +238,3 @@ def check_masks(kinds: list[str], answers: Mapping[int, Prediction]) -> None:
         raise ResultError(
             f"this tracker answers boxes only, so {' and '.join(wanted)} cannot be saved; use --save {','.join(rest)}"
         )
-
-
-def _remove_earlier(folder: Path, kinds: list[str]) -> None:
-    """Remove what an earlier run left of these kinds, and say so; what it left of others stays."""
-    earlier = {kind: [path for one in patterns for path in folder.glob(one)] for kind, patterns in _FILES.items()}
-    replaced = [kind for kind in kinds if earlier[kind]]
-    kept = [kind for kind in earlier if earlier[kind] and kind not in kinds]
-    for path in (path for kind in replaced for path in earlier[kind]):
-        path.unlink()
-    words = [f"its {', '.join(listed)} {end}" for listed, end in ((replaced, "replaced"), (kept, "kept")) if listed]
-    if words:
-        print(f"samn track: {folder} has an earlier run: {'; '.join(words)}", file=sys.stderr)

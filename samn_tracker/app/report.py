@@ -23,6 +23,7 @@ from pathlib import Path
 
 from samn_tracker.app.benchmarks import NAMES, benchmark_of, load_benchmark, manifest_of
 from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.report import latex, page, plots
 from samn_tracker.report.kinds import Asked, kind_named, kind_of
 from samn_tracker.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
@@ -34,7 +35,7 @@ from samn_tracker.report.runs import (
     run_from_scores,
 )
 from samn_tracker.report.thumbnails import all_together
-from samn_tracker.runner.files import write_atomic
+from samn_tracker.runner.run_folder import read_places
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = Asked(
         tuple(map(_named, arguments.runs)), arguments.truth, arguments.benchmark, arguments.split, arguments.pictures
     )
+    _refuse_what_is_read(arguments, [path for _, path in asked.named])
     report = _report(asked)
     report = _with_attributes(_with_curves(report), arguments.attributes)
     report = replace(report, together=all_together(report, arguments.pictures))
@@ -60,6 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.plots:
         print("\n".join(map(str, plots.write_plots(report, arguments.plots))))
     return 0
+
+
+def _refuse_what_is_read(arguments: argparse.Namespace, runs: list[Path]) -> None:
+    """Refuse to write over a run, the ground truth or the attributes; pages and tables of before are none of these."""
+    places = [place for run in runs for place in read_places(run)]
+    read = [*places, *(one for one in (arguments.truth, arguments.attributes) if one)]
+    for option in ("output", "latex"):
+        written = getattr(arguments, option)
+        if written is not None and written.suffix not in (".html", ".tex"):
+            refuse_what_is_read(written, read, f"--{option}")
 
 
 def _report(asked: Asked) -> Report:

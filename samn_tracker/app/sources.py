@@ -26,6 +26,7 @@ class ImageFiles(FrameSource):
 
     def __init__(self, name: str, paths: list[Path], start: int, end: int | None) -> None:
         self.name = name
+        self.files = tuple(paths)
         self.frames_per_second = IMAGES_PER_SECOND
         self._numbered = list(enumerate(paths))[start:end]
         if not self._numbered:

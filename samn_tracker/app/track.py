@@ -16,19 +16,29 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-
 from samn_tracker.app.followers import Follower, create_follower
-from samn_tracker.app.frames import Frame
-from samn_tracker.app.outputs import KINDS, check_folder, check_masks, open_outputs, parse_kinds
+from samn_tracker.app.frames import Frame, FrameSource
+from samn_tracker.app.outputs import (
+    DEBUG_PATTERNS,
+    KINDS,
+    check_masks,
+    open_outputs,
+    parse_kinds,
+    patterns_of,
+    tell_earlier,
+)
 from samn_tracker.app.selection import Viewer, draw_boxes
 from samn_tracker.app.sources import open_source
 from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.errors import ImageError, ResultError
+from samn_tracker.files import refuse_what_is_read, write_atomic
+from samn_tracker.images import encode_image
+from samn_tracker.output_folder import OutputFolder
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.settings import add_settings, key_values
 from samn_tracker.shapes.overlay import draw_ruler
@@ -45,29 +55,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _arguments(argv)
     kinds = parse_kinds(arguments.save)
-    output = arguments.output or _default_folder(arguments.input)
-    check_folder(output)
-    if arguments.debug_dir:
-        check_folder(arguments.debug_dir, "--debug-dir")
     source = open_source(arguments.input, arguments.start, arguments.end)
+    folder, inside = _folders(arguments, source, kinds)
     viewer = Viewer() if arguments.show else None
     frames = iter(source)
     first = next(frames, None)
     if first is None:
         raise ImageError(f"{source.name} ends before frame {arguments.start}; give a smaller --start")
     if arguments.ruler:
-        return _write_ruler(arguments.ruler, first)
+        return _write_ruler(arguments.ruler, first, source)
     targets = _targets(arguments, first)
     follower = create_follower(arguments.tracker, arguments.device, key_values(arguments.set), targets)
-    debug = _debug(arguments, follower)
+    debug = _debug(inside, follower, arguments.debug_pixel)
     answers = follower.start(first.image)
     check_masks(kinds, answers)
-    outputs = open_outputs(output, kinds, source.frames_per_second)
-    if debug:
-        outputs["debug"] = debug
+    tell_earlier(folder, kinds)
     run = Run(source, arguments.tracker)
-    fault = track_all(run, follower, (first, answers), frames, outputs, viewer, debug.before if debug else None)
-    files, faults = close_all(outputs)
+    with folder, inside or nullcontext():
+        outputs = open_outputs(folder, kinds, source.frames_per_second) | ({"debug": debug} if debug else {})
+        fault = track_all(run, follower, (first, answers), frames, outputs, viewer, debug.before if debug else None)
+        files, faults = close_all(outputs)
     every = [fault, *faults] if fault else faults
     _report(run.summary(files, "; ".join(every) or None), arguments.json)
     return 130 if fault == INTERRUPTED else 1 if every else 0
@@ -88,21 +95,35 @@ def _targets(arguments: argparse.Namespace, first: Frame) -> Targets:
     return Targets(dict(enumerate(draw_boxes(first.image), start=1)))
 
 
-def _debug(arguments: argparse.Namespace, follower: Follower) -> DebugOutput | None:
+def _folders(
+    arguments: argparse.Namespace, source: FrameSource, kinds: list[str]
+) -> tuple[OutputFolder, OutputFolder | None]:
+    """The folders of results and of debug pictures, checked, with nothing written yet."""
+    read = [*source.files, *map(Path, arguments.mask)]
+    output = arguments.output or _default_folder(arguments.input)
+    folder = OutputFolder(output, patterns_of(kinds), read)
     if arguments.debug_dir is None:
+        return folder, None
+    if arguments.debug_dir.resolve() == output.resolve():
+        raise ResultError(f"--debug-dir is {output}, where the results go; choose another --debug-dir")
+    return folder, OutputFolder(arguments.debug_dir, DEBUG_PATTERNS, read, "--debug-dir")
+
+
+def _debug(inside: OutputFolder | None, follower: Follower, pixel: tuple[float, float] | None) -> DebugOutput | None:
+    if inside is None:
         return None
     from samn_tracker.app.debug import DebugOutput  # loads torch, which takes seconds
 
-    return DebugOutput(arguments.debug_dir, follower, arguments.debug_pixel)
+    return DebugOutput(inside, follower, pixel)
 
 
-def _write_ruler(path: Path, first: Frame) -> int:
+def _write_ruler(path: Path, first: Frame, source: FrameSource) -> int:
+    refuse_what_is_read(path, source.files, "--ruler")
     try:
-        written = cv2.imwrite(str(path), cv2.cvtColor(draw_ruler(first.image), cv2.COLOR_RGB2BGR))
-    except cv2.error:
-        written = False
-    if not written:
-        raise ResultError(f"cannot write {path}; give --ruler a name that ends in .png, in a folder that exists")
+        picture = encode_image(draw_ruler(first.image), path.suffix)
+    except ImageError:
+        raise ResultError(f"cannot write {path}; give --ruler a name that ends in .png") from None
+    write_atomic(path, picture)
     print(path)
     return 0
 

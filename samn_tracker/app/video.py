@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
-from samn_tracker.errors import EnvironmentProblemError, ImageError, ResultError
+from samn_tracker.errors import EnvironmentProblemError, ImageError, StorageError
 
 _MISSING_SHARE = 0.1
 """A file that gives this share fewer frames than its header promises was cut off; headers are off by a few frames."""
@@ -45,6 +46,7 @@ class VideoFile(FrameSource):
 
     def __init__(self, path: Path, start: int = 0, end: int | None = None) -> None:
         self.name = str(path)
+        self.files = (path,)
         self._av = require_av()
         self._path = path
         self._start = start
@@ -116,7 +118,7 @@ class _Pictures:
 
 
 class VideoWriter:
-    """H.264 in MP4, 4:2:0, index at the front: plays in browsers. Written beside `path`, and moved there on `close`."""
+    """H.264 in MP4, 4:2:0, index in front: plays in browsers. Written beside `path`, and moved there on `close`."""
 
     def __init__(self, path: Path, frames_per_second: float) -> None:
         self._av = require_av()
@@ -130,7 +132,7 @@ class VideoWriter:
         """Add a frame (H, W, 3) uint8 RGB; the first one fixes the size. Odd sides get one pixel more.
 
         Raises:
-            ResultError: the file cannot be written.
+            StorageError: the file cannot be written.
         """
         height, width = image.shape[:2]
         even = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
@@ -141,13 +143,13 @@ class VideoWriter:
             picture = picture.reformat(format="yuv420p", dst_colorspace=self._av.video.reformatter.Colorspace.ITU709)
             self._container.mux(self._stream.encode(picture))
         except (self._av.error.FFmpegError, OSError) as error:
-            raise ResultError(f"cannot write {self.path} ({_reason(error)}); is the disk full?") from None
+            raise StorageError(f"cannot write {self.path} ({_reason(error)}); is the disk full?") from None
 
     def close(self) -> None:
         """Finish the file. Without a frame there is none.
 
         Raises:
-            ResultError: the file cannot be written.
+            StorageError: the file cannot be written.
         """
         if self._container is None:
             return
@@ -156,7 +158,9 @@ class VideoWriter:
             self._container.close()
             self._partial.replace(self.path)
         except (self._av.error.FFmpegError, OSError) as error:
-            raise ResultError(f"cannot finish {self.path} ({_reason(error)}); is the disk full?") from None
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)  # without its index nothing plays it
+            raise StorageError(f"cannot finish {self.path} ({_reason(error)}); is the disk full?") from None
         finally:
             self._container = None
 

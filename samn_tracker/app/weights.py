@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from samn_tracker.files import refuse_what_is_read
 from samn_tracker.loading import SHIPPED_WEIGHTS, find_weights
 from samn_tracker.model.published import export_published, import_published
 from samn_tracker.model.weights import load_weights, read_info, save_weights
@@ -88,6 +89,7 @@ def shipped_hashes() -> dict[str, str]:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    refuse_what_is_read(arguments.output, [arguments.checkpoint], "output")
     network = import_published(arguments.checkpoint)
     dtype = torch.float32 if arguments.float32 else torch.float16
     save_weights(arguments.output, network, "samn-r50", {"source": arguments.checkpoint.name}, dtype)
@@ -96,7 +98,9 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    network, _ = load_weights(find_weights(arguments.weights))
+    path = find_weights(arguments.weights)
+    refuse_what_is_read(arguments.output, [path], "output")
+    network, _ = load_weights(path)
     export_published(network, arguments.output)
     print(f"wrote {arguments.output}")
     return 0

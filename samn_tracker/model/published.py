@@ -5,6 +5,7 @@ Both sides name the same tensors, so conversion is renaming: a file imports and 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from samn_tracker.errors import WeightsError
+from samn_tracker.files import write_atomic
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD
 from samn_tracker.model.network import Network
@@ -85,7 +87,9 @@ def to_published(network: Network) -> dict[str, Tensor]:
 
 def export_published(network: Network, path: str | Path) -> None:
     """Write `network` as a checkpoint that the authors' code loads (a pickled dictionary of tensors)."""
-    torch.save({"state_dict": to_published(network)}, Path(path))
+    buffer = io.BytesIO()
+    torch.save({"state_dict": to_published(network)}, buffer)
+    write_atomic(Path(path), buffer.getbuffer())
 
 
 def _our_name(published: str) -> str:

@@ -20,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from samn_tracker.errors import ConfigError, WeightsError
+from samn_tracker.files import write_atomic
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
@@ -63,8 +64,7 @@ def save_weights(
         "model": json.dumps(to_dict(network.config)),
         "provenance": json.dumps(dict(provenance)),
     }
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(save(state, metadata=header))  # save_file() would let no one else read it
+    write_atomic(Path(path), save(state, metadata=header))  # save_file() would let no one else read it
 
 
 def read_info(path: str | Path) -> WeightsInfo:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ResultError
+from samn_tracker.files import write_atomic
 from samn_tracker.regress.record import FORMAT, Record, read_record, save_record
-from samn_tracker.runner.files import write_atomic
 
 
 class Cache:

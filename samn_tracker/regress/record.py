@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import RegionError, ResultError
+from samn_tracker.files import write_atomic
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.regress.cases import Case
-from samn_tracker.runner.files import write_atomic
 from samn_tracker.shapes.regions import rle_decode, rle_encode
 
 FORMAT = "samn-regression-1"

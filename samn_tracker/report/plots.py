@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.files import atomic
 from samn_tracker.report import names
 from samn_tracker.report.model import Report
 
@@ -25,7 +26,6 @@ def write_plots(report: Report, folder: Path) -> list[Path]:
         raise EnvironmentProblemError(
             "--plots needs matplotlib, which is not installed; run `pip install 'samn-tracker[report]'`"
         ) from None
-    folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for name in report.plots:
         figure = Figure(figsize=(4.5, 3.4), layout="constrained")
@@ -79,5 +79,6 @@ def _draw_attributes(figure: Any, report: Report, attributes: list[str]) -> None
 def _save(figure: Any, path: Path) -> list[Path]:
     written = [path.with_name(f"{path.name}.{ending}") for ending in _FORMATS]
     for one in written:
-        figure.savefig(one, dpi=200)
+        with atomic(one) as stream:
+            figure.savefig(stream, format=one.suffix[1:], dpi=200)
     return written

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
+from samn_tracker.files import open_text, write_new
 from samn_tracker.runner.box_text import format_box
 from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.runner.layout import require_data
@@ -107,8 +108,8 @@ class BoxBenchmark(Benchmark):
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
         times = self.time_file(sequence.name)
         with ExitStack() as stack:
-            box_stream = stack.enter_context(_open_text(folder / self.box_file(sequence.name)))
-            time_stream = stack.enter_context(_open_text(folder / times)) if times else None
+            box_stream = stack.enter_context(open_text(folder / self.box_file(sequence.name)))
+            time_stream = stack.enter_context(open_text(folder / times)) if times else None
             for frame in track_boxes(tracker, sequence):
                 box_stream.write(format_box(frame.box + sequence.shift, self.decimals) + "\n")
                 if time_stream:
@@ -123,13 +124,7 @@ class MaskBenchmark(Benchmark):
         return create_object_tracker(spec, device, overrides)
 
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
-        (folder / sequence.name).mkdir(parents=True)
         for frame in track_labels(tracker, sequence):
             name = sequence.frames[frame.index].with_suffix(".png").name
-            (folder / sequence.name / name).write_bytes(encode_labels(frame.labels))
+            write_new(folder / sequence.name / name, encode_labels(frame.labels))
             yield frame
-
-
-def _open_text(path: Path) -> IO[str]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("w", encoding="ascii", newline="\n")

@@ -7,47 +7,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import sys
 from pathlib import Path
 
-from samn_tracker.errors import SamnError
+from samn_tracker.files import refuse_what_is_read, write_atomic
+from samn_tracker.program import run_program
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.execute import execute
-from samn_tracker.runner.files import write_atomic
 from samn_tracker.runner.lint import open_source
 from samn_tracker.runner.packing import pack
 from samn_tracker.runner.progress import tell
-from samn_tracker.runner.run_folder import RunFolder, results_folder
+from samn_tracker.runner.run_folder import RunFolder, read_places, results_folder
 from samn_tracker.runner.show import save_overlays, summary
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.runner.worker import RunRequest
 from samn_tracker.settings import add_settings, key_values
 
-INTERRUPTED = 130
+_STOPPED = "stopped; finished sequences are kept, the same command continues"
 
 
 def run_command(benchmark: Benchmark, argv: list[str] | None, program: str) -> int:
     """Parse and execute one command of `benchmark`; returns the exit code."""
     arguments = _parser(benchmark, program).parse_args(argv)
-    try:
-        code = int(arguments.execute(benchmark, arguments))
-        sys.stdout.flush()
-        return code
-    except SamnError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # what reads our output has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"{program}: {place}{error.strerror}; check its permissions and the room on its disk", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{program}: stopped; finished sequences are kept, the same command continues", file=sys.stderr)
-        return INTERRUPTED
+    return run_program(program, lambda: arguments.execute(benchmark, arguments), _STOPPED)
 
 
 def _parser(benchmark: Benchmark, program: str) -> argparse.ArgumentParser:
@@ -123,7 +104,6 @@ def _add_split(parser: argparse.ArgumentParser, benchmark: Benchmark, default: s
 
 
 def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     failures = execute(
         RunRequest(
             benchmark=benchmark,
@@ -149,6 +129,8 @@ def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
 
 def _pack(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
     split = _split(benchmark, arguments)
+    read = [*read_places(arguments.results), *([arguments.data] if arguments.data else [])]
+    refuse_what_is_read(arguments.output, read, "--output")
     count = pack(benchmark, arguments.results, arguments.data, split, arguments.output)
     for note in _notes(benchmark, arguments.data, split):
         tell(f"note: {note}")
@@ -176,6 +158,7 @@ def _score(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
     split = _split(benchmark, arguments)
     table = benchmark.score(arguments.truth, results_folder(arguments.results), split)
     if arguments.csv:
+        refuse_what_is_read(arguments.csv, [arguments.truth, *read_places(arguments.results)], "--csv")
         write_atomic(arguments.csv, table.to_csv())
     print(table.to_json() if arguments.json else table.to_text(), end="\n" if arguments.json else "")
     return 0

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.errors import DatasetError, ResultError
-from samn_tracker.runner import files
+from samn_tracker.errors import DatasetError, StorageError
+from samn_tracker.files import locked, write_atomic
 from samn_tracker.runner.parallel import run_with_ray
 from samn_tracker.runner.progress import Progress, tell
 from samn_tracker.runner.run_folder import RunFolder, configuration_hash
 from samn_tracker.runner.sequences import Sequence
 from samn_tracker.runner.trackers import describe_tracker
-from samn_tracker.runner.worker import RunRequest, SequenceError, Worker, storage_message
+from samn_tracker.runner.worker import RunRequest, SequenceError, Worker
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ def execute(request: RunRequest) -> list[Failure]:
     identity = describe_tracker(request.tracker, request.device, request.overrides)
     configuration = configuration_hash(identity)
     try:
-        with files.locked(request.output):
+        with locked(request.output):
             folder = RunFolder(request.output)
             changes = folder.start(request.benchmark.name, request.split, identity, sequences)
             todo = _outstanding(folder, _selected(sequences, request.only), configuration)
             _announce(request, len(sequences), todo, changes)
             return _run_all(_on_device(request, identity), configuration, [sequence for sequence, _ in todo])
-    except OSError as error:
-        raise ResultError(storage_message(request.output, error)) from error
+    except StorageError as error:
+        raise StorageError(f"{error}, and run the same command again: finished sequences are kept") from error
 
 
 def _selected(sequences: list[Sequence], only: tuple[str, ...]) -> list[Sequence]:
@@ -107,7 +107,6 @@ def _run_here(
 def _save_traceback(output: Path, name: str, error: SequenceError | None) -> None:
     path = output / "failures" / f"{name}.txt"
     if error:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(error.details, encoding="utf-8")
+        write_atomic(path, error.details)
     else:
         path.unlink(missing_ok=True)

@@ -73,6 +73,10 @@ def read_labels(path: Path) -> Labels:
     Raises:
         ImageError: as `decode_labels`, or the file is missing.
     """
-    if not path.is_file():
-        raise ImageError(f"no label map {path}; correct the path")
-    return decode_labels(path.read_bytes(), str(path))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"no label map {path}; correct the path") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}; check its permissions and its disk") from None
+    return decode_labels(data, str(path))

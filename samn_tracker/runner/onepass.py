@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.files import write_atomic
 from samn_tracker.runner.box_text import format_box
-from samn_tracker.runner.files import write_atomic
 
 DECIMALS = 4
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import IO
 
 from samn_tracker.errors import ResultError
-from samn_tracker.runner import files
+from samn_tracker.files import atomic
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.lint import FolderSource
 from samn_tracker.runner.run_folder import RunFolder, results_folder
@@ -35,15 +36,8 @@ def pack(benchmark: Benchmark, results: Path, data: Path | None, split: str, out
         more = f"\n  and {len(faults) - _SHOWN} more: see lint" if len(faults) > _SHOWN else ""
         raise ResultError(f"not packed, {len(faults)} faults:\n  " + "\n  ".join(faults[:_SHOWN]) + more)
     names = source.names()
-    temporary = output.with_name(f".{output.name}.part")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _write(temporary, source, names)
-        files.sync(temporary)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
-    files.sync(output.parent)
+    with atomic(output) as stream:
+        _write(stream, source, names)
     return len(names)
 
 
@@ -52,8 +46,8 @@ def _damage(run: RunFolder) -> list[str]:
     return [f"{name}: {fault}; run the same command again" for name, fault in recorded.items() if fault]
 
 
-def _write(path: Path, source: FolderSource, names: list[str]) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
+def _write(stream: IO[bytes], source: FolderSource, names: list[str]) -> None:
+    with zipfile.ZipFile(stream, "w") as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, _EARLIEST)
             entry.external_attr = 0o644 << 16

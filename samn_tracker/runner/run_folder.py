@@ -22,8 +22,8 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from samn_tracker import files
 from samn_tracker.errors import ResultError
-from samn_tracker.runner import files
 from samn_tracker.runner.sequences import Sequence
 
 FORMAT = "samn-run-1"
@@ -93,7 +93,8 @@ class RunFolder:
             "sequences": {sequence.name: len(sequence) for sequence in sequences},
         }
         files.write_atomic(self.root / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-        self.results.mkdir(exist_ok=True)
+        with files.storage(self.results):
+            self.results.mkdir(exist_ok=True)
         return _differences(before["identity"], identity) if before else []
 
     def reason_to_run(self, sequence: Sequence, configuration: str) -> str | None:
@@ -127,7 +128,8 @@ class RunFolder:
         """An empty folder in which the files of a sequence are made, laid out as below the run's folder."""
         place = self.root / "partial" / name
         shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
+        with files.storage(place):
+            place.mkdir(parents=True)
         return place
 
     def commit(self, sequence: Sequence, configuration: str, seconds: float) -> None:
@@ -165,9 +167,10 @@ class RunFolder:
         """Remove the record first and its files after it, so that a crash in between leaves nothing that counts."""
         path = self._record_path(name)
         record = _read_record(path)
-        path.unlink(missing_ok=True)
-        for place in record["files"] if record else ():
-            (self.root / place).unlink(missing_ok=True)
+        with files.storage(path):
+            path.unlink(missing_ok=True)
+            for place in record["files"] if record else ():
+                (self.root / place).unlink(missing_ok=True)
 
     def _record_path(self, name: str) -> Path:
         return self.root / "records" / f"{name}.json"
@@ -187,6 +190,13 @@ def results_folder(path: Path) -> Path:
     if not path.exists():
         raise ResultError(f"no results at {path}; check --results")
     return path / "results" if (path / "manifest.json").is_file() else path
+
+
+def read_places(path: Path) -> list[Path]:
+    """What is read of a run's folder, or of a folder of results: files and folders that nothing may be written over."""
+    if not (path / "manifest.json").is_file():
+        return [path]
+    return [path / name for name in ("manifest.json", "results", "frames", "records")]
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:

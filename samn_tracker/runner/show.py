@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError, ResultError
-from samn_tracker.images import read_image
+from samn_tracker.files import refuse_what_is_read, write_atomic
+from samn_tracker.images import encode_image, read_image
 from samn_tracker.runner.benchmark import Benchmark, BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
 from samn_tracker.runner.label_png import palette, read_labels
@@ -112,12 +113,14 @@ def save_overlays(
     for name in names or list(sequences):
         if fault := folder.damage(name):
             raise ResultError(f"{name} has no complete result ({fault}); run it first")
+        for path in sequences[name].frames:
+            refuse_what_is_read(target / name / f"{path.stem}.jpg", [path.parent, run], "--save")
+    for name in names or list(sequences):
         count += _draw_sequence(benchmark, folder, sequences[name], every, target / name)
     return count
 
 
 def _draw_sequence(benchmark: Benchmark, run: RunFolder, sequence: Sequence, every: int, target: Path) -> int:
-    target.mkdir(parents=True, exist_ok=True)
     boxes = None
     if isinstance(benchmark, BoxBenchmark):
         boxes, _ = read_rows((run.results / benchmark.box_file(sequence.name)).read_text(encoding="ascii"))
@@ -129,7 +132,7 @@ def _draw_sequence(benchmark: Benchmark, run: RunFolder, sequence: Sequence, eve
             image = _with_box(image, boxes[index] - sequence.shift)
         else:
             image = _with_labels(image, read_labels(run.results / sequence.name / f"{path.stem}.png"))
-        (target / f"{path.stem}.jpg").write_bytes(cv2.imencode(".jpg", image[..., ::-1])[1].tobytes())
+        write_atomic(target / f"{path.stem}.jpg", encode_image(image, ".jpg"))
     return len(indices)
 
 

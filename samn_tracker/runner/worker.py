@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import csv
-import errno
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.errors import ConfigError, ResultError, StorageError
+from samn_tracker.files import open_text
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.loop import FrameResult
 from samn_tracker.runner.run_folder import RunFolder
 from samn_tracker.runner.sequences import Sequence
-
-_STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Worker:
         """Run and record one sequence, frame by frame.
 
         Raises:
-            ConfigError, ResultError: of a kind that no other sequence can escape: unusable tracker or full disk.
+            ConfigError, StorageError: what no other sequence can escape: an unusable tracker, a full disk.
             SequenceError: this sequence failed.
         """
         request = self._request
@@ -76,20 +74,17 @@ class Worker:
                 index, seconds = frame.index, seconds + frame.seconds
                 yield frame
             self._folder.commit(sequence, self._configuration, seconds)
-        except ConfigError:
+        except (ConfigError, StorageError):
             raise
         except Exception as error:
             self._tracker = None
-            if isinstance(error, OSError) and error.errno in _STORAGE_ERRORS:
-                raise ResultError(storage_message(request.output, error)) from error
             reason = f"frame {index + 1} of {len(sequence)}: {type(error).__name__}: {error}"
             raise SequenceError(reason, traceback.format_exc()) from error
 
     def _logged(self, sequence: Sequence, place: Path) -> Iterator[FrameResult]:
         """The frames of the benchmark's run, with a line of frames/<sequence>.csv for each."""
         log = place / "frames" / f"{sequence.name}.csv"
-        log.parent.mkdir(parents=True)
-        with log.open("w", newline="", encoding="ascii") as stream:
+        with open_text(log) as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["frame", "seconds", "confidence", "found"])
             for frame in self._request.benchmark.run_sequence(self._tracker, sequence, place / "results"):
@@ -97,11 +92,3 @@ class Worker:
                     [frame.index, f"{frame.seconds:.6f}", f"{float(frame.confidence):.4f}", int(frame.found)]
                 )
                 yield frame
-
-
-def storage_message(output: Path, error: OSError) -> str:
-    """What to do about a file system that refuses."""
-    return (
-        f"cannot write below {output}: {error.strerror or error}; make room or choose another --output, "
-        "and run the same command again: finished sequences are kept"
-    )

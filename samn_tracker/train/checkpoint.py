@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from samn_tracker.errors import TrainingError
+from samn_tracker.files import write_atomic
 from samn_tracker.model.network import Network
 from samn_tracker.settings import to_dict
 from samn_tracker.train.config import TrainConfig
@@ -47,12 +48,9 @@ def save_checkpoint(
         "random": torch.get_rng_state(),
         "progress": vars(progress),
     }
-    temporary = folder / f"{FILE}.{os.getpid()}.tmp"
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / FILE)
+    buffer = io.BytesIO()  # torch hides why a file cannot be written
+    torch.save(state, buffer)
+    write_atomic(folder / FILE, buffer.getbuffer())
 
 
 def load_checkpoint(

@@ -15,6 +15,9 @@ from samn_tracker.train.checkpoint import FILE
 from samn_tracker.train.config import load_config
 from samn_tracker.train.runlog import CONFIG, PROVENANCE
 
+RUN_FILES = (FILE, CONFIG, PROVENANCE)
+"""What is read of a run's folder."""
+
 
 def export(folder: Path, out: Path) -> dict[str, Any]:
     """Write the averaged parameters of a run as float16; returns the provenance that the file carries.
@@ -23,7 +26,7 @@ def export(folder: Path, out: Path) -> dict[str, Any]:
         TrainingError: the folder holds no finished checkpoint of a run.
         WeightsError: the checkpoint does not fit the run's configuration.
     """
-    missing = [name for name in (FILE, CONFIG, PROVENANCE) if not (folder / name).is_file()]
+    missing = [name for name in RUN_FILES if not (folder / name).is_file()]
     if missing:
         raise TrainingError(f"{folder} is not the folder of a run: it lacks {', '.join(missing)}")
     config = load_config(folder / CONFIG)

@@ -26,7 +26,7 @@ from samn_tracker.train.initialise import build_network
 from samn_tracker.train.loader import Tensors, as_tensors, make_loader, patch_size, to_batch
 from samn_tracker.train.losses import segmentation_loss, soft_iou
 from samn_tracker.train.optimiser import MovingAverage, freeze, make_optimiser, rate_at, set_rate
-from samn_tracker.train.runlog import Meter, RunLog, record_origin
+from samn_tracker.train.runlog import Meter, RunLog, claim_folder, record_origin
 from samn_tracker.train.samples import SampleMaker
 from samn_tracker.train.validation import open_validation, validate
 
@@ -70,7 +70,8 @@ class Trainer:
         self.config = config
         self._folder = folder
         self._processes = processes
-        folder.mkdir(parents=True, exist_ok=True)
+        if processes.leads:
+            claim_folder(folder)
         if config.run.threads:
             torch.set_num_threads(config.run.threads)
         self.samples = make_samples(config)

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.files import write_atomic
+from samn_tracker.images import encode_image
 from samn_tracker.train.sample import Sample
 from samn_tracker.train.samples import SampleMaker
 
@@ -16,7 +18,7 @@ def preview(maker: SampleMaker, path: Path, count: int, size: int) -> None:
     """Write a PNG with `count` samples in two columns: the frames with the truth outlined, then the given mask."""
     rows = [_row(maker.make(number, size)) for number in range(2 * -(-count // 2))]
     columns = [np.vstack(rows[start::2]) for start in (0, 1)]
-    cv2.imwrite(str(path), np.hstack(columns)[..., ::-1])
+    write_atomic(path, encode_image(np.hstack(columns), ".png"))
 
 
 def _row(sample: Sample) -> NDArray[np.uint8]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.errors import EnvironmentProblemError, TrainingError
+from samn_tracker.files import open_text, remove_unfinished, write_atomic
 from samn_tracker.model.weights import read_info
 from samn_tracker.train.config import TrainConfig, save_config
 from samn_tracker.train.sources import Source
@@ -54,7 +55,7 @@ class RunLog:
     def write(self, iteration: int, values: Mapping[str, float]) -> None:
         """One line: the iteration and its values."""
         line = {"iteration": iteration, **values}
-        with self._path.open("a", encoding="utf-8") as file:
+        with open_text(self._path, "a") as file:
             file.write(json.dumps(line) + "\n")
         print(" ".join(f"{key} {value:.4g}" for key, value in line.items()), file=sys.stderr, flush=True)
         if self._writer is not None:
@@ -73,10 +74,23 @@ def _tensorboard(folder: Path) -> Any:
     return SummaryWriter(str(folder / "tensorboard"))
 
 
+def claim_folder(folder: Path) -> None:
+    """Make sure that what the run writes into its folder is nobody else's, and remove what a killed write left there.
+
+    Raises:
+        TrainingError: there is a configuration, and no run wrote it.
+    """
+    if (folder / CONFIG).exists() and not (folder / PROVENANCE).exists():
+        raise TrainingError(
+            f"{folder / CONFIG} is there and would be written over, and {folder} is not the folder of a run (it has no "
+            f"{PROVENANCE}); choose another --run"
+        )
+    remove_unfinished(folder)
+
+
 def record_origin(folder: Path, config: TrainConfig, sources: Sequence[Source], command: Sequence[str]) -> None:
     """Write the whole configuration and what a model card needs: data and counts, machine, versions, command, and
     the same of the weights that the run starts from."""
-    save_config(config, folder / CONFIG)
     facts: dict[str, Any] = {
         "command": f"samn train {shlex.join(map(_without_folders, command))}",
         "data": {one.name: {"images": len(one), "clips": len(one.clips)} for one in sources},
@@ -85,7 +99,8 @@ def record_origin(folder: Path, config: TrainConfig, sources: Sequence[Source], 
     }
     if config.start.weights:
         facts["started_from"] = read_info(config.start.weights).provenance
-    (folder / PROVENANCE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_atomic(folder / PROVENANCE, json.dumps(facts, indent=2) + "\n")
+    save_config(config, folder / CONFIG)  # second: `claim_folder` takes a configuration alone for somebody else's
 
 
 def _without_folders(word: str) -> str:

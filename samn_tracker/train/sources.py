@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
+from samn_tracker.files import atomic
 from samn_tracker.images import decode_image
 
 FORMAT = "samn-pack-1"
@@ -115,7 +116,7 @@ def write_pack(sources: Sequence[Source], path: str | Path, longest_side: dict[s
         index.append({"name": source.name, "entries": entries, "clips": [list(clip) for clip in source.clips]})
     offsets = np.cumsum([0, *(len(blob) for blob in blobs)])
     text = json.dumps({"format": FORMAT, "sets": index}).encode()
-    with Path(path).open("wb") as file:
+    with atomic(Path(path)) as file:
         np.savez(
             file,
             data=np.frombuffer(b"".join(blobs), dtype=np.uint8),

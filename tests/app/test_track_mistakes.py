@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from samn_tracker.app.outputs import check_folder
 from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
+from samn_tracker.output_folder import check_folder
 
 from .test_video import write_video
 

@@ -13,8 +13,8 @@ from toy_trackers import Drift
 
 from davis_runner.runner import Davis
 from got10k_runner.runner import Got10k
+from samn_tracker import files
 from samn_tracker.errors import ConfigError, DatasetError, ImageError, ResultError
-from samn_tracker.runner import files
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.loop import prefetched

@@ -22,8 +22,8 @@ if find_spec("vot") is None:
 
 from workspaces import write_flat
 
+from samn_tracker.files import locked
 from vot_workspace.__main__ import main
-from vot_workspace.manifest import locked
 from vot_workspace.score import pysot_scores, read_truth
 from vot_workspace.trajectory import write_trajectory
 

@@ -17,9 +17,10 @@ pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip instal
 from workspaces import complete, made, picture, write_result
 
 from samn_tracker.errors import ResultError
+from samn_tracker.files import locked
 from vot_workspace.__main__ import main
 from vot_workspace.check import check
-from vot_workspace.manifest import claim, describe, locked
+from vot_workspace.manifest import claim, describe
 from vot_workspace.pool import LocalPool, local_gpus
 from vot_workspace.shards import make_shard, sharded, split
 from vot_workspace.workspace import Workspace
@@ -158,9 +159,9 @@ def test_results_without_a_manifest_are_adopted_only_when_told(tmp_path: Path) -
 def test_a_second_run_in_a_workspace_is_refused_until_the_first_and_its_children_end(tmp_path: Path) -> None:
     with locked(tmp_path) as descriptor:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(descriptor,))
-        with pytest.raises(ResultError, match=f"in use by another run .process {os.getpid()}"), locked(tmp_path):
+        with pytest.raises(ResultError, match=f"is being written by process {os.getpid()}"), locked(tmp_path):
             pass
-    with pytest.raises(ResultError, match="or a toolkit or tracker that it left behind"), locked(tmp_path):
+    with pytest.raises(ResultError, match="or what it left running"), locked(tmp_path):
         pass
     child.communicate(b"\n")
     with locked(tmp_path):

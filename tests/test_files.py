@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samn_tracker.runner.files import remove_unfinished, write_atomic
+from samn_tracker.files import remove_unfinished, write_atomic
 
 
 def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
