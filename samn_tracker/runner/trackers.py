@@ -27,7 +27,10 @@ SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-k
 _CORE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("samn-tracker", "numpy", "opencv-python", "opencv-contrib-python")
 _NETWORK_PACKAGES = ("torch", "POT")
-_NOT_TRACKING = {"app", "bench", "cli.py", "regress", "report", "runner", "studio", "synthetic", "train", "trax"}
+_NOT_TRACKING = {
+    *("app", "bench", "regress", "report", "runner", "studio", "synthetic", "train", "trax"),
+    *("answers.py", "cli.py", "files.py", "output_folder.py", "program.py"),
+}
 
 
 def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> TrackerProtocol:

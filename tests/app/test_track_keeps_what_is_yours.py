@@ -9,11 +9,11 @@ from pathlib import Path
 
 import cv2
 import pytest
-from samn_tracker.benchmark.label_png import encode_labels
 
 from samn_tracker.cli import main
 from samn_tracker.files import locked
 from samn_tracker.output_folder import RECORD
+from samn_tracker.runner.label_png import encode_labels
 
 from .conftest import FRAMES, picture
 from .test_track import FIRST, truth
