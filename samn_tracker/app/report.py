@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = Asked(
         tuple(map(_named, arguments.runs)), arguments.truth, arguments.benchmark, arguments.split, arguments.pictures
     )
-    _refuse_what_is_read(arguments, [path for _, path in asked.named])
+    _refuse_what_is_read(arguments, [path for _, path in asked.runs])
     report = _report(asked)
     report = _with_attributes(_with_curves(report), arguments.attributes)
     report = replace(report, together=all_together(report, arguments.pictures))
