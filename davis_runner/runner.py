@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from samn_tracker.errors import DatasetError, ImageError
+from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.label_png import read_labels
+from samn_tracker.runner.frames import FrameList, image_files, match_by_number, pair_by_number, read_frames, visible
+from samn_tracker.runner.label_png import Labels, read_labels
 from samn_tracker.runner.layout import first_existing, raise_all, require_data
 from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
 from samn_tracker.runner.metrics import davis as metrics
+from samn_tracker.runner.object_map import VOID, read_objects
 from samn_tracker.runner.scores import ScoreTable
-from samn_tracker.runner.sequences import Sequence, collect, image_paths, read_names
-
-_VOID = 255
+from samn_tracker.runner.sequences import Sequence, collect
+from samn_tracker.runner.truth import read_names
 
 
 class Davis(MaskBenchmark):
@@ -63,14 +64,12 @@ class Davis(MaskBenchmark):
         notes: list[str] = []
         names = _truth_names(truth, annotations, split)
         for name in names:
-            paths = image_paths(annotations / name)
-            missing = [path.name for path in paths[1:-1] if not (results / name / path.name).is_file()]
-            if missing:
-                faults.append(f"{name}: {len(missing)} of {len(paths)} masks are missing, the first is {missing[0]}")
-                continue
+            masks = read_frames(annotations / name)
+            masks.require_no_gap()
             try:
-                rows |= _score_sequence(paths, results / name, _is_binary(split), notes)
-            except ImageError as error:
+                pairs = _pairs(masks, results / name)
+                rows |= _score_sequence(name, masks.paths[0], pairs, _is_binary(split), notes)
+            except (ImageError, ResultError) as error:
                 faults.append(str(error))
         raise_all(faults, results)
         notes += self.partial_notes(len(names), split)
@@ -88,65 +87,82 @@ def _is_binary(split: str) -> bool:
 
 
 def _read_sequence(data: Path, name: str, binary: bool) -> Sequence:
-    frames = image_paths(data / "JPEGImages" / "480p" / name)
-    index = {path.stem: number for number, path in enumerate(frames)}
-    folder = data / "Annotations" / "480p" / name
-    annotations = {index[path.stem]: path for path in image_paths(folder) if path.stem in index}
+    frames = read_frames(data / "JPEGImages" / "480p" / name)
+    masks = read_frames(data / "Annotations" / "480p" / name)
+    annotations = pair_by_number(frames, masks.paths)
     if 0 not in annotations:
-        raise DatasetError(f"{folder} has no annotation of the first frame {frames[0].name}")
-    return Sequence(name, frames, annotations={0: annotations[0]} if binary else annotations, binary=binary)
+        raise DatasetError(f"{masks.place} has no annotation of the first frame {frames.paths[0].name}")
+    if len(annotations) < len(frames):
+        frames.require_no_gap()
+    return Sequence(name, frames.paths, annotations={0: annotations[0]} if binary else annotations, binary=binary)
 
 
 def _shape(sequence: Sequence) -> tuple[int, int]:
-    height, width = read_labels(sequence.annotations[0]).shape
+    height, width = _read_objects(sequence.annotations[0], sequence.binary).shape
     return height, width
 
 
 def _object_ids(sequence: Sequence) -> set[int]:
     if sequence.binary:
         return {1}
-    seen = {int(one) for path in sequence.annotations.values() for one in np.unique(read_labels(path))}
-    return seen - {0, _VOID}
+    seen = {int(one) for path in sequence.annotations.values() for one in np.unique(_read_objects(path, False))}
+    return seen - {0}
 
 
 def _truth_names(truth: Path, annotations: Path, split: str) -> list[str]:
     listed = truth / "ImageSets" / f"{split}.txt"
     if listed.is_file():
         return read_names(listed)
-    names = sorted(path.name for path in annotations.iterdir() if path.is_dir())
+    names = [path.name for path in visible(annotations.iterdir()) if path.is_dir()]
     if not names:
         raise DatasetError(f"no {listed} and no folder of masks in {annotations}; check --truth and --split")
     return names
 
 
+def _pairs(masks: FrameList, results: Path) -> list[tuple[Path, Path]]:
+    """Annotation and answer of every frame that is scored: all but the first and the last.
+
+    Raises:
+        DatasetError: there is no such frame.
+        ResultError: answers are missing; the first one is named.
+    """
+    if len(masks) < 3:
+        raise DatasetError(f"{masks.place} has {len(masks)} annotations: the first and last are not scored")
+    answers = match_by_number(masks, image_files(results, (".png",)) if results.is_dir() else ())[0]
+    scored = range(1, len(masks) - 1)
+    if missing := [masks.paths[index].stem for index in scored if index not in answers]:
+        raise ResultError(
+            f"{results.name}: {len(missing)} of {len(masks)} masks are missing, the first is {missing[0]}.png"
+        )
+    return [(masks.paths[index], answers[index]) for index in scored]
+
+
 def _score_sequence(
-    paths: tuple[Path, ...], results: Path, binary: bool, notes: list[str]
+    name: str, first: Path, pairs: list[tuple[Path, Path]], binary: bool, notes: list[str]
 ) -> dict[str, Mapping[str, float | None]]:
     """Scores of every object of a sequence; objects of 2017 are 1 to the highest id of the first frame, officially."""
-    if len(paths) < 3:
-        raise DatasetError(f"{results.name} has {len(paths)} annotations: the first and last are not scored")
-    objects = [1] if binary else list(range(1, _highest(read_labels(paths[0])) + 1))
+    objects = [1] if binary else list(range(1, int(_read_objects(first, binary).max()) + 1))
     if not objects:
-        raise DatasetError(f"the first annotation of {results.name} shows no object")
+        raise DatasetError(f"the first annotation of {name} shows no object")
     values: dict[int, list[tuple[float, float]]] = {one: [] for one in objects}
     strange: set[int] = set()
-    for path in paths[1:-1]:
-        truth, result = read_labels(path), read_labels(results / path.name)
+    for path, answer in pairs:
+        truth = _read_objects(path, binary)
+        result = _read_objects(answer, binary) if binary else read_labels(answer)
         if truth.shape != result.shape:
-            raise ImageError(f"{results / path.name} is {result.shape}, its annotation {truth.shape} (height, width)")
-        if binary:
-            truth, result = (truth > 0).astype(np.uint8), (result > 0).astype(np.uint8)
-        strange |= set(np.unique(np.concatenate([np.unique(truth), np.unique(result)])).tolist()) - {0, _VOID, *objects}
+            raise ImageError(f"{answer} is {result.shape}, its annotation {truth.shape} (height, width)")
+        strange |= set(np.unique(np.concatenate([np.unique(truth), np.unique(result)])).tolist()) - {0, VOID, *objects}
         for one in objects:
             frame = metrics.region_and_contour((truth == one).view(np.uint8), (result == one).view(np.uint8))
             values[one].append(frame)
     if strange:
-        notes.append(f"{results.name}: ids {sorted(strange)} are not in the first annotation and are not scored")
-    return {results.name if binary else f"{results.name}_{one}": _row(values[one]) for one in objects}
+        notes.append(f"{name}: ids {sorted(strange)} are not in the first annotation and are not scored")
+    return {name if binary else f"{name}_{one}": _row(values[one]) for one in objects}
 
 
-def _highest(labels: np.ndarray[Any, Any]) -> int:
-    return int(labels[labels != _VOID].max(initial=0))
+def _read_objects(path: Path, binary: bool) -> Labels:
+    """An annotation, or an answer of 2016: 1 for all that is not black, or the ids without void."""
+    return read_objects(path, single=binary, white_is_object=False)
 
 
 def _row(frames: list[tuple[float, float]]) -> dict[str, float | None]:

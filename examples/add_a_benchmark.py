@@ -18,10 +18,12 @@ import numpy as np
 from samn_tracker.errors import DatasetError
 from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.frames import read_frames
 from samn_tracker.runner.layout import read_results
 from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults
 from samn_tracker.runner.scores import ScoreTable
-from samn_tracker.runner.sequences import Sequence, collect, first_box, image_paths, read_boxes
+from samn_tracker.runner.sequences import Sequence, collect
+from samn_tracker.runner.truth import first_box, read_boxes
 from samn_tracker.shapes.regions import box_iou
 
 
@@ -72,7 +74,9 @@ def _truth_files(data: Path) -> list[Path]:
 
 def _read(data: Path, name: str) -> Sequence:
     boxes = read_boxes(data / "boxes" / f"{name}.csv")
-    return Sequence(name, image_paths(data / "videos" / name), first_box(name, boxes))
+    frames = read_frames(data / "videos" / name)
+    frames.require_one_row_each(len(boxes))
+    return Sequence(name, frames.paths, first_box(name, boxes))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ import numpy as np
 
 from samn_tracker.files import write_atomic
 from samn_tracker.images import read_image
-from samn_tracker.runner.label_png import encode_labels, read_labels
+from samn_tracker.runner.frames import read_frames
+from samn_tracker.runner.label_png import encode_labels
+from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.objects import create_object_tracker
-from samn_tracker.runner.sequences import image_paths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--weights", default="samn-lite", help="a shipped name or a .safetensors file")
     arguments = parser.parse_args(argv)
 
-    first = read_labels(arguments.mask)
+    first = read_objects(arguments.mask)
     ids = [int(one) for one in np.unique(first) if one]
     tracker = create_object_tracker(arguments.weights)
-    for index, path in enumerate(image_paths(arguments.images)):
+    for index, path in enumerate(read_frames(arguments.images).paths):
         image = read_image(path)
         labels = tracker.track_objects(image) if index else tracker.initialize_objects(image, first)
         write_atomic(arguments.output / f"{path.stem}.png", encode_labels(labels))

@@ -19,15 +19,19 @@ from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.images import read_image
 from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.frames import listed, read_frames, visible
 from samn_tracker.runner.layout import first_existing, raise_all, read_results
-from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults, read_text
+from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults, result_text
 from samn_tracker.runner.metrics import got10k as metrics
 from samn_tracker.runner.metrics.curves import mean_speed
 from samn_tracker.runner.scores import ScoreTable
-from samn_tracker.runner.sequences import Sequence, collect, first_box, image_paths, read_boxes, read_names
+from samn_tracker.runner.sequences import Sequence, collect
+from samn_tracker.runner.truth import decode_text, first_box, read_boxes, read_lines, read_names, read_text
 
 TEST_NAMES = tuple(f"GOT-10k_Test_{number:06d}" for number in range(1, 181))
-_TIME = re.compile(r"\d+\.\d{8}")
+_TIME = re.compile(r"[0-9]+\.[0-9]{8}")
+_LEVELS = frozenset("012345678")
+_RESOLUTION = re.compile(r"resolution:\s*\(\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)")
 
 
 class Got10k(BoxBenchmark):
@@ -104,43 +108,48 @@ def main(argv: list[str] | None = None) -> int:
 
 def _read_sequence(folder: Path, split: str) -> Sequence:
     boxes = read_boxes(folder / "groundtruth.txt")
-    frames = image_paths(folder)
-    if split != "test" and len(frames) != len(boxes):
-        raise DatasetError(f"{folder} has {len(frames)} images and {len(boxes)} rows of ground truth")
-    return Sequence(folder.name, frames, first_box(folder.name, boxes))
+    frames = read_frames(folder)
+    if split == "test":
+        frames.require_no_gap()
+    else:
+        frames.require_one_row_each(len(boxes))
+    return Sequence(folder.name, frames.paths, first_box(folder.name, boxes))
 
 
 def _truth_names(folder: Path) -> list[str]:
     if (folder / "list.txt").is_file():
         return read_names(folder / "list.txt")
-    names = sorted(path.parent.name for path in folder.glob("*/groundtruth.txt"))
+    names = [path.name for path in visible(one.parent for one in folder.glob("*/groundtruth.txt"))]
     if not names:
         raise DatasetError(f"no list.txt and no <sequence>/groundtruth.txt in {folder}; check --truth and --split")
     return names
 
 
 def _labels(path: Path, rows: int) -> NDArray[np.float64] | None:
+    """Levels 0 (hidden) to 8 (all of it is to be seen) of each frame; None where there is no file."""
     if not path.is_file():
         return None
-    try:
-        labels = np.array(path.read_text(encoding="ascii").split(), dtype=np.float64)
-    except ValueError as error:
-        raise DatasetError(f"{path}: {error}") from None
-    if len(labels) != rows:
-        raise DatasetError(f"{path} has {len(labels)} labels for {rows} frames")
-    return labels
+    words = " ".join(read_lines(path)).split()
+    if len(words) != rows:
+        raise DatasetError(f"{path} has {len(words)} labels for {rows} frames")
+    if strange := sorted({word for word in words if word not in _LEVELS}):
+        raise DatasetError(f"{path} has {listed(strange)}; cover is a level from 0 to 8")
+    return np.array(words, dtype=np.float64)
 
 
 def _image_size(folder: Path) -> tuple[float, float]:
     """Width and height from meta_info.ini, else from the first image."""
     path = folder / "meta_info.ini"
     if path.is_file():
-        match = re.search(
-            r"resolution:\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)", path.read_text(encoding="utf-8", errors="replace")
-        )
+        match = _RESOLUTION.search(read_text(path))
+        if match and 0 in (int(match[1]), int(match[2])):
+            raise DatasetError(
+                f"{path} says resolution ({match[1]}, {match[2]}), which would cut every box away; correct it, or "
+                "remove the line: the first image tells the size then"
+            )
         if match:
             return float(match[1]), float(match[2])
-    height, width = read_image(image_paths(folder)[0]).shape[:2]
+    height, width = read_image(read_frames(folder).paths[0]).shape[:2]
     return float(width), float(height)
 
 
@@ -149,19 +158,19 @@ def _times(path: Path) -> NDArray[np.float64]:
     if not path.is_file():
         return np.zeros(0)
     try:
-        return np.array(path.read_text(encoding="ascii").replace(",", " ").split(), dtype=np.float64)
+        return np.array(decode_text(path.read_bytes()).replace(",", " ").split(), dtype=np.float64)
     except ValueError as error:
         raise ResultError(f"{path.name}: {error}") from None
 
 
 def _is_repetition(name: str, known: dict[str, Sequence] | dict[str, None]) -> bool:
     """Whether a file is the second or a later run of a sequence, as trackers that are not deterministic have."""
-    match = re.fullmatch(r"([^/]+)/\1_(\d{3})\.txt", name)
+    match = re.fullmatch(r"([^/]+)/\1_([0-9]{3})\.txt", name)
     return bool(match) and match[1] in known and match[2] not in ("000", "001")  # type: ignore[index]
 
 
 def _time_faults(source: ResultSource, name: str, rows: int | None) -> list[Fault]:
-    text = read_text(source, name)
+    text = result_text(source, name)
     if isinstance(text, Fault):
         return [text]
     lines = text.splitlines()

@@ -14,10 +14,12 @@ from samn_tracker.errors import DatasetError
 from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
 from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.frames import read_frames, visible
 from samn_tracker.runner.layout import first_existing
 from samn_tracker.runner.metrics import trackingnet as metrics
 from samn_tracker.runner.scores import ScoreTable
-from samn_tracker.runner.sequences import Sequence, collect, first_box, image_paths, read_boxes
+from samn_tracker.runner.sequences import Sequence, collect
+from samn_tracker.runner.truth import decode_text, first_box, read_boxes
 
 _SHOWN = 10
 
@@ -33,14 +35,14 @@ class TrackingNet(BoxBenchmark):
         return f"{name}.txt"
 
     def names(self, data: Path, split: str) -> list[str]:
-        names = sorted(path.stem for path in (data / split / "anno").glob("*.txt"))
+        names = [path.stem for path in visible((data / split / "anno").glob("*.txt"))]
         if not names:
             raise DatasetError(f"no {data / split / 'anno'}/<sequence>.txt; check --data and --split")
         return names
 
     def sequences(self, data: Path, split: str) -> list[Sequence]:
         names = self.names(data, split)
-        folders = sorted(path.name for path in (data / split / "frames").glob("*") if path.is_dir())
+        folders = [path.name for path in visible((data / split / "frames").glob("*")) if path.is_dir()]
         if unknown := sorted(set(folders) - set(names)):
             raise DatasetError(f"frames without annotation in {data / split}: {', '.join(unknown[:_SHOWN])}")
         return collect(names, lambda name: _read_sequence(data / split, name, full=split != "TEST"))
@@ -53,10 +55,10 @@ class TrackingNet(BoxBenchmark):
         folder = first_existing([truth / split / "anno", truth / "anno", truth], "ground truth")
         curves: dict[str, metrics.SequenceCurves] = {}
         notes = []
-        for path in sorted(folder.glob("*.txt")):
+        for path in visible(folder.glob("*.txt")):
             boxes = read_boxes(path)
             answer = results / path.name
-            rows = read_rows(answer.read_text(encoding="utf-8-sig", errors="replace"))[0] if answer.is_file() else None
+            rows = read_rows(decode_text(answer.read_bytes()))[0] if answer.is_file() else None
             curves[path.stem] = metrics.sequence_curves(boxes, rows)
             if rows is None:
                 notes.append(f"{path.name} is missing and counts as boxes of zeros")
@@ -86,16 +88,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def _read_sequence(folder: Path, name: str, full: bool) -> Sequence:
     boxes = read_boxes(folder / "anno" / f"{name}.txt")
-    frames = image_paths(folder / "frames" / name, key=_frame_number)
-    if full and len(frames) != len(boxes):
-        raise DatasetError(f"{folder / 'frames' / name} has {len(frames)} images and {len(boxes)} rows of ground truth")
-    return Sequence(name, frames, first_box(name, boxes))
-
-
-def _frame_number(path: Path) -> int:
-    if not path.stem.isdigit():
-        raise DatasetError(f"{path} is not named by its frame number")
-    return int(path.stem)
+    frames = read_frames(folder / "frames" / name)
+    if full:
+        frames.require_one_row_each(len(boxes))
+    else:
+        frames.require_no_gap()
+    return Sequence(name, frames.paths, first_box(name, boxes))
 
 
 def _refuse_first_boxes_only(curves: dict[str, metrics.SequenceCurves], folder: Path) -> None:

@@ -90,13 +90,13 @@ def _row_fault(line: str, decimals: int) -> str | None:
         return f"not four finite numbers: {line[:60]}"
     if min(values[2:]) <= 0:
         return f"a size that is not positive: {line[:60]}"
-    if not all(re.fullmatch(rf"-?\d+\.\d{{{decimals}}}", one) for one in fields):
+    if not all(re.fullmatch(rf"-?[0-9]+\.[0-9]{{{decimals}}}", one) for one in fields):
         return f"not {decimals} decimals: {line[:60]}"
     return None
 
 
 def _number(field: str) -> float:
     try:
-        return float(field)
+        return np.nan if "_" in field else float(field)  # float() would take 1_0 for 10
     except ValueError:
         return np.nan

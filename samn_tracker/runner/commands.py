@@ -12,6 +12,7 @@ from pathlib import Path
 from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.program import run_program
 from samn_tracker.runner.benchmark import Benchmark
+from samn_tracker.runner.digits import ascii_number
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.lint import open_source
 from samn_tracker.runner.packing import pack
@@ -191,6 +192,7 @@ def _notes(benchmark: Benchmark, data: Path | None, split: str) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    number = ascii_number(text)
+    if not number:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
-    return int(text)
+    return number

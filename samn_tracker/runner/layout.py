@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.runner.box_text import read_rows
+from samn_tracker.runner.truth import decode_text
 
 _SHOWN = 10
 
@@ -45,7 +46,7 @@ def read_results(path: Path, rows: int) -> NDArray[np.float64]:
     """
     if not path.is_file():
         raise ResultError(f"{path.name} is missing")
-    boxes, faults = read_rows(path.read_text(encoding="utf-8-sig", errors="replace"))
+    boxes, faults = read_rows(decode_text(path.read_bytes()))
     if len(boxes) != rows:
         raise ResultError(f"{path.name} has {len(boxes)} rows, the ground truth {rows}")
     bad = sorted(

@@ -144,13 +144,13 @@ def box_faults(
     source: ResultSource, name: str, decimals: int, rows: int | None, first: Sequence[float] | None
 ) -> list[Fault]:
     """Faults of one text file of boxes; see `strict_faults`."""
-    text = read_text(source, name)
+    text = result_text(source, name)
     if isinstance(text, Fault):
         return [text]
     return [Fault(name, line, message) for line, message in strict_faults(text, decimals, rows, first)]
 
 
-def read_text(source: ResultSource, name: str) -> str | Fault:
+def result_text(source: ResultSource, name: str) -> str | Fault:
     """A file's ASCII text, or the fault that keeps it from being read."""
     try:
         return source.read(name).decode("ascii")

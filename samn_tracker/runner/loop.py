@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from samn_tracker.errors import DatasetError
 from samn_tracker.images import next_frame, read_image
 from samn_tracker.prediction import TrackerProtocol
-from samn_tracker.runner.label_png import Labels, read_labels
+from samn_tracker.runner.label_png import Labels
+from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.objects import MultiObjectTracker, mean_confidence
 from samn_tracker.runner.sequences import Sequence
 
@@ -120,10 +121,8 @@ def _new_objects(sequence: Sequence, index: int, known: set[int], shape: tuple[i
     path = sequence.annotations.get(index)
     if path is None:
         return None
-    labels = read_labels(path)
+    labels = read_objects(path, single=sequence.binary, white_is_object=False)
     if labels.shape != shape:
         raise DatasetError(f"{path} is {labels.shape}, its image {shape} (height, width)")
-    if sequence.binary:
-        labels = (labels > 0).astype(np.uint8)
-    labels = np.where(np.isin(labels, [*known, 255]), 0, labels).astype(np.uint8)
+    labels = np.where(np.isin(labels, list(known)), 0, labels).astype(np.uint8)
     return labels if labels.any() else None

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from samn_tracker.errors import EnvironmentProblemError, ResultError, SamnError
+from samn_tracker.runner.digits import ascii_number
 from samn_tracker.runner.progress import tell
 
 _CONNECT_SECONDS = 5
@@ -101,9 +102,10 @@ def _initialise(ray: Any, where: Mapping[str, Any]) -> None:
 def _require_listener(address: str) -> None:
     """Fail within seconds where nobody listens at HOST:PORT; Ray itself would wait for minutes."""
     host, colon, port = address.rpartition(":")
-    if not (colon and port.isdigit()) or "/" in host:
+    number = ascii_number(port)
+    if not colon or number is None or "/" in host:
         return
     try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+        socket.create_connection((host, number), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise EnvironmentProblemError(f"nobody listens at --cluster {address}: {error}; check the address") from error

@@ -33,7 +33,7 @@ from samn_tracker.runner.label_png import decode_labels, encode_labels
 from samn_tracker.runner.lint import ZipSource
 from samn_tracker.runner.run_folder import FORMAT as RUN_FORMAT
 from samn_tracker.runner.run_folder import RunFolder
-from samn_tracker.runner.sequences import first_box, read_boxes, read_names
+from samn_tracker.runner.truth import first_box, read_boxes, read_names
 from samn_tracker.settings import save_toml, to_dict
 from samn_tracker.shapes.regions import rle_decode, rle_encode
 from samn_tracker.train.config import load_config

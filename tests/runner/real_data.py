@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from benchmark_data import save_boxes
 
+from samn_tracker.runner.frames import read_frames
 from samn_tracker.runner.label_png import encode_labels
-from samn_tracker.runner.sequences import image_paths, read_boxes
+from samn_tracker.runner.truth import read_boxes
 from samn_tracker.shapes.regions import mask_to_box, polygon_to_box
 from samn_tracker.synthetic import make_multi_object
 
@@ -110,13 +111,13 @@ def _link(sources: tuple[Path, ...], targets: list[Path]) -> None:
 
 def _box_clip(folder: Path, frames: int) -> Clip:
     boxes = read_boxes(folder / "groundtruth_rect.txt")[:frames]
-    return Clip(folder.name, image_paths(folder / "img")[:frames], boxes)
+    return Clip(folder.name, read_frames(folder / "img").paths[:frames], boxes)
 
 
 def _mask_clip(folder: Path, frames: int) -> Clip:
-    masks = image_paths(folder / "mask")[:frames]
+    masks = read_frames(folder / "mask").paths[:frames]
     boxes = [_mask_box(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in masks]
-    return Clip(folder.name, image_paths(folder / "img")[:frames], np.array(boxes), masks)
+    return Clip(folder.name, read_frames(folder / "img").paths[:frames], np.array(boxes), masks)
 
 
 def _mask_box(mask: np.ndarray) -> np.ndarray:
@@ -126,7 +127,7 @@ def _mask_box(mask: np.ndarray) -> np.ndarray:
 def _polygon_clip(folder: Path, frames: int) -> Clip:
     polygons = np.loadtxt(folder / "groundtruth.txt", delimiter=",", max_rows=frames).reshape(-1, 4, 2)
     boxes = np.array([polygon_to_box(polygon) for polygon in polygons])
-    return Clip(folder.name, image_paths(folder / "color")[:frames], boxes)
+    return Clip(folder.name, read_frames(folder / "color").paths[:frames], boxes)
 
 
 def main(source: str, target: str, frames: str = "25") -> None:

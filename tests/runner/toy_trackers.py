@@ -37,6 +37,17 @@ class Drift:
         return Prediction(box=self.box, mask=mask, confidence=step)
 
 
+class Whites:
+    """An oracle: answers the white pixels, whatever it was started on."""
+
+    def initialize(self, image: np.ndarray, target: np.ndarray) -> Prediction:
+        return self.track(image)
+
+    def track(self, image: np.ndarray) -> Prediction:
+        mask = (image.min(axis=2) > 200).astype(np.uint8)
+        return Prediction(box=mask_to_box(mask), mask=mask)
+
+
 class Broken(Drift):
     """Answers a box that is not one in its third frame."""
 

@@ -2,8 +2,10 @@
 
 IoU without the +1 of old toolkits; success is IoU > t over 21 thresholds, its score the mean of the curve; precision is
 the share of centre errors of at most t pixels for t = 0..50, its score the value at 20. Row 0 is replaced by the ground
-truth. A frame without ground truth (a row that is not four numbers above 0) counts against success, and as a hit of
-precision: that is what the published numbers contain.
+truth. A frame without ground truth counts against success, and as a hit of precision: that is what the published
+numbers contain. In OTB's own convention, whose first pixel is 1, that is a row that is not four numbers above 0, as the
+published numbers have it too; where the first pixel is 0, a box at x = 0 or over the left or upper border is one like
+any other, and only a row that is not finite or has no size is none.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samn_tracker.runner.metrics.curves import FloatArray, share_above, share_within
+from samn_tracker.runner.truth import is_annotated
 from samn_tracker.shapes.regions import box_iou
 
 OVERLAPS = np.linspace(0, 1, 21)
@@ -31,11 +34,14 @@ class SequenceCurves:
     normalized_precision: FloatArray
 
 
-def sequence_curves(truth: FloatArray, boxes: FloatArray) -> SequenceCurves:
-    """Curves of one sequence from (N, 4) ground truth and results, x, y, w, h in the same convention."""
+def sequence_curves(truth: FloatArray, boxes: FloatArray, one_based: bool = True) -> SequenceCurves:
+    """Curves of one sequence from (N, 4) ground truth and results, x, y, w, h in the same convention.
+
+    `one_based` says that both call the first pixel 1.
+    """
     boxes = boxes.copy()
     boxes[0] = truth[0]
-    annotated = np.all(truth > 0, axis=1)
+    annotated = np.all(truth > 0, axis=1) if one_based else is_annotated(truth)
     overlap = np.where(annotated, box_iou(truth, boxes), -1.0)
     offset = boxes[:, :2] + boxes[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2
     normalised = offset / np.where(annotated[:, None], truth[:, 2:], 1.0)

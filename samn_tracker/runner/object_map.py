@@ -1,0 +1,117 @@
+"""What the values of a mask or label map mean: object ids, one object in white, or nothing that can be told.
+
+An indexed PNG holds ids, and 255 is void there, as DAVIS and PASCAL VOC have it. A grey picture may hold ids as well,
+or be one white object, perhaps with soft edges (drawn with anti-aliasing, scaled, or saved as JPEG): its grey edges are
+no objects of their own. Where neither fits, the grey values are named instead of guessed at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from samn_tracker.errors import ImageError
+from samn_tracker.runner.label_png import Labels, open_png
+
+VOID = 255
+_MIDDLE = 127
+_BRIGHT = 240
+_MOST_GREY_IDS = 32
+"""Distinct grey values without white up to which a grey picture is believed to hold ids."""
+_SHOWN = 12
+_LOSSY = ("JPEG", "MPO")
+
+
+def read_objects(path: Path, single: bool = False, white_is_object: bool = True) -> Labels:
+    """`decode_objects` of a file.
+
+    Raises:
+        ImageError: as `decode_objects`, or the file is missing.
+    """
+    if not path.is_file():
+        raise ImageError(f"no mask {path}; correct the path")
+    return decode_objects(path.read_bytes(), str(path), single, white_is_object)
+
+
+def decode_objects(data: bytes, name: str, single: bool = False, white_is_object: bool = True) -> Labels:
+    """The (H, W) uint8 object ids of a mask or label map: void is 0, and a white object of any edges is 1.
+
+    Args:
+        single: the file shows one object whatever its id, and 1 is answered for it.
+        white_is_object: an indexed PNG of 0 and 255 alone is one object; otherwise 255 is void there too, as in the
+            later frames of a data set of several objects.
+
+    Raises:
+        ImageError: not readable, colours, or grey values that are neither ids nor a white object; they are named.
+    """
+    image = open_png(data, name)
+    grey = grey_values(image, name)
+    labels = objects_of(grey, image.mode == "P", image.format in _LOSSY, name, white_is_object)
+    return (labels != 0).view(np.uint8) if single else labels
+
+
+def grey_values(image: Image.Image, name: str) -> Labels:
+    """The (H, W) uint8 values of an indexed, grey or two-valued picture, or of one whose colours are all grey.
+
+    Raises:
+        ImageError: it has colours, or more than 8 bits.
+    """
+    if image.mode == "1":
+        return np.asarray(image.convert("L"), dtype=np.uint8)
+    if image.mode in ("P", "L"):
+        return np.asarray(image, dtype=np.uint8)
+    if image.mode in ("LA", "RGB", "RGBA"):
+        channels = np.asarray(image, dtype=np.uint8)
+        if image.mode == "LA" or (channels[..., :1] == channels[..., 1:3]).all():
+            return np.ascontiguousarray(channels[..., 0])
+    if image.mode.startswith(("I", "F")):
+        raise ImageError(f"{name} has more than 8 bits a pixel; save object ids or a mask as an 8-bit PNG")
+    raise ImageError(
+        f"{name} is a {image.mode} image, not an indexed one; its pixels are colours, not object ids: "
+        "save it as an indexed or greyscale PNG"
+    )
+
+
+def objects_of(grey: Labels, indexed: bool, lossy: bool, name: str, white_is_object: bool = True) -> Labels:
+    """The object ids of the (H, W) values, as `decode_objects` answers them.
+
+    Args:
+        indexed: the picture has a palette, so its values are ids whatever they are.
+        lossy: it was saved in a format that changes values, so they are no ids.
+
+    Raises:
+        ImageError: as `decode_objects`.
+    """
+    counts = np.asarray(cv2.calcHist([np.ascontiguousarray(grey)], [0], None, [256], [0, 256])).ravel()
+    counts[0] = 0
+    values = np.flatnonzero(counts)
+    ids = values[values != VOID]
+    if not len(ids):
+        is_object = white_is_object or not indexed
+        return (grey != 0).view(np.uint8) if is_object else np.zeros_like(grey)
+    if indexed or (not lossy and _counts_up(ids)):
+        return np.where(grey == VOID, 0, grey).astype(np.uint8) if counts[VOID] else grey
+    if _is_soft(counts, ids):
+        return (grey > _MIDDLE).view(np.uint8)
+    if lossy or counts[VOID] or len(ids) > _MOST_GREY_IDS:
+        shown = ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
+        raise ImageError(
+            f"{name} has the {len(values)} grey values {shown} beside black: neither one object in white nor object "
+            "ids from 1 on; save a mask as 0 and 255, or ids as an indexed PNG"
+        )
+    return grey
+
+
+def _counts_up(ids: NDArray[np.intp]) -> bool:
+    """Whether the values are 1, 2, 3, ... and few enough to be the objects of a picture."""
+    return len(ids) == ids[-1] and len(ids) <= _MIDDLE
+
+
+def _is_soft(counts: NDArray[np.float32], ids: NDArray[np.intp]) -> bool:
+    """Whether most of what is not black is nearly white, with real greys or nearly white values beside it."""
+    bright, between = counts[_BRIGHT:].sum(), counts[_MOST_GREY_IDS:_BRIGHT].sum()
+    return bool(bright > between and (ids >= _MOST_GREY_IDS).any())
