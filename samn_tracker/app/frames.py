@@ -16,7 +16,7 @@ IMAGES_PER_SECOND = 25.0
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture (H, W, 3) uint8 RGB and its number, counted from 0 at the beginning of the whole input."""
+    """One picture (H, W, 3) uint8 RGB and its number: the one in its file's name, else counted from 0 in the input."""
 
     index: int
     image: NDArray[np.uint8]
@@ -30,12 +30,14 @@ class FrameSource(ABC):
         files: what is read; empty for cameras.
         frames_per_second: of the recording.
         total: how many frames iteration is expected to give, or None where nobody knows.
+        notes: sentences that the person has to read before the frames are used.
     """
 
     name: str
     files: tuple[Path, ...] = ()
     frames_per_second: float
     total: int | None
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

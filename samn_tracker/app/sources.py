@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,26 +14,31 @@ from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
 from samn_tracker.app.video import VideoFile
 from samn_tracker.errors import ConfigError, DatasetError, ImageError
 from samn_tracker.images import read_image
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
+from samn_tracker.runner.digits import ascii_number
+from samn_tracker.runner.frames import IMAGE_SUFFIXES, FrameList, frame_list, image_files, ordered_images
 
 _SIMILARITY = 0.7
 """Share of equal letters above which a name is offered for another: a slip of two letters, not another word."""
 
+_LAST_CAMERA = 9999
+_SHOWN = 60
+
 
 class ImageFiles(FrameSource):
-    """Image files in the order given."""
+    """Image files in order. A frame's number is the one in its file's name, or its place where names do not count."""
 
-    def __init__(self, name: str, paths: list[Path], start: int, end: int | None) -> None:
-        self.name = name
-        self.files = tuple(paths)
+    def __init__(self, frames: FrameList, start: int, end: int | None) -> None:
+        self.name = frames.place
+        self.files = frames.paths
         self.frames_per_second = IMAGES_PER_SECOND
-        self._numbered = list(enumerate(paths))[start:end]
+        numbered = zip(frames.numbers or range(len(frames)), frames.paths, strict=True)
+        self._numbered = [one for one in numbered if one[0] >= start and (end is None or one[0] < end)]
         if not self._numbered:
-            raise DatasetError(
-                f"{name} holds {len(paths)} images, none of them in {start}..{end}; change --start, --end"
-            )
+            have = f"{len(frames)} images" + (f", {_span(frames.numbers)}" if frames.numbers else "")
+            raise DatasetError(f"{self.name} holds {have}, none of them in {start}..{end}; change --start, --end")
         self.total = len(self._numbered)
+        if gaps := FrameList(self.name, tuple(path for _, path in self._numbered)).gaps:
+            self.notes = (f"{self.name} lacks frames in the middle: {gaps}; answers keep the numbers of their images",)
 
     def __iter__(self) -> Iterator[Frame]:
         return (Frame(index, read_image(path)) for index, path in self._numbered)
@@ -66,37 +71,39 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
 
     Args:
         text: a video file, a folder of images, a glob such as "img/*.jpg", or a camera's number.
-        start, end: frames start..end-1 are given, counted from 0; None is to the end.
+        start, end: frames start..end-1 are given, by the numbers in the names of images, else counted from 0; None is
+            to the end.
 
     Raises:
         ConfigError: an impossible range.
-        DatasetError: nothing there, or no image in the range.
+        DatasetError: nothing there, no image in the range, or two files for one frame.
         ImageError: a video or camera that cannot be opened.
         EnvironmentProblemError: a video, and PyAV is not installed.
     """
     if start < 0 or (end is not None and end <= start):
         raise ConfigError(f"frames {start}..{end} are none; --start is 0 or more, and --end is larger than --start")
     path = Path(text)
-    if path.is_dir():
-        return ImageFiles(text, _images([one for one in path.iterdir() if one.is_file()], text), start, end)
+    try:
+        is_folder = path.is_dir()
+    except (OSError, ValueError) as error:  # longer than any name, or unreadable on the way
+        raise DatasetError(
+            f"there is no file or folder {text[:_SHOWN]} that can be opened ({_reason(error)})"
+        ) from None
+    if is_folder:
+        return ImageFiles(frame_list(image_files(path), text), start, end)
     if path.is_file():
         if path.suffix.lower() in IMAGE_SUFFIXES:
             raise DatasetError(f"{text} is a single image; give its folder, a glob such as '*.jpg', or a video file")
         return VideoFile(path, start, end)
-    if text.isdigit():
-        return Camera(int(text), end)
+    number = ascii_number(text)
+    if number is not None and number <= _LAST_CAMERA:
+        return Camera(number, end)
     if re.search(r"[*?\[]", text):
-        return ImageFiles(text, _images(_glob(path), text), start, end)
+        return ImageFiles(frame_list(ordered_images(_glob(path), text), text), start, end)
     raise DatasetError(
         f"there is no file or folder {text}{similar(path)}; give a video, a folder of images, a glob, or a camera "
         "number"
     )
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts numbers in names as numbers: 2.jpg before 10.jpg."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def similar(path: Path) -> str:
@@ -111,8 +118,9 @@ def _glob(pattern: Path) -> list[Path]:
     return [one for one in base.glob(str(pattern.relative_to(base))) if one.is_file()]
 
 
-def _images(paths: list[Path], name: str) -> list[Path]:
-    images = sorted((one for one in paths if one.suffix.lower() in IMAGE_SUFFIXES), key=natural_key)
-    if not images:
-        raise DatasetError(f"no image in {name}; looked for {', '.join(sorted(IMAGE_SUFFIXES))}")
-    return images
+def _reason(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def _span(numbers: Sequence[int]) -> str:
+    return f"numbered {numbers[0]} to {numbers[-1]}"

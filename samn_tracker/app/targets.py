@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.app.sources import similar
 from samn_tracker.errors import RegionError, SamnError
-from samn_tracker.runner.label_png import read_labels
+from samn_tracker.runner.object_map import read_objects
 from samn_tracker.shapes.regions import as_target
 
 
@@ -31,7 +31,7 @@ class Targets:
 def targets_from_text(boxes: list[str], polygons: list[str], masks: list[str], shape: tuple[int, int]) -> Targets:
     """Targets from "x,y,w,h" boxes, "x1,y1,x2,y2,..." polygons and mask files, numbered from 1 in this order.
 
-    A single mask file keeps its own ids; one of 0 and 255 only shows one object, 1.
+    A single mask file keeps its own ids; what counts as one object and what as void is said in `runner/object_map.py`.
 
     Raises:
         RegionError: lists every region that is malformed, empty or outside the frame.
@@ -90,9 +90,9 @@ def _label_map(path: Path, shape: tuple[int, int], faults: list[str]) -> NDArray
         faults.append(f"there is no file --mask {path}{similar(path)}; give an indexed PNG of the first frame's size")
         return None
     try:
-        labels = read_labels(path)
+        labels = read_objects(path)
         as_target(labels, shape)
     except SamnError as error:
         faults.append(f"--mask {path}: {error}")
         return None
-    return (labels > 0).astype(np.uint8) if set(np.unique(labels)) <= {0, 255} else labels
+    return labels

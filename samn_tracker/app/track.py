@@ -39,6 +39,7 @@ from samn_tracker.errors import ImageError, ResultError
 from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.images import encode_image
 from samn_tracker.output_folder import OutputFolder
+from samn_tracker.runner.digits import ascii_number
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.settings import add_settings, key_values
 from samn_tracker.shapes.overlay import draw_ruler
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     kinds = parse_kinds(arguments.save)
     source = open_source(arguments.input, arguments.start, arguments.end)
     folder, inside = _folders(arguments, source, kinds)
+    for note in source.notes:
+        print(f"samn track: {note}", file=sys.stderr)
     viewer = Viewer() if arguments.show else None
     frames = iter(source)
     first = next(frames, None)
@@ -157,7 +160,8 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
 
 def _default_folder(text: str) -> Path:
     path = Path(text)
-    name = f"camera{text}" if text.isdigit() else (path.parent.name if "*" in path.name else path.stem) or "frames"
+    is_camera = ascii_number(text) is not None and not path.exists()
+    name = f"camera{text}" if is_camera else (path.parent.name if "*" in path.name else path.stem) or "frames"
     return Path(f"{name}_samn")
 
 
@@ -183,7 +187,7 @@ def parser() -> argparse.ArgumentParser:
     add("--polygon", action="append", default=[], metavar="X,Y,...", help="corners")
     add("--mask", action="append", default=[], metavar="PNG", help="each id of an indexed PNG")
     add("--ruler", type=Path, metavar="PNG", help="only write the first frame with coordinates, to read a box from")
-    add("--start", type=int, default=0, metavar="N", help="first frame, from 0")
+    add("--start", type=int, default=0, metavar="N", help="first frame: the number in its name, else from 0")
     add("--end", type=int, metavar="N", help="stop before this frame")
     add = result.add_argument_group("what to leave behind").add_argument
     add(

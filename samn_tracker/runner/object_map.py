@@ -23,7 +23,8 @@ _BRIGHT = 240
 _MOST_GREY_IDS = 32
 """Distinct grey values without white up to which a grey picture is believed to hold ids."""
 _SHOWN = 12
-_LOSSY = ("JPEG", "MPO")
+LOSSY = ("JPEG", "MPO")
+"""Formats, as Pillow names them, in which values change on the way: what they hold are no ids."""
 
 
 def read_objects(path: Path, single: bool = False, white_is_object: bool = True) -> Labels:
@@ -50,7 +51,7 @@ def decode_objects(data: bytes, name: str, single: bool = False, white_is_object
     """
     image = open_png(data, name)
     grey = grey_values(image, name)
-    labels = objects_of(grey, image.mode == "P", image.format in _LOSSY, name, white_is_object)
+    labels = objects_of(grey, image.mode == "P", image.format in LOSSY, name, white_is_object)
     return (labels != 0).view(np.uint8) if single else labels
 
 

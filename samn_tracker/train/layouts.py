@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from samn_tracker.errors import DatasetError
+from samn_tracker.runner.frames import visible
+from samn_tracker.runner.truth import read_text
 from samn_tracker.train.coco import CocoSource
 from samn_tracker.train.config import SetConfig
 from samn_tracker.train.readers import FileSource, existing, image_files, match_by_stem, match_clips, require
 from samn_tracker.train.sources import Source
-
-VOID = 255
 
 
 def open_set(one: SetConfig, root: Path) -> Source:
@@ -48,7 +48,7 @@ def open_folder(one: SetConfig, path: Path) -> Source:
 
 def open_sequences(one: SetConfig, path: Path) -> Source:
     """Clips, `SEQUENCE/IMAGES/*.jpg` with `SEQUENCE/MASKS/*.png`."""
-    names = sorted(entry for entry in existing(path).iterdir() if entry.is_dir())
+    names = [entry for entry in visible(existing(path).iterdir()) if entry.is_dir()]
     pairs, clips = match_clips([(entry / one.images, entry / one.masks) for entry in names])
     return FileSource(one.name, pairs, clips, one.binary)
 
@@ -58,7 +58,7 @@ def open_voc(one: SetConfig, path: Path) -> Source:
     names = read_names(path / "ImageSets" / "Segmentation" / f"{one.split or 'train'}.txt")
     pairs = [(path / "JPEGImages" / f"{name}.jpg", path / "SegmentationObject" / f"{name}.png") for name in names]
     require([file for pair in pairs for file in pair])
-    return FileSource(one.name, pairs, void=VOID)
+    return FileSource(one.name, pairs, white_is_object=False)
 
 
 def open_davis(one: SetConfig, path: Path) -> Source:
@@ -70,13 +70,13 @@ def open_davis(one: SetConfig, path: Path) -> Source:
     names = list(dict.fromkeys(line.split()[0].split("/")[-2] if "/" in line else line for line in lines))
     folders = [(path / "JPEGImages" / "480p" / name, path / "Annotations" / "480p" / name) for name in names]
     pairs, clips = match_clips(folders)
-    return FileSource(one.name, pairs, clips, one.binary)
+    return FileSource(one.name, pairs, clips, one.binary, white_is_object=False)
 
 
 def open_youtube_vos(one: SetConfig, path: Path) -> Source:
     """YouTube-VOS: `SPLIT/JPEGImages/VIDEO` and `SPLIT/Annotations/VIDEO`; every video of the split is used."""
     base = path / (one.split or "train")
-    names = sorted(entry.name for entry in existing(base / "Annotations").iterdir() if entry.is_dir())
+    names = [entry.name for entry in visible(existing(base / "Annotations").iterdir()) if entry.is_dir()]
     pairs, clips = match_clips([(base / "JPEGImages" / name, base / "Annotations" / name) for name in names])
     return FileSource(one.name, pairs, clips)
 
@@ -93,7 +93,7 @@ def read_names(path: Path) -> list[str]:
     Raises:
         DatasetError: the list is missing or empty.
     """
-    lines = [line.strip() for line in existing(path).read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for line in read_text(existing(path)).splitlines()]
     names = [line for line in lines if line]
     if not names:
         raise DatasetError(f"{path} is empty")

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError, ImageError
 from samn_tracker.images import read_image
+from samn_tracker.runner import frames
+from samn_tracker.runner.frames import IMAGE_SUFFIXES, order_key
 from samn_tracker.runner.label_png import open_png
+from samn_tracker.runner.object_map import LOSSY, grey_values, objects_of
 from samn_tracker.train.sources import LabelledImage
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-GREY_MODES = ("P", "L", "1", "I", "I;16")
-SHOWN = 10
+DEEP_MODES = ("I", "I;16")
+_MIDDLE = 127
+_NUMBER_BEHIND = re.compile(r"_[0-9]+$")
 
 Pair = tuple[Path, Path]
 
@@ -24,7 +27,8 @@ Pair = tuple[Path, Path]
 class FileSource:
     """Pairs of an image file and a label file.
 
-    `binary` labels are masks (grey above 127 is the object); otherwise values are object ids and `void` is background.
+    `binary` labels are masks of one object: what is above 127, or above 0 where nothing is. Otherwise 8-bit labels mean
+    what `samn_tracker.runner.object_map` says of them, `white_is_object` included, and 16-bit ones are object ids.
 
     Raises:
         DatasetError: there is no pair at all.
@@ -36,7 +40,7 @@ class FileSource:
         pairs: Sequence[Pair],
         clips: Sequence[Sequence[int]] = (),
         binary: bool = False,
-        void: int | None = None,
+        white_is_object: bool = True,
     ) -> None:
         if not pairs:
             raise DatasetError(f"data set '{name}' is empty: no image has a label file")
@@ -44,7 +48,7 @@ class FileSource:
         self.clips = clips
         self._pairs = pairs
         self._binary = binary
-        self._void = void
+        self._white_is_object = white_is_object
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -56,16 +60,12 @@ class FileSource:
             DatasetError: a file is broken, or the label map has another size than its image; the message names it.
         """
         image_path, label_path = self._pairs[index]
-        image, labels = load_image(image_path), read_labels(label_path)
+        image, labels = load_image(image_path), read_labels(label_path, self._binary, self._white_is_object)
         if labels.shape != image.shape[:2]:
             raise DatasetError(
                 f"{label_path} is {labels.shape[1]}x{labels.shape[0]}, its image {image_path} is "
                 f"{image.shape[1]}x{image.shape[0]}; they must be of one size"
             )
-        if self._binary:
-            labels = (labels > 127).astype(np.uint16)
-        elif self._void is not None:
-            labels[labels == self._void] = 0
         return LabelledImage(image, labels)
 
 
@@ -81,39 +81,43 @@ def load_image(path: Path) -> NDArray[np.uint8]:
         raise DatasetError(str(error)) from None
 
 
-def read_labels(path: Path) -> NDArray[np.uint16]:
-    """An indexed or greyscale image file, 8 or 16 bit, as (H, W) uint16 values.
+def read_labels(path: Path, binary: bool = False, white_is_object: bool = True) -> NDArray[np.uint16]:
+    """An indexed or greyscale image file, 8 or 16 bit, as (H, W) uint16 object ids, as `FileSource` has them.
 
     Raises:
-        DatasetError: the file is missing, broken, or holds colours instead of values.
+        DatasetError: the file is missing, broken, or holds something else than ids or a mask.
     """
     try:
         image = open_png(path.read_bytes(), str(path))
+        if image.mode in DEEP_MODES:
+            values = np.array(image).astype(np.uint16)
+            return (values > 0).astype(np.uint16) if binary else values
+        grey = grey_values(image, str(path))
+        if binary:
+            return (grey > (_MIDDLE if grey.max() > _MIDDLE else 0)).astype(np.uint16)
+        return objects_of(grey, image.mode == "P", image.format in LOSSY, str(path), white_is_object).astype(np.uint16)
     except (ImageError, OSError) as error:
         raise DatasetError(f"label file {path} cannot be read: {error}") from None
-    if image.mode not in GREY_MODES:
-        raise DatasetError(f"label file {path} is a {image.mode} image: colours instead of object ids")
-    return np.array(image.convert("L") if image.mode == "1" else image).astype(np.uint16)
 
 
 def match_by_stem(images: Sequence[Path], labels: Sequence[Path]) -> list[Pair]:
     """Each label file with its image: the same stem, or the stem with a number behind (`a.jpg`: `a_0.png`, `a_1.png`).
 
-    Images without labels are left out.
+    Leading zeros do not count: `0001.jpg` belongs to `00000001.png`. Images without labels are left out.
 
     Raises:
         DatasetError: label files without an image.
     """
-    by_stem = {file.stem: file for file in images}
+    by_name = {order_key(file.name): file for file in images}
     pairs, orphans = [], []
     for label in labels:
-        image = by_stem.get(label.stem) or by_stem.get(re.sub(r"_\d+$", "", label.stem))
+        image = by_name.get(order_key(label.name)) or by_name.get(order_key(_NUMBER_BEHIND.sub("", label.stem) + "."))
         if image is None:
             orphans.append(label)
         else:
             pairs.append((image, label))
     if orphans:
-        raise DatasetError(f"{len(orphans)} label files have no image: {listed(orphans)}")
+        raise DatasetError(f"{len(orphans)} label files have no image: {frames.listed(orphans)}")
     return pairs
 
 
@@ -125,19 +129,19 @@ def match_clips(folders: Sequence[tuple[Path, Path]]) -> tuple[list[Pair], list[
     pairs: list[Pair] = []
     clips = []
     for images, labels in folders:
-        frames = match_by_stem(image_files(images), image_files(labels))
-        clips.append(list(range(len(pairs), len(pairs) + len(frames))))
-        pairs.extend(frames)
+        found = match_by_stem(image_files(images), image_files(labels))
+        clips.append(list(range(len(pairs), len(pairs) + len(found))))
+        pairs.extend(found)
     return pairs, clips
 
 
 def image_files(path: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:
-    """The image files of a folder, sorted by name.
+    """The image files of a folder, in the order of the numbers in their names.
 
     Raises:
-        DatasetError: the folder is missing or holds none.
+        DatasetError: the folder is missing or holds none, or two files for one frame.
     """
-    files = sorted(file for file in existing(path).iterdir() if file.suffix.lower() in suffixes)
+    files = list(frames.image_files(existing(path), suffixes))
     if not files:
         raise DatasetError(f"{path} holds no image ({', '.join(suffixes)})")
     return files
@@ -162,10 +166,4 @@ def require(paths: Sequence[Path]) -> None:
     """
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        raise DatasetError(f"{len(missing)} files are missing: {listed(missing)}")
-
-
-def listed(paths: Sequence[Path]) -> str:
-    """The first few paths and how many more there are."""
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(map(str, paths[:SHOWN])) + more
+        raise DatasetError(f"{len(missing)} files are missing: {frames.listed(missing)}")

@@ -175,3 +175,39 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
 def test_an_unknown_reader_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="voc, davis, youtube_vos, coco"):
         open_set(SetConfig("s", "imagenet"), tmp_path)
+
+
+def test_clips_are_in_the_order_of_numbers_and_dot_names_are_no_frames(tmp_path: Path) -> None:
+    for number in range(8, 12):
+        image, labels = picture(number)
+        write(tmp_path / "clip" / "img" / f"{number}.png", image)
+        write_indexed(tmp_path / "clip" / "mask" / f"{number:04d}.png", labels)
+    for junk in ("clip/img/._8.png", "clip/mask/._0008.png", "clip/mask/Thumbs.db", ".trash/img/1.png"):
+        write(tmp_path / junk, picture(0)[0]) if junk.endswith(".png") else (tmp_path / junk).touch()
+    source = open_set(SetConfig("s", "sequences"), tmp_path)
+    assert [list(clip) for clip in source.clips] == [[0, 1, 2, 3]]
+    for index in range(4):
+        np.testing.assert_array_equal(source.read(index).image, picture(8 + index)[0])
+        np.testing.assert_array_equal(source.read(index).labels, picture(8 + index)[1])
+
+
+def test_void_of_davis_and_the_grey_edges_of_a_soft_mask_are_no_objects_to_learn(tmp_path: Path) -> None:
+    image, labels = picture(0, x=40, objects=2)
+    void = labels.copy()
+    void[0, :] = 255
+    write(tmp_path / "JPEGImages/480p/bear/00000.jpg", image)
+    write_indexed(tmp_path / "Annotations/480p/bear/00000.png", void)
+    write_list(tmp_path / "ImageSets/2017/train.txt", ["\ufeffbear"])
+    assert set(np.unique(open_set(SetConfig("d", "davis"), tmp_path).read(0).labels)) == {0, 1, 2}
+    soft = cv2.GaussianBlur((labels > 0).astype(np.uint8) * 255, (5, 5), 0)
+    write(tmp_path / "stills/img/a.png", image)
+    write(tmp_path / "stills/mask/a.png", soft)
+    read = open_set(SetConfig("s"), tmp_path / "stills").read(0).labels
+    np.testing.assert_array_equal(read, soft > 127)
+
+
+def test_a_binary_mask_of_0_and_1_is_not_empty(tmp_path: Path) -> None:
+    image, labels = picture(0)
+    write(tmp_path / "img" / "a.png", image)
+    write(tmp_path / "mask" / "a.png", labels)
+    np.testing.assert_array_equal(open_set(SetConfig("s", binary=True), tmp_path).read(0).labels, labels)
