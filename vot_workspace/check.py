@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from samn_tracker.errors import ResultError
 from vot_workspace.manifest import is_sealed, read_seals
 from vot_workspace.trajectory import (
@@ -48,11 +51,14 @@ def check(workspace: Workspace, tracker: str) -> list[Fault]:
     seals = read_seals(results)
     faults: list[Fault] = []
     for items in expected.values():
-        faults += _check_group(results, items, confidences, seals)
+        groundtruth = workspace.sequences[items[0].sequence].groundtruth
+        faults += _check_group(results, items, groundtruth, confidences, seals)
     return faults
 
 
-def _check_group(results: Path, items: Sequence[Expected], confidences: bool, seals: Mapping[str, str]) -> list[Fault]:
+def _check_group(
+    results: Path, items: Sequence[Expected], groundtruth: Sequence[Region], confidences: bool, seals: Mapping[str, str]
+) -> list[Fault]:
     """The faults of one experiment on one sequence: all its repetitions or anchors."""
     faults: list[Fault] = []
     missing: list[Expected] = []
@@ -65,6 +71,10 @@ def _check_group(results: Path, items: Sequence[Expected], confidences: bool, se
                 missing.append(item)
                 continue
             runs.append(check_trajectory(path, item, confidences))
+            if item.experiment.kind == "supervised" and (
+                text := one_pass_fault(runs[-1], item.experiment, groundtruth)
+            ):
+                raise ResultError(f"was not made with resets: {text}")
             if not is_sealed(path, results, seals):
                 raise ResultError("is not what its run left here: it was changed, or comes from elsewhere")
         except ResultError as error:
@@ -97,7 +107,7 @@ def check_trajectory(path: Path, item: Expected, confidences: bool) -> list[Regi
     regions = read_trajectory(path)
     if len(regions) != item.length:
         raise ResultError(f"{len(regions)} regions instead of {item.length}")
-    if text := _wrong_codes(regions, item.experiment):
+    if text := wrong_codes(regions, item.experiment):
         raise ResultError(text)
     codes = _codes(regions)
     _check_values(path, "time", [code != UNKNOWN for code in codes])
@@ -111,7 +121,32 @@ def _codes(regions: Sequence[Region]) -> list[int | None]:
     return [region if isinstance(region, int) else None for region in regions]
 
 
-def _wrong_codes(regions: Sequence[Region], experiment: Experiment) -> str | None:
+def one_pass_fault(regions: Sequence[Region], experiment: Experiment, groundtruth: Sequence[Region]) -> str | None:
+    """What shows that a trajectory of a reset-based experiment was not made with resets, None if nothing does.
+
+    Its codes are wrong, or an answer lies wholly beside the target and no failure follows.
+    """
+    if text := wrong_codes(regions, experiment):
+        return text
+    beside = [frame for frame, pair in enumerate(zip(regions, groundtruth, strict=False)) if _apart(*pair)]
+    return f"frame {beside[0]} lies beside the target and is no failure ({len(beside)} such frames)" if beside else None
+
+
+def _apart(answer: Region, target: Region) -> bool:
+    """Whether there is at least a pixel between two boxes or polygons."""
+    if not isinstance(answer, np.ndarray) or not isinstance(target, np.ndarray):
+        return False
+    (low, high), (other_low, other_high) = _bounds(answer), _bounds(target)
+    return bool((low - other_high >= 1).any() or (other_low - high >= 1).any())
+
+
+def _bounds(region: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if region.shape == (4,):
+        return region[:2], region[:2] + region[2:]
+    return region.min(axis=0), region.max(axis=0)
+
+
+def wrong_codes(regions: Sequence[Region], experiment: Experiment) -> str | None:
     """What is wrong with the special codes, None if nothing: where tracking starts, fails and starts again."""
     codes = _codes(regions)
     if codes[0] != INITIALISATION:

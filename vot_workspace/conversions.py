@@ -16,6 +16,18 @@ from vot_workspace.trajectory import UNKNOWN, MaskPart, Region
 ANCHOR_SPACING = 50  # frames, VOT2020
 
 
+def with_first_pixel(sequence: SourceSequence, first_pixel: int) -> SourceSequence:
+    """The sequence with boxes and polygons moved so that the first pixel, called `first_pixel` in them, is 0."""
+    moved = [_moved(region, -first_pixel) for region in sequence.groundtruth]
+    return replace(sequence, groundtruth=moved, first_pixel=0)
+
+
+def _moved(region: Region, by: int) -> Region:
+    if isinstance(region, int | MaskPart):
+        return region
+    return region + (np.array([by, by, 0, 0]) if region.shape == (4,) else by)
+
+
 def with_polygons(sequence: SourceSequence) -> SourceSequence:
     """The sequence with masks replaced by rotated boxes fitted to them, as the VOT challenges made their polygons."""
     return replace(sequence, groundtruth=[_to_polygon(region) for region in sequence.groundtruth])

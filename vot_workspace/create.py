@@ -12,12 +12,13 @@ from pathlib import Path
 
 from samn_tracker.errors import ConfigError, DatasetError
 from samn_tracker.files import write_atomic
+from samn_tracker.runner.frames import listed
 from samn_tracker.trax.options import settings_text
-from vot_workspace.conversions import ANCHOR_SPACING, with_masks, with_polygons
+from vot_workspace.conversions import ANCHOR_SPACING, with_first_pixel, with_masks, with_polygons
 from vot_workspace.download import download
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.sequence_files import write_sequences
-from vot_workspace.workspace import Workspace
+from vot_workspace.workspace import Workspace, empty_anchors
 
 HERE = Path(__file__).parent
 YEARS = ("vot2016", "vot2018", "vot2019", "vot2020")
@@ -33,20 +34,23 @@ def create(
     settings: str = "",
     timeout: int = 120,
     anchor_spacing: int = ANCHOR_SPACING,
+    first_pixel: int | None = None,
 ) -> None:
     """Write a workspace: stack, trackers.ini for this interpreter, and the sequences (images as links).
 
     `rules` names a folder of ready files here: a year, "demo" or "demo/masks". Reset-based years get polygons or boxes
     as ground truth, VOT2020 masks and anchors; the other kind is converted. Without sequences `download` or the toolkit
-    gets those of the year.
+    gets those of the year. `first_pixel` is what the boxes and polygons of the sequences call the first pixel, 0 or 1;
+    it must be given for those whose layout does not say it.
 
     Raises:
-        ConfigError: there is already another workspace.
+        ConfigError: there is already another workspace, or nothing says what the first pixel is called.
         DatasetError: ground truth that the rules cannot use; every fault is listed.
     """
     if (workspace / "config.yaml").is_file():
         raise ConfigError(f"{workspace} is already a workspace; choose another folder or remove it")
     masks = rules in MASK_RULES
+    sequences = _from_pixel_0(sequences, first_pixel)
     converted = [(with_masks(item, anchor_spacing) if masks else with_polygons(item)) for item in sequences]
     faults = [fault for item in converted for fault in _faults(item, masks)]
     if faults:
@@ -78,7 +82,24 @@ def _trackers(rules: str, tracker: str, device: str, settings: str, timeout: int
     return text.getvalue()
 
 
+def _from_pixel_0(sequences: Sequence[SourceSequence], first_pixel: int | None) -> list[SourceSequence]:
+    """The sequences with coordinates that begin at 0."""
+    if first_pixel is not None:
+        return [with_first_pixel(item, first_pixel) for item in sequences]
+    if unclear := [item.name for item in sequences if item.first_pixel is None]:
+        raise ConfigError(
+            "boxes in groundtruth_rect.txt call the first pixel 1 (OTB's own data) or 0 (most others), and nothing "
+            f"says which: {listed(unclear)}; give --first-pixel 1 or --first-pixel 0"
+        )
+    return list(sequences)
+
+
 def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
+    if masks and (empty := empty_anchors(sequence)):
+        return [
+            f"{sequence.name}: anchors in frames without target ({listed(empty)}), at which no tracker can begin; move "
+            "them in anchor.value, or remove that file: new ones are placed then"
+        ]
     if masks:
         return [] if any(sequence.anchors) else [f"{sequence.name}: no frame shows the target, so there is no anchor"]
     absent = [index for index, region in enumerate(sequence.groundtruth) if isinstance(region, int)]
@@ -108,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SETTINGS",
         help="section.key=value,... (may be given several times)",
     )
+    parser.add_argument(
+        "--first-pixel",
+        type=int,
+        choices=(0, 1),
+        help="what the data's boxes call the first pixel: 1 in OTB's own, 0 in most others; needed for OTB's layout",
+    )
     parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
     parser.add_argument("--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020)")
     return parser
@@ -130,6 +157,7 @@ def main(argv: list[str] | None = None) -> int:
         settings=",".join(given.set),
         timeout=given.timeout,
         anchor_spacing=given.anchor_spacing,
+        first_pixel=given.first_pixel,
     )
     workspace = Workspace(given.workspace)
     download(workspace, next(iter(workspace.trackers)))

@@ -3,8 +3,9 @@
 - the toolkit's own: `<seq>/sequence`, `<seq>/color/%08d.jpg`, `groundtruth.txt`, `*.tag`, `*.value`;
 - flat, 2016 to 2019: images in `<seq>/` beside `groundtruth.txt`;
 - pysot's: a `VOT20xx.json` beside (or without) the sequences' folders;
-- boxes: `<seq>/img/` and `groundtruth_rect.txt`, or GOT-10k's images beside `groundtruth.txt`;
-- masks: `<seq>/img/` and `<seq>/mask/*.png`.
+- boxes: `<seq>/img/` and `groundtruth_rect.txt` (of several targets `groundtruth_rect.1.txt`, ...: the sequences
+  `<seq>-1`, ...), or GOT-10k's images beside `groundtruth.txt`;
+- masks: `<seq>/img/` and `<seq>/mask/*.png`, paired by the numbers in their names.
 
 A `list.txt` names the sequences and their order; without one every folder that has a ground truth is taken.
 """
@@ -12,24 +13,24 @@ A `list.txt` names the sequences and their order; without one every folder that 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
-from samn_tracker.errors import DatasetError, ResultError
+from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.images import read_image
+from samn_tracker.runner.box_text import separated
+from samn_tracker.runner.frames import FrameList, image_files, listed, pair_by_number, require_every_mask, visible
+from samn_tracker.runner.object_map import read_objects
+from samn_tracker.runner.truth import decode_text, read_lines, read_names, read_text, targets_of
 from vot_workspace.trajectory import MaskPart, Region, parse_region
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 IMAGE_FOLDERS = ("color", "img", "imgs")
-GROUNDTRUTH_FILES = ("groundtruth.txt", "groundtruth_rect.txt")
+GROUNDTRUTH = "groundtruth.txt"
 PYSOT_TAGS = ("camera_motion", "illum_change", "motion_change", "size_change", "occlusion")
 
 
@@ -39,10 +40,11 @@ class SourceSequence:
 
     Attributes:
         frames: image files in order; empty where only the ground truth is at hand (scoring needs no more).
-        groundtruth: one region a frame, or fewer where the last frames are not annotated.
+        groundtruth: one region a frame.
         size: width, height.
         tags: for each tag, one truth value a frame.
         anchors: one number a frame, positive to track forward from there, negative backward; empty if not given.
+        first_pixel: what the ground truth calls the first pixel, 0 or 1; None where the layout is used with either.
     """
 
     name: str
@@ -52,6 +54,7 @@ class SourceSequence:
     fps: int = 30
     tags: Mapping[str, list[bool]] = field(default_factory=dict)
     anchors: list[float] = field(default_factory=list)
+    first_pixel: int | None = 0
 
     def __len__(self) -> int:
         return len(self.frames) or len(self.groundtruth)
@@ -72,7 +75,7 @@ def read_dataset(source: Path, names: Iterable[str] | None = None) -> list[Sourc
         try:
             with _naming_malformed(name):
                 sequences += [readers[name]()] if name in readers else []
-        except (DatasetError, ResultError) as error:
+        except (DatasetError, ResultError, ImageError) as error:
             faults.append(str(error))
     if not wanted:
         faults.append(f"no sequences in {source}; expected folders with groundtruth.txt or mask/, or a VOT20xx.json")
@@ -94,13 +97,13 @@ def _readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
     """For each sequence of the source, in order, what reads it."""
     index = source if source.suffix == ".json" else _pysot_index(source)
     if index is None:
-        return {folder.name: partial(read_folder, folder) for folder in _sequence_folders(source)}
+        return _folder_readers(source)
     return {name: partial(_read_pysot, name, entry, index.parent) for name, entry in _load_json(index).items()}
 
 
 def _load_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(decode_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} cannot be read as JSON ({error})") from None
     if not isinstance(content, dict):
@@ -115,99 +118,155 @@ def _pysot_index(source: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _sequence_folders(source: Path) -> list[Path]:
+def _folder_readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
     if not source.is_dir():
         raise DatasetError(f"no data folder {source}")
     listing = source / "list.txt"
     if listing.is_file():
-        return [source / name for name in listing.read_text(encoding="utf-8").split()]
-    if _has_groundtruth(source):
-        return [source]
-    return sorted(folder for folder in source.iterdir() if folder.is_dir() and _has_groundtruth(folder))
+        return {name: partial(_read_named, source, name) for name in read_names(listing)}
+    folders = [source] if _truths(source) else [folder for folder in visible(source.iterdir()) if folder.is_dir()]
+    found = [(name, folder, truth) for folder in folders for name, truth in _truths(folder).items()]
+    names = [name for name, _, _ in found]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise DatasetError(f"{source} has two sequences called {listed(doubled)}; rename one of the folders")
+    return {name: partial(read_folder, folder, name, truth) for name, folder, truth in found}
 
 
-def _has_groundtruth(folder: Path) -> bool:
-    return (folder / "mask").is_dir() or any((folder / name).is_file() for name in GROUNDTRUTH_FILES)
+def _truths(folder: Path) -> dict[str, Path]:
+    """What says where the targets of one folder are, a file or a folder of masks, by sequence name."""
+    if (folder / GROUNDTRUTH).is_file():
+        return {folder.name: folder / GROUNDTRUTH}
+    boxes = targets_of(folder)
+    return boxes or ({folder.name: folder / "mask"} if (folder / "mask").is_dir() else {})
 
 
-def read_folder(folder: Path) -> SourceSequence:
-    """The sequence in one folder, in any layout but pysot's.
+def _read_named(source: Path, name: str) -> SourceSequence:
+    """The sequence of a list: a folder, or one target of a folder of several, NAME-2 of NAME."""
+    folder = source / name
+    if not folder.is_dir():
+        several = source / name.rpartition("-")[0]
+        if name in (truths := _truths(several) if several != source else {}):
+            return read_folder(several, name, truths[name])
+    return read_folder(folder)
+
+
+def read_folder(folder: Path, name: str = "", truth: Path | None = None) -> SourceSequence:
+    """The sequence in one folder, in any layout but pysot's; with several targets, the one called `name` of `truth`.
 
     Raises:
         DatasetError: no ground truth, no images and no declared size, lengths that do not fit, or a malformed file.
+        ImageError: a mask that cannot be read.
     """
     with _naming_malformed(str(folder)):
-        return _read_folder(folder)
+        if truth is None:
+            name, truth = _only(folder)
+        return _read_folder(folder, name, truth)
 
 
-def _read_folder(folder: Path) -> SourceSequence:
-    if not _has_groundtruth(folder):
+def _only(folder: Path) -> tuple[str, Path]:
+    truths = _truths(folder)
+    if not truths:
         raise DatasetError(f"{folder} has no groundtruth.txt, groundtruth_rect.txt or mask/; is the sequence there?")
+    if len(truths) > 1:
+        raise DatasetError(f"{folder} has the targets {listed(list(truths))}; name one of them")
+    return next(iter(truths.items()))
+
+
+def _read_folder(folder: Path, name: str, truth: Path) -> SourceSequence:
     properties = _read_properties(folder / "sequence")
-    frames = _find_frames(folder)
-    if (folder / "mask").is_dir() and not any((folder / name).is_file() for name in GROUNDTRUTH_FILES):
-        groundtruth: list[Region] = [_read_mask(path) for path in _images_in(folder / "mask")]
-    else:
-        groundtruth = _read_groundtruth(folder)
+    images = _find_frames(folder)
+    frames = FrameList(str(folder), images)
+    groundtruth = _read_masks(truth, frames) if truth.is_dir() else _read_groundtruth(truth)
     length = len(frames) or int(properties.get("length", len(groundtruth)))
-    if len(groundtruth) > length or not groundtruth:
-        raise DatasetError(f"{folder} has {length} images and {len(groundtruth)} ground-truth rows; one a frame needed")
-    anchors = folder / "anchor.value"
+    if images and groundtruth:
+        frames.require_one_row_each(len(groundtruth))
+    elif len(groundtruth) != length or not groundtruth:
+        raise DatasetError(
+            f"{folder} has {length} frames and {len(groundtruth)} rows of ground truth; one a frame needed"
+        )
     return SourceSequence(
-        folder.name,
-        frames,
+        name,
+        list(images),
         groundtruth,
-        _image_size(folder, frames, properties),
+        _image_size(folder, images, properties),
         int(float(properties.get("fps", 30))),
-        {path.stem: _read_tag(path) for path in sorted([*folder.glob("*.tag"), *folder.glob("*.label")])},
-        [float(line) for line in anchors.read_text().split()] if anchors.is_file() else [],
+        {path.stem: _read_tag(path) for path in _tag_files(folder)},
+        _read_anchors(folder / "anchor.value", length),
+        None if truth.is_file() and truth.name != GROUNDTRUTH else 0,
     )
 
 
 def _read_properties(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     return {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines if "=" in line)}
 
 
-def _images_in(folder: Path) -> list[Path]:
-    """Image files, in the order of the numbers in their names."""
-    found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(found, key=lambda path: ([int(part) for part in re.findall(r"\d+", path.stem)], path.name))
+def _find_frames(folder: Path) -> tuple[Path, ...]:
+    """The images; links to nothing are kept, for scoring needs their number only."""
+    place = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
+    return image_files(place, dangling_links=True)
 
 
-def _find_frames(folder: Path) -> list[Path]:
-    for name in IMAGE_FOLDERS:
-        if (folder / name).is_dir():
-            return _images_in(folder / name)
-    return _images_in(folder)
+def _read_groundtruth(path: Path) -> list[Region]:
+    regions: list[Region] = []
+    for number, line in enumerate(read_lines(path), start=1):
+        try:
+            regions.append(parse_region(separated(line)))
+        except ResultError as error:
+            raise DatasetError(f"{path} line {number}: {error}") from None
+    return regions
 
 
-def _read_groundtruth(folder: Path) -> list[Region]:
-    path = next(folder / name for name in GROUNDTRUTH_FILES if (folder / name).is_file())
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [parse_region(re.sub(r"[\s,;]+", ",", line)) for line in lines]
+def _read_masks(folder: Path, frames: FrameList) -> list[Region]:
+    """The mask of each frame; of each file in order where there are no frames."""
+    masks = image_files(folder)
+    if not len(frames):
+        if masks:
+            FrameList(str(folder), masks).require_no_gap()
+        return [_read_mask(path) for path in masks]
+    pairs = pair_by_number(frames, masks)
+    require_every_mask(frames, pairs, folder)
+    return [_read_mask(pairs[index]) for index in range(len(frames))]
 
 
 def _read_mask(path: Path) -> MaskPart:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise DatasetError(f"{path} is not a readable mask")
-    mask = image if image.ndim == 2 else image[..., :3].max(axis=2)
-    return MaskPart((0, 0), (mask != 0).astype(np.uint8))
+    return MaskPart((0, 0), read_objects(path, single=True))
+
+
+def _tag_files(folder: Path) -> list[Path]:
+    """Files of one truth value a frame; GOT-10k's cover.label is a level from 0 to 8, and no tag."""
+    return [path for path in visible([*folder.glob("*.tag"), *folder.glob("*.label")]) if path.name != "cover.label"]
 
 
 def _read_tag(path: Path) -> list[bool]:
-    return [line.strip() == "1" for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line.strip() == "1" for line in read_text(path).splitlines()]
 
 
-def _image_size(folder: Path, frames: list[Path], properties: Mapping[str, str]) -> tuple[int, int]:
+def _read_anchors(path: Path, length: int) -> list[float]:
+    if not path.is_file():
+        return []
+    anchors = [float(line) for line in read_lines(path)]
+    if len(anchors) > length or not all(map(math.isfinite, anchors)):
+        raise DatasetError(
+            f"{path} has {len(anchors)} values for {length} frames; it needs one number a frame, 0 for none"
+        )
+    return anchors
+
+
+def _image_size(folder: Path, frames: Sequence[Path], properties: Mapping[str, str]) -> tuple[int, int]:
     if "width" in properties and "height" in properties:
-        return int(properties["width"]), int(properties["height"])
+        return _checked_size(int(properties["width"]), int(properties["height"]), str(folder / "sequence"))
     if not frames:
         raise DatasetError(f"{folder} has no images, and no width= and height= in its file 'sequence'")
     height, width = read_image(frames[0]).shape[:2]
+    return width, height
+
+
+def _checked_size(width: int, height: int, place: str) -> tuple[int, int]:
+    if min(width, height) < 1:
+        raise DatasetError(f"{place} says a size of {width} x {height}, which would cut every region away; correct it")
     return width, height
 
 
@@ -215,13 +274,15 @@ def _read_pysot(name: str, entry: Mapping[str, Any], root: Path) -> SourceSequen
     """A sequence of pysot's index; images that are not on disk are left out, all or none."""
     frames = [root / path for path in entry.get("img_names", [])]
     if not frames and (root / name).is_dir():
-        frames = _find_frames(root / name)
+        frames = list(_find_frames(root / name))
     present = [path for path in frames if path.is_file()]
     if present and len(present) != len(frames):
         raise DatasetError(f"{name}: {len(frames) - len(present)} of {len(frames)} images are missing under {root}")
     groundtruth = [parse_region(",".join(map(str, values))) for values in entry["gt_rect"]]
+    if frames and len(frames) != len(groundtruth):
+        raise DatasetError(f"{name} has {len(frames)} images and {len(groundtruth)} rows of ground truth")
     if "width" in entry:
-        size = (int(entry["width"]), int(entry["height"]))
+        size = _checked_size(int(entry["width"]), int(entry["height"]), name)
     elif present:
         height, width = read_image(present[0]).shape[:2]
         size = (width, height)

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.runner.frames import listed
+from vot_workspace.check import one_pass_fault
 from vot_workspace.layouts import SourceSequence, read_dataset
 from vot_workspace.score_plots import write_plots
 from vot_workspace.score_pysot import AttributeScore, Score, score
 from vot_workspace.score_toolkit import analyse
 from vot_workspace.trajectory import SUFFIXES, Region, read_trajectory, trajectory_file
-from vot_workspace.workspace import Workspace, experiments_of, read_stack
+from vot_workspace.workspace import Experiment, Workspace, experiments_of, has_eao, longest_run, read_stack
 
 
 def read_truth(truth: Path) -> tuple[list[SourceSequence], Mapping[str, Any]]:
@@ -61,13 +63,33 @@ def read_runs(results: Path, experiment: str, names: Sequence[str]) -> dict[str,
 
 
 def pysot_scores(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path) -> dict[str, Score]:
-    """pysot's figures for every supervised experiment that has results and an EAO interval."""
+    """pysot's figures for every supervised experiment that has results and an EAO interval.
+
+    Raises:
+        ResultError: results of such an experiment that were not made with resets; they are named.
+    """
     scores = {}
     for experiment in experiments_of(stack):
-        if experiment.kind == "supervised" and experiment.interval and (results / experiment.name).is_dir():
+        if experiment.kind == "supervised" and (results / experiment.name).is_dir():
             runs = read_runs(results, experiment.name, [item.name for item in sequences])
-            scores[experiment.name] = score(sequences, runs, experiment.interval)
+            _require_resets(sequences, runs, experiment)
+            if experiment.interval:
+                scores[experiment.name] = score(sequences, runs, experiment.interval)
     return scores
+
+
+def _require_resets(
+    sequences: Sequence[SourceSequence], runs: Mapping[str, Sequence[Sequence[Region]]], experiment: Experiment
+) -> None:
+    found = []
+    for item in sequences:
+        faults = (one_pass_fault(run, experiment, item.groundtruth) for run in runs[item.name])
+        found += [f"{item.name}: {text}" for text in faults if text][:1]
+    if found:
+        raise ResultError(
+            f"{len(found)} of {len(sequences)} results of {experiment.name} were not made with resets, so failures "
+            f"cannot be counted (one-pass results are scored by `samn score --benchmark ope`): {listed(found)}"
+        )
 
 
 def as_json(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) -> dict[str, Any]:
@@ -104,7 +126,7 @@ R is the tracked share of the frames, as in VOT2020; pysot has no figures for mu
 
 def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) -> str:
     """One line for each experiment and computation, and why the two differ."""
-    lines = [f"{'experiment':<14}{'computed by':<13}{'A':>8}{'R':>9}{'lost':>8}{'EAO':>9}"]
+    lines = [f"{'experiment':<14}{'computed by':<13}{'A':>8}{'R':>9}{'lost':>8}{'EAO':>13}"]
     for name in [*toolkit, *(name for name in pysot if name not in toolkit)]:
         if figures := toolkit.get(name):
             row = [figures.get(key) for key in ("accuracy", "robustness", "lost", "eao")]
@@ -118,18 +140,21 @@ def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) 
 
 
 def _row(name: str, by: str, values: Sequence[float | None]) -> str:
-    cells = ["-" if value is None else f"{value:.3f}" for value in values]
-    return f"{name:<14}{by:<13}{cells[0]:>8}{cells[1]:>9}{cells[2]:>8}{cells[3]:>9}"
+    cells = ["-" if value is None else f"{value:.3f}" for value in values[:3]]
+    return f"{name:<14}{by:<13}{cells[0]:>8}{cells[1]:>9}{cells[2]:>8}{_defined(values[3]):>13}"
+
+
+def _defined(eao: float | None) -> str:
+    return "not defined" if eao is None or math.isnan(eao) else f"{eao:.3f}"
 
 
 def warn_of_short_sequences(sequences: Sequence[SourceSequence], stack: Mapping[str, Any]) -> list[str]:
-    """A line for each experiment whose EAO averages longer sequences than there are: the figure then means nothing."""
-    longest = max(len(item) for item in sequences)
-    intervals = {experiment.name: experiment.interval for experiment in experiments_of(stack) if experiment.interval}
+    """A line for each experiment whose EAO averages longer sequences only than there are."""
     return [
-        f"{name}: EAO averages lengths of {low} to {high} frames, the longest sequence has {longest}: it says nothing"
-        for name, (low, high) in intervals.items()
-        if longest < low
+        f"{one.name}: EAO averages lengths of {one.interval[0]} to {one.interval[1]} frames, the longest sequence has "
+        f"{longest_run(one, sequences)}: it is not defined"
+        for one in experiments_of(stack)
+        if one.interval and not has_eao(one, sequences)
     ]
 
 
@@ -140,9 +165,9 @@ def details(scored: Score) -> str:
         f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.lost:>8.2f}" for name, one in scored.sequences.items()
     ]
     if scored.attributes:
-        lines += ["", f"{'attribute':<24}{'frames':>8}{'A':>8}{'R':>8}{'lost':>8}{'EAO':>8}"]
+        lines += ["", f"{'attribute':<24}{'frames':>8}{'A':>8}{'R':>8}{'lost':>8}{'EAO':>13}"]
         lines += [
-            f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.robustness:>8.3f}{one.lost:>8.2f}{one.eao:>8.3f}"
+            f"{name:<24}{one.frames:>8}{one.accuracy:>8.3f}{one.robustness:>8.3f}{one.lost:>8.2f}{_defined(one.eao):>13}"
             for name, one in scored.attributes.items()
         ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
 from vot_workspace.layouts import SourceSequence
 from vot_workspace.sequence_files import write_sequences
-from vot_workspace.workspace import Workspace
+from vot_workspace.workspace import Experiment, Workspace, experiments_of, has_eao
 
 NAME = "scored"
 FIGURES = {
@@ -29,7 +29,8 @@ def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], resul
     """For each experiment of `stack` that has results: accuracy, robustness, EAO and its curve, as the toolkit says.
 
     The toolkit runs in a temporary workspace without images, on links to `results` (a tracker's folder with
-    `<experiment>/<sequence>/<sequence>_*.bin` or `.txt`). What it cannot compute is left out.
+    `<experiment>/<sequence>/<sequence>_*.bin` or `.txt`). What it cannot compute is left out; an EAO of longer
+    sequences than there are, for which the toolkit says 0, is None.
 
     Raises:
         ResultError: the toolkit made no analysis.
@@ -45,7 +46,7 @@ def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], resul
                 f"`vot analysis` made no result for {results}; what it printed says why (vot_workspace check lists "
                 "missing results)"
             )
-        return read_analysis(report)
+        return _defined(read_analysis(report), experiments_of(stack), sequences)
 
 
 def analyse_workspace(workspace: Workspace, tracker: str) -> dict[str, dict[str, Any]]:
@@ -59,7 +60,15 @@ def analyse_workspace(workspace: Workspace, tracker: str) -> dict[str, dict[str,
     toolkit.run("analysis", workspace.folder, tracker, "--format", "json", "--name", tracker)
     if not report.is_file():
         raise ResultError(f"`vot analysis` made no {report}; what it printed says why")
-    return read_analysis(report)
+    return _defined(read_analysis(report), workspace.experiments, list(workspace.sequences.values()))
+
+
+def _defined(
+    figures: dict[str, dict[str, Any]], experiments: Sequence[Experiment], sequences: Sequence[SourceSequence]
+) -> dict[str, dict[str, Any]]:
+    """The figures with None for every EAO that no sequence is long enough for."""
+    short = {one.name for one in experiments if one.interval and not has_eao(one, sequences)}
+    return {name: {**values, "eao": None} if name in short else values for name, values in figures.items()}
 
 
 def _write_workspace(

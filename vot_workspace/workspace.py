@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 
 from samn_tracker.errors import ConfigError, DatasetError, EnvironmentProblemError
+from samn_tracker.runner.frames import listed
+from samn_tracker.runner.truth import read_names
 from vot_workspace.layouts import SourceSequence, read_folder
 from vot_workspace.trajectory import MaskPart, Region
 
@@ -86,7 +88,7 @@ class Workspace:
                 f"no {listing}: `vot_workspace run` downloads a year's data when online; or make a workspace of data "
                 "that you have: create --data"
             )
-        return listing.read_text(encoding="utf-8").split()
+        return read_names(listing)
 
     @cached_property
     def sequences(self) -> dict[str, SourceSequence]:
@@ -145,10 +147,41 @@ def environment_of(entry: Mapping[str, str]) -> dict[str, str]:
 def _expected_anchors(experiment: Experiment, name: str, sequence: SourceSequence) -> Iterator[Expected]:
     if not any(sequence.anchors):
         raise DatasetError(f"{name} has no anchors (anchor.value), which {experiment.name} needs; create the workspace")
+    if empty := empty_anchors(sequence):
+        raise DatasetError(
+            f"{name} has anchors in frames without target ({listed(empty)}), at which no tracker can "
+            "begin; correct anchor.value, or create the workspace again"
+        )
+    for frame, length in _anchored(sequence):
+        yield Expected(experiment, name, f"{name}_{frame:08d}", length)
+
+
+def _anchored(sequence: SourceSequence) -> Iterator[tuple[int, int]]:
+    """Frame of each anchor, and how many frames are tracked from there."""
     for frame, direction in enumerate(sequence.anchors):
         if direction:
-            length = len(sequence) - frame if direction > 0 else frame + 1
-            yield Expected(experiment, name, f"{name}_{frame:08d}", length)
+            yield frame, len(sequence) - frame if direction > 0 else frame + 1
+
+
+def empty_anchors(sequence: SourceSequence) -> list[int]:
+    """Frames that have an anchor, but show no target."""
+    return [frame for frame, _ in _anchored(sequence) if not _shows_target(sequence.groundtruth[frame])]
+
+
+def _shows_target(region: Region) -> bool:
+    return bool(region.mask.any()) if isinstance(region, MaskPart) else not isinstance(region, int)
+
+
+def longest_run(experiment: Experiment, sequences: Iterable[SourceSequence]) -> int:
+    """The most frames that one run of the experiment has. An EAO of longer sequences only is not defined."""
+    if experiment.kind == "multistart":
+        return max((length for sequence in sequences for _, length in _anchored(sequence)), default=0)
+    return max(map(len, sequences), default=0)
+
+
+def has_eao(experiment: Experiment, sequences: Iterable[SourceSequence]) -> bool:
+    """Whether a run is as long as the shortest length that the experiment's EAO averages over."""
+    return experiment.interval is not None and longest_run(experiment, sequences) >= experiment.interval[0]
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:

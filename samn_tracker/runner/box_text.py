@@ -38,12 +38,17 @@ def read_rows(text: str) -> tuple[NDArray[np.float64], list[LineFault]]:
     rows: list[list[float]] = []
     faults: list[LineFault] = []
     for number, line in enumerate(text.rstrip().splitlines(), start=1):
-        fields = _SEPARATORS.sub(",", line.strip()).split(",")
+        fields = separated(line).split(",")
         values = [_number(one) for one in (fields[:4] if fields[4:] == [""] else fields)]
         if len(values) != 4 and line.strip():
             faults.append((number, f"{len(values)} values instead of 4: {line.strip()[:60]!r}"))
         rows.append((values + [np.nan] * 4)[:4])
     return np.array(rows, dtype=np.float64).reshape(-1, 4), faults
+
+
+def separated(line: str) -> str:
+    """The line with a comma between its fields, where it has commas, tabs, semicolons or spaces."""
+    return _SEPARATORS.sub(",", line.strip())
 
 
 def strict_faults(text: str, decimals: int, rows: int | None, first: Sequence[float] | None = None) -> list[LineFault]:

@@ -89,6 +89,8 @@ class FrameList:
         fact = f"{self.place} has {len(self)} images and {rows} rows of ground truth"
         if gaps := self.gaps:
             raise DatasetError(f"{fact}; missing in the middle: {gaps}")
+        if rows > len(self):
+            raise DatasetError(f"{fact}; images are missing at the beginning or the end: copy them again")
         raise DatasetError(
             f"{fact}, which do not say to which frames they belong (OTB's David, for one, has truth of frames 300 to "
             "770 only); keep only the images that are annotated"

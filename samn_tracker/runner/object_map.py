@@ -113,6 +113,6 @@ def _counts_up(ids: NDArray[np.intp]) -> bool:
 
 
 def _is_soft(counts: NDArray[np.float32], ids: NDArray[np.intp]) -> bool:
-    """Whether most of what is not black is nearly white, with real greys or nearly white values beside it."""
-    bright, between = counts[_BRIGHT:].sum(), counts[_MOST_GREY_IDS:_BRIGHT].sum()
-    return bool(bright > between and (ids >= _MOST_GREY_IDS).any())
+    """Whether there is a nearly white object whose edges go through many greys: none of them fills a region of its own."""
+    bright, largest = counts[_BRIGHT:].sum(), counts[_MOST_GREY_IDS:_BRIGHT].max()
+    return bool(bright >= 2 * largest and bright and (ids >= _MOST_GREY_IDS).any())

@@ -101,7 +101,10 @@ def make_workspace(tmp_path: Path, length: int) -> Path:
         rows = [",".join(map(str, box(index))) for index in range(length)]
         (folder.parent / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
     place = tmp_path / "w"
-    assert main(["vot", "create", str(place), "--rules", "demo", "--data", str(tmp_path / "data")]) == 0
+    assert (
+        main(["vot", "create", str(place), "--rules", "demo", "--data", str(tmp_path / "data"), "--first-pixel", "0"])
+        == 0
+    )
     for name in ("first", "second"):
         regions = [INITIALISATION, *(np.array(box(index), dtype=np.float64) for index in range(1, length))]
         confidence = ["", *(f"{0.9 - 0.05 * index}" for index in range(1, length))]

@@ -83,7 +83,7 @@ def test_every_fault_of_a_data_folder_is_listed(tmp_path: Path) -> None:
     write_flat(tmp_path, {"a": 2, "b": 2})
     (tmp_path / "a" / "groundtruth.txt").write_text("1,2,3,4\n" * 5)
     (tmp_path / "b" / "groundtruth.txt").write_text("rubbish\n")
-    with pytest.raises(DatasetError, match=r"a has 2 images and 5 ground-truth rows.*'rubbish' is not a region"):
+    with pytest.raises(DatasetError, match=r"a has 2 images and 5 rows of ground truth.*'rubbish' is not a region"):
         read_dataset(tmp_path)
     with pytest.raises(DatasetError, match="no sequence 'c'"):
         read_dataset(tmp_path, ["c"])

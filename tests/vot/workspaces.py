@@ -58,10 +58,12 @@ def write_flat(root: Path, lengths: dict[str, int]) -> Path:
 
 
 def write_result(workspace: Workspace, tracker: str, item: Expected, regions: list[Region] | None = None) -> Path:
-    """A whole result with times and confidences: one answer, a box, in every frame."""
+    """A whole result with times and confidences: the target's own polygon, or one box where it is a mask."""
     folder = workspace.results(tracker) / item.experiment.name / item.sequence
     path = folder / f"{item.stem}.bin"
-    answer: list[Region] = regions or [1, *[np.array([8.0, 10, 16, 16])] * (item.length - 1)]
+    followed = item.experiment.kind != "multistart"
+    truth = workspace.sequences[item.sequence].groundtruth if followed else [np.array([8.0, 10, 16, 16])] * item.length
+    answer: list[Region] = regions or [1, *truth[1:]]
     write_trajectory(path, answer)
     (folder / f"{item.stem}_time.value").write_text("0.01\n" * len(answer))
     (folder / f"{item.stem}_confidence.value").write_text("\n" + "0.9\n" * (len(answer) - 1))
