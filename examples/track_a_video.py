@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     source = open_source(arguments.video)
     writer = VideoWriter(arguments.output, source.frames_per_second)
     tracker = load_tracker(arguments.weights)
-    for frame in source:
-        if frame.index == 0:
+    for position, frame in enumerate(source):
+        if position == 0:
             answer = tracker.initialize(frame.image, np.array(arguments.box.split(","), dtype=float))
         else:
             answer = tracker.track(frame.image)

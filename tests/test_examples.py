@@ -62,7 +62,7 @@ def test_track_a_video(tmp_path: Path, run: Example, weights: str, capsys: pytes
     write_sequence_images(sequence, tmp_path / "frames")
     box = ",".join(f"{value:.0f}" for value in sequence.box(0))
     assert run("track_a_video", [str(tmp_path / "frames"), box, str(tmp_path / "out.mp4"), "--weights", weights]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2", "3"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["1", "2", "3", "4"]
     capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 4
 

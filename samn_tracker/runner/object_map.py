@@ -113,6 +113,7 @@ def _counts_up(ids: NDArray[np.intp]) -> bool:
 
 
 def _is_soft(counts: NDArray[np.float32], ids: NDArray[np.intp]) -> bool:
-    """Whether there is a nearly white object whose edges go through many greys: none of them fills a region of its own."""
-    bright, largest = counts[_BRIGHT:].sum(), counts[_MOST_GREY_IDS:_BRIGHT].max()
-    return bool(bright >= 2 * largest and bright and (ids >= _MOST_GREY_IDS).any())
+    """Whether there is a nearly white object whose edges go through greys, none of which fills a region of its own."""
+    bright, between = counts[_BRIGHT:].sum(), counts[_MOST_GREY_IDS:_BRIGHT]
+    body = bright > 0 and bright >= 2 * between.max() and 2 * bright >= between.sum()
+    return bool(body and (ids >= _MOST_GREY_IDS).any())
