@@ -25,12 +25,16 @@ _SHOWN = 60
 
 
 class ImageFiles(FrameSource):
-    """Image files in order. A frame's number is the one in its file's name, or its place where names do not count."""
+    """Image files in order; `paths` are all of them, the range apart.
+
+    A frame's number is the one in its file's name, or its place where the names do not count.
+    """
 
     def __init__(self, frames: FrameList, start: int, end: int | None) -> None:
         self.name = frames.place
         self.files = frames.paths
         self.frames_per_second = IMAGES_PER_SECOND
+        self.paths = list(frames.paths)
         numbered = zip(frames.numbers or range(len(frames)), frames.paths, strict=True)
         self._numbered = [one for one in numbered if one[0] >= start and (end is None or one[0] < end)]
         if not self._numbered:

@@ -143,7 +143,7 @@ def first_box(name: str, rows: NDArray[np.float64]) -> tuple[float, ...]:
 
 def is_annotated(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(N,) whether each of the (N, 4) boxes is one: finite, with sizes above 0; it may lie over any border."""
-    return np.isfinite(boxes).all(axis=-1) & (boxes[..., 2:] > 0).all(axis=-1)
+    return np.asarray(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))
 
 
 def _by_number(paths: Iterable[Path]) -> list[Path]:
