@@ -25,7 +25,7 @@ _SHOWN = 60
 
 
 class ImageFiles(FrameSource):
-    """Image files in order; `paths` are all of them, the range apart.
+    """Image files in order; `files` are all of them, the range apart.
 
     A frame's number is the one in its file's name, or its place where the names do not count.
     """
@@ -34,7 +34,6 @@ class ImageFiles(FrameSource):
         self.name = frames.place
         self.files = frames.paths
         self.frames_per_second = IMAGES_PER_SECOND
-        self.paths = list(frames.paths)
         numbered = zip(frames.numbers or range(len(frames)), frames.paths, strict=True)
         self._numbered = [one for one in numbered if one[0] >= start and (end is None or one[0] < end)]
         if not self._numbered:
