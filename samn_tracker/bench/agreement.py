@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.bench.accuracy import DevelopmentSequence, first_target, read_mask, read_sequences
+from samn_tracker.bench.development import DevelopmentSequence, first_target, read_mask, read_sequences
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import SamnError
 from samn_tracker.images import read_image

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.bench.accuracy import read_sequences
+from samn_tracker.bench.development import read_sequences
 from samn_tracker.bench.scenario import FRAME_SIZE, Variant, with_patch
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import EnvironmentProblemError
@@ -48,7 +48,7 @@ def generated_video(folder: Path, length: int) -> Video:
 def real_videos(root: Path, length: int) -> list[Video]:
     """The first `length` frames of the development sequences below `root`, as `bench.accuracy` reads them."""
     return [
-        Video(one.name, tuple(one.frames[:length]), one.boxes[0] if one.first is None else one.first)
+        Video(one.name, tuple(one.frames[:length]), one.boxes[0] if one.polygons is None else one.polygons[0])
         for one in read_sequences(root)
     ]
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.errors import DatasetError
 from samn_tracker.images import read_image
 from samn_tracker.shapes.regions import mask_to_box
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
@@ -102,14 +101,11 @@ def development_cases(root: Path) -> list[Case]:
     Raises:
         DatasetError: the folder holds none.
     """
-    from samn_tracker.bench.accuracy import read_sequences
+    from samn_tracker.bench.development import first_target, read_sequences
 
     cases = []
     for one in read_sequences(root):
         truth = None if one.masks is None else partial(_read_mask, one.masks)
-        first = one.first if truth is None else truth(0)
-        if first is None:
-            raise DatasetError(f"{one.name} below {root} has neither masks nor a first region")
         absent: NDArray[np.bool_] = np.zeros(len(one.frames), dtype=np.bool_)
         if truth is not None:
             absent |= np.isnan(one.boxes).any(axis=1)
@@ -118,7 +114,7 @@ def development_cases(root: Path) -> list[Case]:
                 name=f"{DEVELOPMENT_PREFIX}{one.name}",
                 length=len(one.frames),
                 image=partial(_read_frame, one.frames),
-                first=first,
+                first=first_target(one),
                 boxes=one.boxes,
                 absent=absent,
                 mask=truth,

@@ -16,9 +16,9 @@ import torch
 
 from samn_tracker.bench import report
 from samn_tracker.bench.__main__ import main
-from samn_tracker.bench.accuracy import DevelopmentSequence
 from samn_tracker.bench.agreement import compare
 from samn_tracker.bench.agreement import table as agreement_table
+from samn_tracker.bench.development import DevelopmentSequence
 from samn_tracker.bench.device_time import device_milliseconds
 from samn_tracker.bench.picture import COLOURS, write_picture
 from samn_tracker.bench.reference import Reference
