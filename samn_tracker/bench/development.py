@@ -80,7 +80,7 @@ class Case:
             order.reverse()
         elif self.direction == "middle":
             order = order[count // 2 :]
-        known = np.isfinite(self.sequence.boxes).all(axis=1)
+        known = [bool(np.isfinite(box).all()) for box in self.sequence.boxes]
         while order and not known[order[0]]:
             order.pop(0)
         if len(order) < 2:

@@ -99,7 +99,7 @@ class SpatialMemory:
         config = self._config
         count, channels, height, width = features.shape
         grid = ScoreGrid(height, width, config.filter_size)
-        samples = _normalised(features)
+        samples = normalised(features)
         labels = self._labels(grid, centres_crop, target_size_crop, samples)
         weights = samples.new_full((count,), 1 / count)
         directions = strongest_directions(samples, config.first_subspace * config.projection_channels)
@@ -139,7 +139,7 @@ class SpatialMemory:
         state = self._started()
         _check_shape(state, features)
         state.frames += not lost
-        sample = _normalised(features)
+        sample = normalised(features)
         scores = state.grid.fold(torch.matmul(state.kernel, sample))[0]
         size = np.asarray(target_size_crop, dtype=np.float64)
         peak = find_peak(scores.cpu().numpy(), state.grid, size, self._config, windowed=not lost)
@@ -231,7 +231,7 @@ def strongest_directions(samples: Tensor, count: int) -> Tensor | None:
     return torch.linalg.qr(columns @ (columns.T @ columns[:, chosen]))[0].T
 
 
-def _normalised(features: Tensor) -> Tensor:
+def normalised(features: Tensor) -> Tensor:
     """(n, C, h, w) of any float type to (n, C, h*w) float32 with mean square 1 for each sample; all-zero stays zero."""
     samples = features.float().flatten(2)
     mean_square = samples.square().mean(dim=(1, 2), keepdim=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+PREVIOUS_CHANNELS = 16
+"""Channels of the previous mask at stride 16: the means of the 4 x 4 parts of a cell."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -22,6 +25,8 @@ class ModelConfig:
         mask_channels: this many of the value channels are the memorised mask itself, pooled to 16 / sqrt(mask_channels)
             patch pixels; 0 (the paper) or a square number that divides a 16 x 16 cell evenly.
         batch_norm: False where BatchNorm is folded into the convolutions of the trunk.
+        previous_mask: the decoder is told where the previous frame's mask lies in the patch.
+        pixel_score: the decoder is told the score of the pixel model (`samn_tracker.memory.pixels`).
     """
 
     trunk: Literal["resnet18", "resnet50"] = "resnet50"
@@ -33,3 +38,10 @@ class ModelConfig:
     positional_encoding: Literal["sum", "cat", "none"] = "sum"
     mask_channels: int = 0
     batch_norm: bool = True
+    previous_mask: bool = False
+    pixel_score: bool = False
+
+    @property
+    def cue_channels(self) -> int:
+        """Maps besides the location map that the decoder is told (`network.cue_maps`)."""
+        return PREVIOUS_CHANNELS * self.previous_mask + self.pixel_score

@@ -9,9 +9,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from samn_tracker.model.config import ModelConfig
+from samn_tracker.model.config import PREVIOUS_CHANNELS, ModelConfig
 from samn_tracker.model.decoder import Decoder
-from samn_tracker.model.encoders import MemoryEncoder, MemoryFeatures, QueryEncoder, QueryFeatures, SearchFeatures
+from samn_tracker.model.encoders import (
+    MemoryEncoder,
+    MemoryFeatures,
+    QueryEncoder,
+    QueryFeatures,
+    SearchFeatures,
+    pooled_mask,
+)
 from samn_tracker.shapes.decoded_region import CellRegion
 
 
@@ -24,6 +31,10 @@ class Network(nn.Module):
         self.query_encoder = QueryEncoder(config)
         self.memory_encoder = MemoryEncoder(config)
         self.decoder = Decoder(config)
+        self.cue: nn.Conv2d | None = None
+        if config.cue_channels:
+            self.cue = nn.Conv2d(config.cue_channels, config.decoder_channels, 3, padding=1, bias=False)
+            nn.init.zeros_(self.cue.weight)  # a cue says nothing until it has been trained
 
     def encode_query(self, patch: Tensor) -> QueryFeatures:
         """Features, key and value of patches (B, 3, S, S), RGB in 0..1, S a multiple of 16."""
@@ -50,19 +61,24 @@ class Network(nn.Module):
         location: Tensor | None,
         region: CellRegion | None = None,
         seen: CellRegion | None = None,
+        cues: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, 2, S, S) from the value retrieved for each object and the query features (eq. 5).
 
         `retrieved` is (B, value_channels, h, w); `query` may have batch 1 and is then shared by all objects;
-        `location` is a map from `location_map`; with `region`, the logits are those of its pixels only. With `seen`,
-        `retrieved` is of those cells, which hold the region, and the decoder sees nothing beyond: the numbers are those
-        of the whole patch if `seen` reaches `decoder.REACH_CELLS` further than `region`.
+        `location` is a map from `location_map`, `cues` are maps from `cue_maps`; with `region`, the logits are those of
+        its pixels only. With `seen`, `retrieved` is of those cells, which hold the region, and the decoder sees nothing
+        beyond: the numbers are those of the whole patch if `seen` reaches `decoder.REACH_CELLS` further than `region`.
         """
         cells = CellRegion(0, 0, query.f16.shape[-2], query.f16.shape[-1])
         seen = seen or cells
         value = query.value if isinstance(query, QueryFeatures) else self._query_value(query.f16, seen)
         read_out = torch.cat([retrieved, value.expand(len(retrieved), -1, -1, -1)], dim=1)
         location = None if location is None else seen.cut(location, 1)
+        if self.cue is not None and cues is not None:
+            around = seen.grown(1, (cues.shape[-2], cues.shape[-1]))
+            features = seen.within(around).cut(self.cue(around.cut(cues, 1)), 1)
+            location = features if location is None else location + features
         region = None if region is None else region.within(seen)
         return self.decoder(read_out, seen.cut(query.f8, 2), seen.cut(query.f4, 4), location, region)
 
@@ -96,6 +112,26 @@ def location_map(
     if config.positional_encoding == "cat":
         return torch.stack([x, y], dim=1).to(like.dtype)
     return torch.sqrt(x**2 + y**2)[:, None].to(like.dtype)
+
+
+def cue_maps(config: ModelConfig, previous: Tensor | None, score: Tensor | None) -> Tensor:
+    """(B, cue_channels, h, w): what else the decoder is told, 0 where nothing is known.
+
+    Args:
+        previous: (B, 1, 16 h, 16 w) in 0..1, the previous frame's mask in this patch; None where it is not shown.
+        score: (B, 1, h, w) in -1..1, of the pixel model; None where it is not asked.
+    """
+    parts = []
+    given = previous if previous is not None else score
+    assert given is not None, "at least one cue is needed"
+    cells = 16 if previous is not None else 1
+    shape = (given.shape[-2] // cells, given.shape[-1] // cells)
+    if config.previous_mask:
+        none = given.new_zeros(len(given), PREVIOUS_CHANNELS, *shape)
+        parts.append(none if previous is None else 2 * pooled_mask(previous, PREVIOUS_CHANNELS) - 1)
+    if config.pixel_score:
+        parts.append(given.new_zeros(len(given), 1, *shape) if score is None else score.to(given.dtype))
+    return torch.cat(parts, dim=1)
 
 
 def target_probability(logits: Tensor) -> Tensor:

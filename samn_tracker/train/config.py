@@ -164,11 +164,14 @@ class TrainConfig:
         variant: the network, by the name of a tracker's variant.
         data_root: folder that the sets' paths are relative to.
         pack: file of `samn train pack` to read instead of the folders; "" for none.
+        previous_mask, pixel_score: whether the network takes these cues (`ModelConfig`); what it starts from may not.
     """
 
     variant: str = "samn-r50"
     data_root: str = ""
     pack: str = ""
+    previous_mask: bool = False
+    pixel_score: bool = False
     start: StartConfig = field(default_factory=StartConfig)
     run: RunConfig = field(default_factory=RunConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
@@ -180,7 +183,7 @@ class TrainConfig:
     @property
     def model(self) -> ModelConfig:
         """The network that is trained."""
-        return VARIANTS[self.variant].model
+        return replace(VARIANTS[self.variant].model, previous_mask=self.previous_mask, pixel_score=self.pixel_score)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:

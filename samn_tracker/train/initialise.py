@@ -26,7 +26,10 @@ def build_network(config: TrainConfig, patches: Callable[[], Tensor]) -> Network
     network = Network(config.model)
     if config.start.weights:
         earlier, _ = load_weights(config.start.weights)
-        load_state(network, earlier.state_dict(), config.start.weights)
+        state = earlier.state_dict()
+        if network.cue is not None and earlier.cue is None:  # the weights of an earlier stage know no cues: zeros
+            state["cue.weight"] = network.cue.weight.detach()
+        load_state(network, state, config.start.weights)
     elif config.start.trunk:
         initialise_trunks(network, config.start.trunk)
         initialise_masks(network)

@@ -56,20 +56,25 @@ def patch_size(run: RunConfig, iteration: int) -> int:
 
 
 def as_tensors(sample: Sample) -> Tensors:
-    """A sample as tensors: frames (T, 3, S, S), masks (T, S, S), first (1, S, S), box_start (), located (T, 2)."""
+    """A sample as tensors, by the names of `Batch`, without a batch axis."""
     return {
         "frames": torch.from_numpy(sample.frames).permute(0, 3, 1, 2).contiguous(),
         "masks": torch.from_numpy(sample.masks),
         "first": torch.from_numpy(sample.first)[None],
         "box_start": torch.tensor(sample.box_start),
         "located": torch.from_numpy(sample.located),
+        "moves": torch.from_numpy(sample.moves),
+        "writes": torch.from_numpy(sample.writes),
+        "corrupted": torch.from_numpy(sample.corrupted),
+        "shown": torch.from_numpy(sample.shown),
     }
 
 
 def to_batch(tensors: Tensors, device: torch.device) -> Batch:
     """Collated uint8 tensors as the network's input on `device`."""
     moved = {key: value.to(device, non_blocking=True) for key, value in tensors.items()}
-    return Batch(**{**moved, "frames": moved["frames"].float() / 255, "first": moved["first"].float()})
+    shares = {"frames": moved["frames"].float() / 255, "writes": moved["writes"].float() / 255}
+    return Batch(**{**moved, **shares, "first": moved["first"].float()})
 
 
 def make_loader(maker: SampleMaker, run: RunConfig, start: int, rank: int = 0, world: int = 1) -> DataLoader[Tensors]:

@@ -17,7 +17,7 @@ from samn_tracker.errors import DatasetError
 from samn_tracker.train import scene
 from samn_tracker.train.objects import Cutout, centre_and_size, pick_object
 from samn_tracker.train.pool import ATTEMPTS, Pool, WeightedSource, any_image, match_resolution, recolour
-from samn_tracker.train.sample import Sample, SamplingConfig, finish
+from samn_tracker.train.sample import Sample, SamplingConfig, finish, plain_sample
 
 SMALLEST_FIRST_MASK = 32
 
@@ -171,16 +171,14 @@ class SampleMaker:
         self, ground: _Ground, layers: list[scene.Layer], views: list[scene.View], rng: np.random.Generator
     ) -> Sample:
         softness = float(rng.uniform(0.4, 1.3))
-        frames, masks = [], []
+        drawn = []
         for number, view in enumerate(views):
             matrix = view.matrix @ ground.matrices[number]
             base = scene.warp(ground.images[number], matrix, view.size, ground.border)
             target = _target_share(ground.masks[number], matrix, view.size)
-            frame, mask = scene.compose(base, target, layers, number, view, softness, rng)
-            frames.append(frame)
-            masks.append(mask)
-        middle = np.full((len(views), 2), views[0].size / 2, np.float32)
-        return Sample(np.stack(frames), np.stack(masks), masks[0], box_start=False, located=middle)
+            drawn.append(scene.compose(base, target, layers, number, view, softness, rng))
+        frames, masks, others = (np.stack(parts) for parts in zip(*drawn, strict=True))
+        return plain_sample(frames, masks, others, _moves(views))
 
     def _background(self, factor: float, size: int, rng: np.random.Generator) -> _Ground:
         """A photograph that drifts under the scene as if the camera moved."""
@@ -239,6 +237,13 @@ class SampleMaker:
 
     def _draw_deformation(self, rng: np.random.Generator) -> float:
         return float(rng.uniform(0.01, 0.06)) if rng.random() < self.config.deformed else 0.0
+
+
+def _moves(views: list[scene.View]) -> NDArray[np.float32]:
+    """(T, 3, 3) from patch pixels of each frame to those of the one before it; the first is the identity."""
+    earlier = [views[0], *views[:-1]]
+    matrices = [old.matrix @ np.linalg.inv(view.matrix) for old, view in zip(earlier, views, strict=True)]
+    return np.stack(matrices).astype(np.float32)
 
 
 def _target_share(mask: NDArray[np.uint8] | None, matrix: scene.Matrix, size: int) -> NDArray[np.float32]:

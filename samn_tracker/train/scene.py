@@ -154,7 +154,7 @@ def compose(
     view: View,
     softness: float,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Lay the layers, bottom first, over a background patch.
 
     Args:
@@ -162,13 +162,16 @@ def compose(
         target: (S, S) float32, how much of each background pixel belongs to the target (0 where it is a layer).
 
     Returns:
-        The patch (S, S, 3) uint8 and the mask (S, S) uint8 of the target's visible pixels.
+        The patch (S, S, 3) uint8, the mask (S, S) uint8 of the target's visible pixels, and that of other layers'.
     """
     picture, visible = base.astype(np.float32), target[..., None]
+    others = np.zeros_like(visible)
     for layer in layers:
         if frame in layer.hidden:
             continue
         colour, opacity = draw_layer(layer, frame, view, softness, rng)
         picture += (colour - picture) * opacity
         visible = visible * (1 - opacity) + (opacity if layer.is_target else 0)
-    return np.clip(picture, 0, 255).astype(np.uint8), (visible[..., 0] > 0.5).astype(np.uint8)
+        others = others * (1 - opacity) + (0 if layer.is_target else opacity)
+    masks = [(share[..., 0] > 0.5).astype(np.uint8) for share in (visible, others)]
+    return np.clip(picture, 0, 255).astype(np.uint8), masks[0], masks[1]

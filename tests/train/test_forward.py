@@ -52,8 +52,11 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
 def batch_of(images: list[NDArray[np.uint8]], first: NDArray[np.uint8], box_start: bool) -> Batch:
     frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[None].float() / 255
     given = torch.from_numpy(first)[None, None].float()
-    masks = torch.zeros(1, len(images), SIZE, SIZE, dtype=torch.uint8)
-    return Batch(frames, masks, given, torch.tensor([box_start]), torch.full((1, len(images), 2), SIZE / 2))
+    count = len(images)
+    masks = torch.zeros(1, count, SIZE, SIZE, dtype=torch.uint8)
+    still, no = torch.eye(3).expand(1, count, 3, 3), torch.zeros(1, count, dtype=torch.bool)
+    middle = torch.full((1, count, 2), SIZE / 2)
+    return Batch(frames, masks, given, torch.tensor([box_start]), middle, still, masks.float(), no, ~no)
 
 
 def trained(base: TrackerConfig) -> Network:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from training_pictures import picture
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.train.pool import WeightedSource
-from samn_tracker.train.sample import Sample, SamplingConfig, finish, start_from_box
+from samn_tracker.train.sample import Sample, SamplingConfig, finish, plain_sample, start_from_box
 from samn_tracker.train.samples import SampleMaker
 from samn_tracker.train.sources import LabelledImage
 
@@ -153,11 +155,17 @@ def test_a_box_start_gives_a_filled_box_around_the_target_and_repeats_the_frame(
         assert sample.first.sum() > sample.masks[0].sum()
 
 
+def plain(masks: NDArray[np.uint8]) -> Sample:
+    """Black frames with these masks, drawn from one window."""
+    still = np.repeat(np.eye(3, dtype=np.float32)[None], len(masks), axis=0)
+    return plain_sample(np.zeros((*masks.shape, 3), np.uint8), masks, np.zeros_like(masks), still)
+
+
 def test_a_box_start_uses_upright_and_rotated_boxes() -> None:
     mask = np.zeros((64, 64), np.uint8)
     for offset in range(12):
         mask[10 + 3 * offset : 18 + 3 * offset, 10 + 3 * offset : 18 + 3 * offset] = 1
-    sample = Sample(np.zeros((3, 64, 64, 3), np.uint8), np.stack([mask] * 3), mask, False, np.zeros((3, 2), np.float32))
+    sample = plain(np.stack([mask] * 3))
     areas = [start_from_box(sample, np.random.default_rng(seed)).first.sum() for seed in range(20)]
     assert min(areas) < 0.6 * max(areas)
 
@@ -180,7 +188,7 @@ def test_most_frames_are_located_near_the_target_and_the_rest_in_the_middle() ->
     mask = np.zeros((64, 64), np.uint8)
     mask[10:20, 40:50] = 1  # centre (45, 15), size 10
     empty = np.zeros_like(mask)
-    sample = Sample(np.zeros((3, 64, 64, 3), np.uint8), np.stack([mask, mask, empty]), mask, False, np.zeros((3, 2)))
+    sample = plain(np.stack([mask, mask, empty]))
     config = SamplingConfig(box_start=0.0, located=0.75, located_noise=0.2)
     finished = [finish(sample, config, np.random.default_rng(seed)) for seed in range(300)]
     points = np.stack([one.located for one in finished])
@@ -191,3 +199,39 @@ def test_most_frames_are_located_near_the_target_and_the_rest_in_the_middle() ->
     error = points[located, 1] - np.stack([centres[located], np.full(located.sum(), 15.0)], axis=1)
     assert np.abs(error.mean(0)).max() < 0.5
     assert 1.6 < error.std() < 2.4
+
+
+def test_moves_carry_the_target_from_each_frame_to_the_one_before() -> None:
+    """Clips and stills move only by their windows and poses, so the moved mask of a still photograph fits."""
+    maker = SampleMaker([WeightedSource(stills(), still=1)], replace(STILLS, box_start=0.0, previous_jitter=0.0))
+    overlaps = []
+    for number in range(12):
+        sample = maker.make(number, 96)
+        for now in range(1, len(sample.masks)):
+            before = cv2.warpPerspective(
+                sample.masks[now - 1], sample.moves[now].astype(float), (96, 96), flags=cv2.WARP_INVERSE_MAP
+            )
+            if before.any() and sample.masks[now].any():
+                overlaps.append((before & sample.masks[now]).sum() / (before | sample.masks[now]).sum())
+    assert np.mean(overlaps) > 0.3  # it moves from frame to frame, and is where it was but for that
+
+
+def test_a_mirrored_sample_moves_as_in_a_mirror() -> None:
+    shifted = np.repeat(np.eye(3, dtype=np.float32)[None], 3, axis=0)
+    shifted[1:, 0, 2] = 5  # each frame's pixels lie 5 to the left of where they were in the one before
+    mask = np.zeros((3, 64, 64), np.uint8)
+    mask[:, 20:40, 20:30] = 1
+    sample = replace(plain(mask), moves=shifted)
+    config = SamplingConfig(box_start=0.0, previous_jitter=0.0)
+    steps = {finish(sample, config, np.random.default_rng(seed)).moves[1, 0, 2] for seed in range(20)}
+    assert steps == {5.0, -5.0}
+
+
+@pytest.mark.parametrize("box_start", [0.0, 1.0])
+def test_wrong_writes_spare_the_first_memory_and_the_last_frame(box_start: float) -> None:
+    mask = np.zeros((5, 64, 64), np.uint8)
+    mask[:, 20:40, 20:40] = 1
+    config = SamplingConfig(box_start=box_start, corrupted=1.0)
+    sample = finish(plain(mask), config, np.random.default_rng(0))
+    assert sample.corrupted.tolist() == [False, box_start == 0, True, True, False]
+    assert (sample.writes.reshape(5, -1).max(axis=1) > 0).tolist() == sample.corrupted.tolist()

@@ -21,7 +21,7 @@ def draw(layers: list[scene.Layer], frame: int = 0, side: float = 4.0) -> tuple[
     view = scene.View(np.zeros(2), side, 80)
     ground = np.full((80, 80, 3), 10, np.uint8)
     empty = np.zeros((80, 80), np.float32)
-    return scene.compose(ground, empty, layers, frame, view, 0.3, np.random.default_rng(0))
+    return scene.compose(ground, empty, layers, frame, view, 0.3, np.random.default_rng(0))[:2]
 
 
 def test_a_target_of_unit_size_fills_its_share_of_the_view() -> None:

@@ -1,0 +1,120 @@
+"""Pixel model: a linear filter learnt on line that says of every stride-16 cell how much of it is the target.
+
+Attention finds what a place looks like; it never weighs target against background. This does: a ridge regression from
+the 3 x 3 cells of projected features to the share of each cell that the mask covers (a discriminative target model in
+the spirit of FRTM, Robinson et al., CVPR 2020), solved exactly from its normal equations. Their sums over the first
+frame and over later frames are kept apart, so that the first frame never loses its say.
+
+Everything is float32 and batched over targets; no gradient passes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from samn_tracker.memory.spatial import normalised, principal_components
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+CHANNELS = 32
+"""To which the features are projected: nine cells of them and a constant make 289 unknowns."""
+REGULARISATION = 0.02
+"""Weight of the filter's squared norm; the cells' weights of all frames add up to 1."""
+FOREGROUND_SHARE = 0.35
+"""Least weight of the cells of the target, all together."""
+FIRST_SHARE = 0.25
+"""Least weight of the first frame."""
+LATER_RATE = 0.15
+"""Weight of a new frame among the later ones."""
+
+
+@dataclass
+class _Sums:
+    """Normal equations of one or several frames: (B, n, n) and (B, n, 1)."""
+
+    matrix: Tensor
+    right: Tensor
+
+    def mixed(self, other: _Sums, share: float) -> _Sums:
+        """`share` of the other, the rest of this one."""
+        return _Sums(torch.lerp(self.matrix, other.matrix, share), torch.lerp(self.right, other.right, share))
+
+
+def _precisely(method: Method) -> Method:
+    """Without gradient and in float32, whatever the caller's autocast says: normal equations need the digits."""
+
+    @functools.wraps(method)
+    def call(self: PixelModel, f16: Tensor, *arguments: Any) -> Any:
+        with torch.no_grad(), torch.autocast(f16.device.type, enabled=False):
+            return method(self, f16, *arguments)
+
+    return call  # type: ignore[return-value]
+
+
+class PixelModel:
+    """The filter of one target, or of one in each of B independent samples."""
+
+    def __init__(self) -> None:
+        self._projection: Tensor | None = None
+        self._first: _Sums | None = None
+        self._later: _Sums | None = None
+        self._filter: Tensor | None = None
+
+    @_precisely
+    def start(self, f16: Tensor, mask: Tensor) -> None:
+        """Learn the first frame: features (B, C, h, w) of a patch and its mask (B, 1, 16 h, 16 w) in 0..1."""
+        samples = normalised(f16)
+        self._projection = torch.stack([principal_components(one[None], CHANNELS) for one in samples])
+        self._later = None
+        self._first = self._sums(f16, mask)
+        self._solve()
+
+    @_precisely
+    def learn(self, f16: Tensor, mask: Tensor, solve: bool = True) -> None:
+        """Add a later frame, as in `start`; without `solve` the filter stays until the next frame that has it."""
+        sums = self._sums(f16, mask)
+        self._later = sums if self._later is None else self._later.mixed(sums, LATER_RATE)
+        if solve:
+            self._solve()
+
+    @_precisely
+    def score(self, f16: Tensor) -> Tensor:
+        """(B, 1, h, w) in -1..1 for features (B, C, h, w): twice the share of each cell that is target, minus 1."""
+        assert self._filter is not None, "start comes first"
+        share = (self._design(f16) @ self._filter).view(len(f16), 1, *f16.shape[-2:])
+        return share.clamp(0, 1) * 2 - 1
+
+    def _design(self, f16: Tensor) -> Tensor:
+        """(B, h*w, 9 CHANNELS + 1): the projected features of each cell and its neighbours, and a constant."""
+        assert self._projection is not None
+        projected = torch.matmul(self._projection, normalised(f16)).view(len(f16), -1, *f16.shape[-2:])
+        columns = functional.unfold(projected, 3, padding=1).transpose(1, 2)
+        return torch.cat([columns, columns.new_ones(*columns.shape[:2], 1)], dim=2)
+
+    def _sums(self, f16: Tensor, mask: Tensor) -> _Sums:
+        design = self._design(f16)
+        share = functional.avg_pool2d(mask.float(), 16).flatten(1)
+        weighted = design * cell_weights(share)[..., None]
+        return _Sums(weighted.transpose(1, 2) @ design, weighted.transpose(1, 2) @ share[..., None])
+
+    def _solve(self) -> None:
+        assert self._first is not None
+        sums = self._first if self._later is None else self._later.mixed(self._first, FIRST_SHARE)
+        ridge = REGULARISATION * torch.eye(sums.matrix.shape[-1], device=sums.matrix.device)
+        self._filter = torch.cholesky_solve(sums.right, torch.linalg.cholesky(sums.matrix + ridge))
+
+
+def cell_weights(share: Tensor) -> Tensor:
+    """Weights (B, N) of cells that the target covers by `share` (B, N): sum 1, at least `FOREGROUND_SHARE` on it."""
+    uniform = torch.full_like(share, 1 / share.shape[1])
+    foreground = share / share.sum(1, keepdim=True).clamp_min(1e-6)
+    natural = share.mean(1, keepdim=True)
+    missing = ((FOREGROUND_SHARE - natural) / (1 - natural).clamp_min(1e-6)).clamp(min=0) * (natural > 0)
+    return uniform * (1 - missing) + foreground * missing

@@ -1,0 +1,74 @@
+"""The pixel model: exact ridge regression, weights by hand, and that it tells a target from its like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from samn_tracker.memory.pixels import FIRST_SHARE, FOREGROUND_SHARE, PixelModel, cell_weights
+
+
+def scene(seed: int, place: tuple[int, int] = (3, 3)) -> tuple[Tensor, Tensor]:
+    """Features (1, 40, 8, 8) of background noise with a target of 2 x 2 cells of its own kind, and its mask."""
+    generator = torch.Generator().manual_seed(seed)
+    kinds = torch.randn(2, 40, generator=torch.Generator().manual_seed(99))
+    f16 = 0.3 * torch.randn(1, 40, 8, 8, generator=generator) + kinds[0, :, None, None]
+    row, column = place
+    f16[0, :, row : row + 2, column : column + 2] += (kinds[1] - kinds[0])[:, None, None]
+    mask = torch.zeros(1, 1, 128, 128)
+    mask[..., 16 * row : 16 * (row + 2), 16 * column : 16 * (column + 2)] = 1
+    return f16, mask
+
+
+def test_cell_weights_by_hand() -> None:
+    share = torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
+    weights = cell_weights(share)  # one cell of ten: 0.1 by nature, 0.35 asked for
+    assert weights.sum().item() == pytest.approx(1)
+    assert weights[0, 0].item() == pytest.approx(FOREGROUND_SHARE)
+    assert weights[0, 1].item() == pytest.approx((1 - FOREGROUND_SHARE) / 9)
+
+
+def test_an_empty_mask_weighs_all_cells_alike() -> None:
+    np.testing.assert_allclose(cell_weights(torch.zeros(1, 8)), 1 / 8)
+
+
+def test_the_score_finds_the_target_where_it_has_moved() -> None:
+    model = PixelModel()
+    model.start(*scene(0))
+    moved, mask = scene(1, (5, 1))
+    score = model.score(moved)[0, 0]
+    inside = torch.nn.functional.avg_pool2d(mask, 16)[0, 0] > 0
+    assert score[inside].min() > score[~inside].max()
+
+
+def test_a_wrong_later_frame_cannot_take_the_first_frames_say() -> None:
+    model = PixelModel()
+    f16, mask = scene(0)
+    model.start(f16, mask)
+    before = model.score(f16)[0, 0]
+    for seed in range(1, 30):
+        model.learn(scene(seed)[0], torch.zeros_like(mask))  # the target is there, and called background
+    after = model.score(f16)[0, 0]
+    inside = mask[0, 0, ::16, ::16] > 0
+    assert FIRST_SHARE > 0 and before[inside].mean() > after[inside].mean() > before[~inside].mean()
+
+
+def test_targets_of_a_batch_are_independent() -> None:
+    (first, first_mask), (second, second_mask) = scene(0), scene(1, (5, 2))
+    together = PixelModel()
+    together.start(torch.cat([first, second]), torch.cat([first_mask, second_mask]))
+    alone = PixelModel()
+    alone.start(second, second_mask)
+    np.testing.assert_allclose(together.score(torch.cat([first, second]))[1:], alone.score(second), atol=1e-4)
+
+
+def test_autocast_does_not_reach_the_normal_equations() -> None:
+    f16, mask = scene(0)
+    plain, cast = PixelModel(), PixelModel()
+    plain.start(f16, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast.start(f16, mask)
+        score = cast.score(f16)
+    np.testing.assert_array_equal(score, plain.score(f16))
