@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
+from samn_tracker.files import write_atomic
+from samn_tracker.images import encode_image
 from vot_workspace.layouts import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region, read_trajectory
 from vot_workspace.workspace import Workspace
@@ -64,8 +66,7 @@ def _outline(picture: Picture, mask: NDArray[np.bool_], colour: tuple[int, int, 
 def write_strip(path: Path, frames: Sequence[Sequence[Picture]], columns: int = 5) -> None:
     """A picture with one row a sequence, `columns` frames spread over each."""
     rows = [np.hstack([row[i] for i in np.linspace(0, len(row) - 1, columns).astype(int)]) for row in frames]
-    if not cv2.imwrite(str(path), np.vstack(rows)):
-        raise ResultError(f"cannot write {path}")
+    write_atomic(path, encode_image(np.vstack(rows)[..., ::-1], ".png"))
 
 
 def write_video(path: Path, frames: Sequence[Sequence[Picture]], fps: int = 15) -> bool:

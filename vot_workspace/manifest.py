@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ResultError
-from samn_tracker.files import write_atomic
+from samn_tracker.files import fingerprint, write_atomic
 from samn_tracker.runner.trackers import describe_tracker
 from samn_tracker.trax.options import Options, parse_settings
 from vot_workspace.trajectory import SUFFIXES
@@ -27,7 +27,7 @@ def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
     """Everything that decides a tracker's results in a workspace, ready for JSON.
 
     For a tracker behind our TraX server that is its weights, code, settings and packages; for another one its entry in
-    trackers.ini. Then the experiments, and the ground truth of every sequence.
+    trackers.ini. Then the experiments, and the ground truth and the pictures of every sequence.
     """
     entry = workspace.tracker(tracker)
     if "samn_tracker.trax.server" in entry.get("command", ""):
@@ -40,6 +40,7 @@ def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
         "tracker": identity,
         "experiments": [asdict(experiment) for experiment in workspace.experiments],
         "sequences": {name: _hash(workspace.sequence_folder / name) for name in workspace.names},
+        "pictures": {name: fingerprint(sequence.frames) for name, sequence in workspace.sequences.items()},
     }
     return json.loads(json.dumps(description))
 
@@ -61,6 +62,8 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
     path = results / NAME
     if path.is_file():
         found = _read(path)
+        if isinstance(found, dict) and "pictures" not in found:  # written before pictures were told
+            description = {key: value for key, value in description.items() if key != "pictures"}
         if differences := _differences(found, description):
             raise ResultError(
                 f"{results} was made by another configuration ({'; '.join(differences)}); keep it under another "

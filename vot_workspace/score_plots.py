@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.files import atomic
 from vot_workspace.score_pysot import Score
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ def write_plots(
             figures[f"eao_{name}"] = _curves(f"{tracker}, {name}", drawn)
         if scored:
             figures[f"ar_{name}"] = accuracy_robustness(tracker, name, scored)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{stem}.png" for stem in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
-        figure.savefig(path, dpi=120)
+        with atomic(path) as stream:
+            figure.savefig(stream, format="png", dpi=120)
     return paths
 
 

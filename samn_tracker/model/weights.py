@@ -142,8 +142,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if path.suffix == ".safetensors":
         return _open(path)[1]
-    if not path.is_file():
-        raise WeightsError(f"no weights file {path}")
+    _require_readable(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or hostile pickle
@@ -172,13 +171,22 @@ def file_hash(path: str | Path) -> str:
 
 
 def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    if not path.is_file():
-        raise WeightsError(f"no weights file {path}")
+    _require_readable(path)
     try:
         with safe_open(str(path), framework="pt") as stream:
             return dict(stream.metadata() or {}), {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from None
+
+
+def _require_readable(path: Path) -> None:
+    """Raise WeightsError where a file cannot be opened; the libraries call that a missing file."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise WeightsError(f"no weights file {path}") from None
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}; check its permissions and its disk") from None
 
 
 def _parse_header(path: Path, header: Mapping[str, str]) -> WeightsInfo:

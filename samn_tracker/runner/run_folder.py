@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from samn_tracker import files
-from samn_tracker.errors import ResultError
+from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.runner.sequences import Sequence
 
 FORMAT = "samn-run-1"
@@ -104,8 +104,11 @@ class RunFolder:
             return "missing"
         if record.get("configuration") != configuration:
             return "made by another configuration"
-        if record.get("input") != sequence.digest():
-            return "made from other frames or another first target"
+        try:
+            if record.get("input") != sequence.digest():
+                return "made from other frames or another first target"
+        except DatasetError as error:  # which its run will meet, and no other one
+            return str(error)
         return self.damage(sequence.name)
 
     def damage(self, name: str) -> str | None:

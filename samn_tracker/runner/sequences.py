@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
+from samn_tracker.files import fingerprint
 
 _SHOWN = 10
 
@@ -53,11 +54,14 @@ class Sequence:
         return None if self.box is None else tuple(float(value) for value in np.array(self.box) + self.shift)
 
     def digest(self) -> str:
-        """sha256 of what the tracker is given: frame names, first box, and the first label map's content."""
-        digest = hashlib.sha256(repr((self.name, [path.name for path in self.frames], self.box)).encode())
-        for path in list(self.annotations.values())[:1]:
-            digest.update(path.read_bytes())
-        return digest.hexdigest()
+        """sha256 of what the tracker is given: the frames' names and pictures, the first box, the first label map.
+
+        Raises:
+            DatasetError: one of them cannot be read.
+        """
+        pictures = fingerprint([*self.frames, *list(self.annotations.values())[:1]])
+        names = [path.name for path in self.frames]
+        return hashlib.sha256(repr((self.name, names, self.box, pictures)).encode()).hexdigest()
 
 
 def collect(names: Iterable[str], read: Callable[[str], Sequence]) -> list[Sequence]:

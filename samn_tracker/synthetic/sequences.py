@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.errors import ConfigError, ResultError
+from samn_tracker.errors import ConfigError
+from samn_tracker.files import write_atomic
 from samn_tracker.synthetic.casts import KINDS, cast_multi_object, cast_single_object
 from samn_tracker.synthetic.scene import Scene
 from samn_tracker.synthetic.sprites import Sprite
@@ -173,13 +174,11 @@ def write_sequence_images(
         quality: of the JPEG code, 1 to 100.
 
     Raises:
-        ResultError: a file cannot be written.
+        StorageError: a file cannot be written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{first + index:08d}.jpg" for index in range(sequence.length)]
     for path, frame in zip(paths, sequence.frames, strict=True):
         picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, quality]):
-            raise ResultError(f"cannot write {path}; check that the folder is writable and the disk not full")
+        write_atomic(path, cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
     return paths

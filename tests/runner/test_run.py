@@ -15,6 +15,7 @@ from davis_runner.runner import Davis
 from got10k_runner.runner import Got10k
 from samn_tracker import files
 from samn_tracker.errors import ConfigError, DatasetError, ImageError, ResultError
+from samn_tracker.images import encode_image, read_image
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.loop import prefetched
@@ -108,6 +109,37 @@ def test_changed_frames_or_target_are_run_again(
     said = run_again(wanted, capsys)
     assert "2 of 3 sequences" in said
     assert len((tmp_path / "run/results/c_2.txt").read_text().splitlines()) == 12
+
+
+def test_pictures_replaced_under_the_same_names_are_run_again(
+    got10k_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = request(Got10k(), got10k_data, "val", tmp_path / "run")
+    run_again(wanted, capsys)
+    path = sorted((got10k_data / "val/GOT-10k_Val_000002").glob("*.jpg"))[5]
+    path.write_bytes(encode_image(np.ascontiguousarray(read_image(path)[::-1]), ".jpg"))
+    assert "again: GOT-10k_Val_000002 (made from other frames" in (said := run_again(wanted, capsys))
+    assert "1 of 3 sequences" in said
+
+
+def test_a_picture_that_cannot_be_read_is_no_full_disk_and_stops_no_other_sequence(
+    got10k_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is read here in its place fails as a broken disk does, for root too."""
+    path = sorted((got10k_data / "val/GOT-10k_Val_000001").glob("*.jpg"))[5]
+    kept = path.read_bytes()
+    wanted = request(Got10k(), got10k_data, "val", tmp_path / "run")
+    for _ in range(2):  # the second time with a record of an earlier run
+        path.unlink()
+        path.symlink_to("/proc/self/mem")
+        (failure,) = execute(wanted)
+        path.unlink()
+        path.write_bytes(kept)
+        assert failure.sequence == "GOT-10k_Val_000001"
+        assert failure.reason == f"frame 5 of 9: ImageError: {path} cannot be read: Input/output error; " + (
+            "check its permissions and its disk"
+        )
+        run_again(wanted, capsys)
 
 
 def test_a_failing_sequence_is_named_and_the_others_are_run(got10k_data: Path, tmp_path: Path) -> None:
