@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from samn_tracker.cli import COMMANDS
 from samn_tracker.core.config import SAMN_LITE, SAMN_R50
+from samn_tracker.settings import NONE
 from samn_tracker.train.config import SetConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ def _with_choices(meaning: str, hint: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return f"`{NONE}`"
     if isinstance(value, tuple):
         return f"`{','.join(map(str, value))}`"
     return f"`{value}`".lower() if isinstance(value, bool) else f"`{value}`" if value != "" else "empty"

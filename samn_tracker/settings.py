@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -22,6 +23,9 @@ else:
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+NONE = "none"
+"""How None is written in TOML, JSON and on command lines."""
 
 Config = TypeVar("Config", bound="DataclassInstance")
 
@@ -62,8 +66,14 @@ def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], p
 
 
 def _convert(value: Any, hint: Any) -> Any:
-    """`value` as the annotated type `hint`; text is parsed, nothing else changes type except int to float."""
+    """`value` as the annotated type `hint`; text is parsed, nothing else changes type except int to float.
+
+    Where a setting may be None, the text "none" says so: TOML has no other word for it.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        (kind,) = (one for one in arguments if one is not type(None))
+        return None if value in (None, NONE) else _convert(value, kind)
     if origin is Literal:
         if value not in arguments:
             raise ValueError(f"must be one of {', '.join(map(str, arguments))}")
@@ -126,11 +136,13 @@ def _key_value(text: str) -> str:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The (nested) dataclass as plain dictionaries and lists, ready for TOML or JSON."""
+    """The (nested) dataclass as plain dictionaries and lists, ready for TOML or JSON; None becomes "none"."""
     return {item.name: _plain(getattr(config, item.name)) for item in fields(config)}
 
 
 def _plain(value: Any) -> Any:
+    if value is None:
+        return NONE
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return to_dict(value) if is_dataclass(value) else value

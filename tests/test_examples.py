@@ -18,12 +18,7 @@ from samn_tracker.core.config import SAMN_LITE, VARIANTS
 from samn_tracker.synthetic import MultiObjectSequence, make_multi_object, make_sequence, write_sequence_images
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-QUICK = replace(
-    SAMN_LITE,
-    segmentation=replace(
-        SAMN_LITE.segmentation, patch_size_box_start=128, patch_size_mask_start=128, multi_patch_size=128
-    ),
-)
+QUICK = replace(SAMN_LITE.with_patch_size(128), segmentation=replace(SAMN_LITE.segmentation, multi_patch_size=128))
 """The light variant on small patches."""
 
 Example = Callable[[str, list[str]], int]

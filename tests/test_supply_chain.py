@@ -73,8 +73,7 @@ from samn_tracker.runtime.engine import Engine
 from samn_tracker.model.network import Network
 from samn_tracker.synthetic import make_sequence
 from samn_tracker.core.tracker import Tracker
-small = replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96)
-config = replace(SAMN_LITE, segmentation=small)
+config = SAMN_LITE.with_patch_size(96)
 tracker = Tracker(Engine(Network(config.model), "cpu"), config)
 sequence = make_sequence("moving", 0, 3, (128, 96), "procedural")
 tracker.initialize(sequence.frame(0), sequence.mask(0))

@@ -14,7 +14,9 @@ from samn_tracker.app.attention import attention_of, copy_bank
 from samn_tracker.app.debug_picture import Memory, compose
 from samn_tracker.app.followers import Follower, SeparateFollower
 from samn_tracker.app.frames import Frame
-from samn_tracker.core.state import Trace, TrackState
+from samn_tracker.core.observe import Observation
+from samn_tracker.core.places import segmentation_window
+from samn_tracker.core.state import TrackState
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import ConfigError
 from samn_tracker.files import open_text, write_new
@@ -45,6 +47,7 @@ class DebugOutput:
         if len(trackers) != 1 or not isinstance(trackers[0], Tracker):
             raise ConfigError("--debug-dir looks into one object of a samn tracker; give one target, --tracker samn-…")
         self._tracker = trackers[0]
+        self._tracker.keep_observation = True
         self._pixel = pixel
         self._folder = folder
         self._thumbnails: dict[int, NDArray[np.uint8]] = {}
@@ -58,14 +61,14 @@ class DebugOutput:
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """Add the frame that the tracker has just answered."""
         (answer,) = answers.values()
-        trace = self._state.trace
-        window = trace.window if trace else self._first_window()
+        seen = self._tracker.observation
+        window = seen.window if seen else self._first_window()
         point = np.asarray(self._pixel if self._pixel else answer.box[:2] + answer.box[2:] / 2, dtype=np.float64)
-        memories = self._memories(trace, window, frame.image, point) if trace else []
-        picture = compose(frame.image, answer, trace, window, memories, point)
+        memories = self._memories(seen, window, frame.image, point) if seen else []
+        picture = compose(frame.image, answer, seen, window, memories, point)
         self._lines = self._lines or open_text(self._folder.new("frames.jsonl"), "x")
         write_new(self._folder.new(f"{frame.index:08d}.png"), encode_image(picture, ".png"))
-        self._lines.write(json.dumps(describe(frame.index, answer, trace, window)) + "\n")
+        self._lines.write(json.dumps(describe(frame.index, answer, seen, window)) + "\n")
         self._keep_thumbnails(frame.image, window)
 
     def close(self) -> Path | None:
@@ -81,19 +84,20 @@ class DebugOutput:
         return self._tracker.state
 
     def _first_window(self) -> Window:
-        return self._tracker.segmentation_window(self._state, self._state.centre)
+        state = self._state
+        return segmentation_window(state.centre, state.size, state.start.patch_size, self._tracker.config)
 
     def _memories(
-        self, trace: Trace, window: Window, image: NDArray[np.uint8], point: NDArray[np.float64]
+        self, seen: Observation, window: Window, image: NDArray[np.uint8], point: NDArray[np.float64]
     ) -> list[Memory]:
         """Each frame that was read, in order of time, with the attention of the point, if it lies in the patch."""
-        maps: list[NDArray[np.float32] | None] = [None] * len(trace.frame_indices)
+        maps: list[NDArray[np.float32] | None] = [None] * len(seen.read_frames)
         column, row = (window.to_crop(point) // _STRIDE).astype(int)
         cells = window.size // _STRIDE
         if self._bank is not None and 0 <= column < cells and 0 <= row < cells:
             key = self._tracker.engine.encode(window.crop(image)[None]).query.key
             maps = list(attention_of(self._bank, key, (row, column), self._tracker.config.model.similarity))
-        read = zip(trace.frame_indices, trace.frame_weights.tolist(), maps, strict=True)
+        read = zip(seen.read_frames, seen.read_weights(), maps, strict=True)
         memories = [Memory(index, weight, self._thumbnails[index], one) for index, weight, one in read]
         return sorted(memories, key=lambda memory: memory.index)
 
@@ -105,13 +109,13 @@ class DebugOutput:
         self._thumbnails = {index: one for index, one in self._thumbnails.items() if index in held}
 
 
-def describe(index: int, answer: Prediction, trace: Trace | None, window: Window) -> dict[str, Any]:
+def describe(index: int, answer: Prediction, seen: Observation | None, window: Window) -> dict[str, Any]:
     """One frame as a JSON-able dictionary; `search` is None in the first frame and without spatial memory.
 
     `window` is the segmented patch, `uncertainty` is null where no score is positive, `memory` holds [frame, weight] in
     order of time.
     """
-    search = trace.search if trace else None
+    search = seen.search if seen else None
     return {
         "frame": index,
         "box": np.round(answer.box, 3).tolist(),
@@ -124,7 +128,7 @@ def describe(index: int, answer: Prediction, trace: Trace | None, window: Window
         if search is None
         else {
             "window": {"centre": [round(v, 3) for v in search.window.centre], "side": round(search.window.side, 3)},
-            "centre": np.round(search.window.to_image(search.localisation.centre_crop), 3).tolist(),
+            "centre": np.round(search.peak, 3).tolist(),
             "peak": round(search.localisation.peak, 5),
             "uncertainty": _finite(search.localisation.uncertainty),
             "hard_negative": bool(search.localisation.hard_negative),
@@ -133,9 +137,9 @@ def describe(index: int, answer: Prediction, trace: Trace | None, window: Window
         },
         "memory": [
             [index, round(weight, 5)]
-            for index, weight in sorted(zip(trace.frame_indices, trace.frame_weights.tolist(), strict=True))
+            for index, weight in sorted(zip(seen.read_frames, seen.read_weights(), strict=True))
         ]
-        if trace
+        if seen
         else [],
     }
 

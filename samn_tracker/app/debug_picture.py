@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.core.state import Search, Trace
+from samn_tracker.core.observe import Observation, Search
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.overlay import colour_of, draw_answers, draw_polygon, draw_text
@@ -39,7 +39,7 @@ class Memory:
 def compose(
     image: Picture,
     answer: Prediction,
-    trace: Trace | None,
+    seen: Observation | None,
     window: Window,
     memories: list[Memory],
     point: NDArray[np.float64],
@@ -48,12 +48,12 @@ def compose(
 
     Args:
         image: the frame (H, W, 3).
-        trace: of the frame; None for the first one, which has no scores and memories.
+        seen: in the frame; None for the first one, which has no scores and memories.
         window: of the segmented patch.
         point: (2,) x, y in the image whose attention is drawn.
     """
-    search = trace.search if trace else None
-    panels = [_frame_panel(image, answer, window, search), _patch_panel(image, window, trace, point)]
+    search = seen.search if seen else None
+    panels = [_frame_panel(image, answer, window, search), _patch_panel(image, window, seen, point)]
     if search is not None:
         panels.append(_score_panel(image, search))
     rows = [_beside(panels)]
@@ -89,11 +89,11 @@ def _frame_panel(image: Picture, answer: Prediction, window: Window, search: Sea
     return panel
 
 
-def _patch_panel(image: Picture, window: Window, trace: Trace | None, point: NDArray[np.float64]) -> Picture:
+def _patch_panel(image: Picture, window: Window, seen: Observation | None, point: NDArray[np.float64]) -> Picture:
     panel = Window(window.centre, window.side, PANEL).crop(image)
     text = "patch of the first frame"
-    if trace is not None:
-        panel = heat_over(panel, trace.probability_crop, 1.0)
+    if seen is not None:
+        panel = heat_over(panel, seen.probability, 1.0)
         text = "probability of the target; +: the attending pixel"
     column, row = np.round((window.to_crop(point)) * PANEL / window.size).astype(int).tolist()
     cv2.drawMarker(panel, (column, row), colour_of(2), cv2.MARKER_CROSS, 15, 2)

@@ -136,7 +136,7 @@ class Reference:
         with parts("crop and paste"):
             pasted = window.paste(probability, self.shape)
         with parts("mask and box"):
-            mask = largest_component((pasted > self.config.segmentation.threshold_mask_start).astype(np.uint8))
+            mask = largest_component((pasted > self.config.mask_start.threshold).astype(np.uint8))
             polygon = fit_rotated_box(mask, self.config.segmentation)
         with parts("memory encoder"):
             self.memorise(patch, probability)

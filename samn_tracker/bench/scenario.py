@@ -14,6 +14,7 @@ from samn_tracker.bench.reference import Reference
 from samn_tracker.bench.stopwatch import Stopwatch
 from samn_tracker.bench.timed_parts import timed_parts
 from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
+from samn_tracker.core.places import segmentation_window
 from samn_tracker.core.state import TrackState
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import WeightsError
@@ -51,19 +52,12 @@ def make_variants() -> list[Variant]:
 
 def make_light_variant() -> Variant:
     """lite with the shipped weights; where there are none, random ones. On the patches of a start from a box."""
-    config = with_patch(SAMN_LITE, SAMN_LITE.segmentation.patch_size_box_start)
+    config = SAMN_LITE.with_patch_size(SAMN_LITE.box_start.patch_size)
     try:
         network, info = load_weights(find_weights("samn-lite"))
     except WeightsError:
         return Variant("lite", random_network(config), config, "random")
     return Variant("lite", network.eval(), replace(config, model=info.model), f"sha256 {info.sha256[:12]}")
-
-
-def with_patch(config: TrackerConfig, size: int) -> TrackerConfig:
-    """The configuration with segmentation patches of `size` pixels a side."""
-    return replace(
-        config, segmentation=replace(config.segmentation, patch_size_box_start=size, patch_size_mask_start=size)
-    )
 
 
 def random_network(config: TrackerConfig) -> Network:
@@ -105,6 +99,7 @@ class ProductFrame:
 
     def __init__(self, engine: Engine, config: TrackerConfig, still: Still, stored: int) -> None:
         self.tracker = Tracker(engine, config)
+        self.tracker.keep_observation = True
         self.samples: list[dict[str, float]] = []
         self._still = still
         self._watch = Stopwatch(engine.device)
@@ -124,8 +119,8 @@ class ProductFrame:
         with timed_parts(self.tracker, self._watch):
             answer = self.tracker.track(self._still.image)
         self.samples.append(self._watch.take())
-        search = state.trace.search if state.trace else None
-        if not answer.found or search is None or not search.trusted:
+        seen = self.tracker.observation
+        if not answer.found or seen is None or not seen.trusted:
             raise RuntimeError(f"the frame was not followed (found: {answer.found}); its time would say nothing")
 
     @property
@@ -136,7 +131,7 @@ class ProductFrame:
     def _fill(self, stored: int) -> None:
         """Offer the first frame's memory again and again, as if it came every `interval` frames."""
         state, config = self._state, self.tracker.config
-        window = self.tracker.segmentation_window(state, state.centre)
+        window = segmentation_window(state.centre, state.size, state.start.patch_size, config)
         encoded = self.tracker.engine.encode(window.crop(self._still.image)[None])
         memory = self.tracker.engine.memorise(encoded, window.crop_mask(self._still.mask)[None])
         for _ in range(1, stored):

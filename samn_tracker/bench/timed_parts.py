@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from samn_tracker.bench.stopwatch import Stopwatch
-from samn_tracker.core import tracker as tracker_module
+from samn_tracker.core import decide
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.shapes.geometry import Window
 
@@ -25,12 +25,13 @@ def timed_parts(tracker: Tracker, watch: Stopwatch) -> Iterator[None]:
         (engine, "segment", "decoder"),
         (state.bank, "weigh", "read"),
         (state.bank, "attend", "read"),
+        (state.bank, "note_read", "read"),
         (state.bank, "memorise", "memory bank"),
         (Window, "crop", "crop and paste"),
         (Window, "paste", "crop and paste"),
-        (tracker_module, "largest_component", "mask and box"),
-        (tracker_module, "fit_rotated_box", "mask and box"),
-        (tracker_module, "mask_to_box", "mask and box"),
+        (decide, "parts_around", "mask and box"),
+        (decide, "fit_rotated_box", "mask and box"),
+        (decide, "mask_to_box", "mask and box"),
     ]
     if state.spatial is not None:
         steps += [(state.spatial, "localise", "spatial memory"), (state.spatial, "memorise", "spatial memory")]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from samn_tracker.bench.development import read_sequences
-from samn_tracker.bench.scenario import FRAME_SIZE, Variant, with_patch
+from samn_tracker.bench.scenario import FRAME_SIZE, Variant
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
@@ -75,7 +75,7 @@ def compare_trackers(variants: list[Variant], device: str, videos: list[Video], 
         engine = Engine(variant.network, device, variant.config.runtime)
         configs = {variant.name: variant.config}
         if variant is variants[0]:
-            configs |= {f"{variant.name}, patch {size}": with_patch(variant.config, size) for size in OTHER_PATCHES}
+            configs |= {f"{variant.name}, patch {size}": variant.config.with_patch_size(size) for size in OTHER_PATCHES}
         makers |= {name: partial(Tracker, engine, config) for name, config in configs.items()}
     for name in OPENCV_TRACKERS:
         try:
@@ -116,7 +116,7 @@ def long_run(variant: Variant, device: str, frames: int, video_length: int = 60)
     sequence = make_sequence("moving", seed=3, length=video_length, size=FRAME_SIZE)
     images = list(sequence.frames)
     there_and_back = [*range(1, video_length), *range(video_length - 2, -1, -1)]
-    config = with_patch(variant.config, LONG_RUN_PATCH)
+    config = variant.config.with_patch_size(LONG_RUN_PATCH)
     engine = Engine(variant.network, device, config.runtime)
     tracker, young = (Tracker(engine, config) for _ in range(2))
     early, late = slice(frames // 20, frames // 20 + frames // 10), slice(frames - frames // 10, frames)

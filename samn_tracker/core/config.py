@@ -7,7 +7,7 @@ what changes between frames lives in `samn_tracker.core.state.TrackState`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,22 +19,31 @@ from samn_tracker.settings import merge, merge_noting, read_toml
 
 
 @dataclass(frozen=True)
+class StartConfig:
+    """What depends on the way in which the target was given: as a mask, or as a box or polygon.
+
+    Attributes:
+        patch_size: pixels of the side of the patch that is segmented.
+        threshold: probability above which a pixel is target.
+        scale_step: largest relative change of the size in a frame.
+    """
+
+    patch_size: int = 384
+    threshold: float = 0.5
+    scale_step: float = 0.05
+
+
+@dataclass(frozen=True)
 class SegmentationConfig:
     """Crop, thresholds and the way from mask to box (docs/method.md, section 6).
 
     Attributes:
-        patch_size_box_start: pixels of the side of the patch that is segmented, after a start from a box or polygon.
-        patch_size_mask_start: the same after a start from a mask, where the outline counts.
         multi_patch_size: of the patch that shows several objects.
         search_factor: side of the patch, in target sizes.
-        threshold_box_start: probability above which a pixel is target, after a start from a box or polygon.
-        threshold_mask_start: the same after a start from a mask.
-        minimum_pixels: connected patch pixels below which nothing counts as a target.
+        minimum_pixels: a mask of fewer patch pixels does not count as a target.
         box_outside_weight: cost of a pixel of the rotated box that is not of the mask.
         box_mask_kept: least share of the mask that the rotated box holds.
         box_area_range: area of the rotated box relative to the rectangle of least area; one outside is rejected.
-        scale_step_box_start: largest relative change of the size in a frame, after a start from a box or polygon.
-        scale_step_mask_start: the same after a start from a mask.
         area_window: how many of the latest masks make the usual pixel count.
         area_jump: factor of the usual pixel count beyond which the size is not changed.
         scale_jump: relative change of the size beyond which it is not changed.
@@ -46,8 +55,8 @@ class SegmentationConfig:
         follow: what the next search is centred on and the spatial memory learns as the target's centre: that of the
             "mask"'s box, or the spatial memory's own "peak".
         follow_limit: in target sizes; where the peak lies further from the middle of the mask's box, and the mask is as
-            large as usual, the mask is followed all the same: a filter that has slipped believes in itself. A large
-            number, such as 1000, never does, as released.
+            large as usual, the mask is followed all the same: a filter that has slipped believes in itself. None:
+            never.
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
             relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
@@ -62,18 +71,12 @@ class SegmentationConfig:
             the numbers are those of the whole patch.
     """
 
-    patch_size_box_start: int = 384
-    patch_size_mask_start: int = 384
     multi_patch_size: int = 480
     search_factor: float = 4.0
-    threshold_box_start: float = 0.5
-    threshold_mask_start: float = 0.2
     minimum_pixels: int = 50
     box_outside_weight: float = 0.25
     box_mask_kept: float = 0.9
     box_area_range: tuple[float, float] = (0.1, 2.5)
-    scale_step_box_start: float = 0.05
-    scale_step_mask_start: float = 0.1
     area_window: int = 25
     area_jump: float = 2.0
     scale_jump: float = 0.75
@@ -82,7 +85,7 @@ class SegmentationConfig:
     box_start_minimum_fill: float = 0.2
     recrop_distance: float = 0.75
     follow: Literal["mask", "peak"] = "peak"
-    follow_limit: float = 0.4
+    follow_limit: float | None = 0.4
     box_habit_limit: float = 1.4
     part_reach: float = 1.0
     part_share: float = 0.1
@@ -119,12 +122,17 @@ class RecoveryConfig:
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """Everything that decides what the tracker answers, for a given weights file."""
+    """Everything that decides what the tracker answers, for a given weights file.
+
+    `mask_start` holds after a start from a mask, `box_start` after one from a box or polygon.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     spatial: SpatialConfig = field(default_factory=SpatialConfig)
     appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
+    mask_start: StartConfig = field(default_factory=lambda: StartConfig(threshold=0.2, scale_step=0.1))
+    box_start: StartConfig = field(default_factory=StartConfig)
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
@@ -147,6 +155,11 @@ class TrackerConfig:
         if faults:
             raise ConfigError("; ".join(faults))
         return result
+
+    def with_patch_size(self, size: int) -> TrackerConfig:
+        """A copy that segments patches of `size` pixels a side, however the target is given."""
+        mask_start, box_start = (replace(start, patch_size=size) for start in (self.mask_start, self.box_start))
+        return replace(self, mask_start=mask_start, box_start=box_start)
 
 
 def load_toml(path: str | Path, default: TrackerConfig | None = None) -> TrackerConfig:
@@ -172,12 +185,8 @@ SAMN_LITE = TrackerConfig(
     ),
     spatial=SpatialConfig(projection_channels=32),
     appearance=AppearanceConfig(interval=3),
-    segmentation=SegmentationConfig(
-        patch_size_box_start=288,
-        patch_size_mask_start=448,
-        threshold_mask_start=0.4,
-        scale_step_box_start=0.005,
-        area_jump=3.0,
-    ),
+    mask_start=StartConfig(patch_size=448, threshold=0.4, scale_step=0.1),
+    box_start=StartConfig(patch_size=288, scale_step=0.005),
+    segmentation=SegmentationConfig(area_jump=3.0),
 )
 VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}

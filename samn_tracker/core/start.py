@@ -107,24 +107,23 @@ def box_habit(
     first: NDArray[np.float32],
     window: Window,
     shape: tuple[int, int],
-    config: SegmentationConfig,
+    config: TrackerConfig,
 ) -> BoxHabit:
     """How the user's box or polygon lies around the first mask (S, S) of `window`; no difference for a given mask.
 
     A hand-drawn box is rarely the tightest one. Where the two differ by more than `box_habit_limit`, the mask is not
     trusted, and boxes stay those of the masks.
     """
-    kind = target_kind(target)
+    kind, threshold = target_kind(target), config.box_start.threshold
     if kind == "box":
-        return _habit_of_box(target, _main_part(first, config), window, config.box_habit_limit)
+        main = largest_component((first > threshold).astype(np.uint8))
+        return _habit_of_box(target, main, window, config.segmentation.box_habit_limit)
     if kind == "polygon":
-        visible = visible_part(given_polygon(target, shape, config), shape)  # the first mask ends at the border, too
-        return _habit_of_polygon(visible.area, _main_part(window.paste(first, shape), config), config)
+        given = given_polygon(target, shape, config.segmentation)
+        main = largest_component((window.paste(first, shape) > threshold).astype(np.uint8))
+        # The first mask ends at the image's border, too.
+        return _habit_of_polygon(visible_part(given, shape).area, main, config.segmentation)
     return BoxHabit()
-
-
-def _main_part(probability: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.uint8]:
-    return largest_component((probability > config.threshold_box_start).astype(np.uint8))
 
 
 def _habit_of_box(box: NDArray[np.float64], mask_crop: NDArray[np.uint8], window: Window, limit: float) -> BoxHabit:
@@ -167,7 +166,7 @@ def first_mask_crop(
     bank = AppearanceBank(config.appearance, config.dynamic, engine.model_config.similarity)
     bank.start(*engine.memorise(encoded, filled[None]))
     segmented = engine.segment(bank.read(encoded.query.key), encoded)[0] * _dilated(filled, config.segmentation)
-    kept = (segmented > config.segmentation.threshold_box_start).sum()
+    kept = (segmented > config.box_start.threshold).sum()
     return segmented if kept >= config.segmentation.box_start_minimum_fill * filled.sum() else filled
 
 

@@ -116,14 +116,15 @@ class AppearanceBank:
     def read(self, query_key: Tensor) -> Tensor:
         """Retrieve (O, Cv, h, w) for a query key (O, Ck, h, w), or (1, Ck, h, w) shared by all objects.
 
-        This is `weigh`, and `attend` for all positions.
+        This is `weigh`, `note_read`, and `attend` for all positions.
         """
-        self.weigh(query_key)
-        return self.attend(query_key)
+        bias = self.weigh(query_key)
+        self.note_read(bias)
+        return self.attend(query_key, bias)
 
     @torch.no_grad()
-    def weigh(self, query_key: Tensor) -> None:
-        """Weigh the frames for a query key, of shape as in `read`, and bring their relevance up to date.
+    def weigh(self, query_key: Tensor) -> Tensor:
+        """Weigh the frames for a query key, of shape as in `read`: the bias (O, N) of each; changes nothing.
 
         Raises:
             TrackerStateError: before `start`.
@@ -133,18 +134,19 @@ class AppearanceBank:
         pooled = pool_key(query_key, self._dynamic.grid)
         similarities = frame_similarities(pooled, self._pooled[:rows, :used], self._dynamic, self._ages[:rows])
         bias = frame_bias(similarities, self._dynamic.temperature, self._present[:rows])
-        self._bias = bias.expand(len(self._keys), -1)
-        self._update_relevance(self._bias.exp())
+        return bias.expand(len(self._keys), -1)
 
     @torch.no_grad()
-    def attend(self, query_key: Tensor) -> Tensor:
-        """Retrieve (O, Cv, h, w) for a query key, or for any part of it, with the weights of the last `weigh`.
-
-        Raises:
-            TrackerStateError: nothing was weighed since `start`.
-        """
-        bias, used, rows = self._weighed(), len(self), self._rows(query_key)
+    def attend(self, query_key: Tensor, bias: Tensor) -> Tensor:
+        """Retrieve (O, Cv, h, w) for a query key, or for any part of it, with the `bias` that `weigh` gave it."""
+        used, rows = len(self), self._rows(query_key)
         return read_memory(query_key, self._keys[:rows, :used], self._values[:, :used], bias[:rows], self._similarity)
+
+    @torch.no_grad()
+    def note_read(self, bias: Tensor) -> None:
+        """Count a read with the `bias` (O, N) that `weigh` gave: the last one, and a part of the frames' relevance."""
+        self._bias = bias
+        self._update_relevance(bias.exp())
 
     def _rows(self, query_key: Tensor) -> int:
         """1 where all objects read alike, else how many there are."""

@@ -42,7 +42,7 @@ class SpatialConfig:
         hard_negative_learning_rate: the same, where the frame has a hard negative.
         hard_negative_threshold: height of a second peak, relative to the first, from which it is a hard negative.
         distractor_threshold: relative height of a second peak from which `displacement_scale` decides between the two;
-            100, as released, means never.
+            None, as released: never.
         neighbourhood_scale: a second peak lies outside a box of this many target sizes around the first.
         displacement_scale: share of half the patch beyond which a peak counts as far from the middle.
         trusted_peaks: how many of the latest trusted peaks are averaged for the uncertainty.
@@ -74,7 +74,7 @@ class SpatialConfig:
     learning_rate: float = 0.0075
     hard_negative_learning_rate: float = 0.02
     hard_negative_threshold: float = 0.3
-    distractor_threshold: float = 100.0
+    distractor_threshold: float | None = None
     neighbourhood_scale: float = 2.2
     displacement_scale: float = 0.7
     trusted_peaks: int = 25

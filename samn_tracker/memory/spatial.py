@@ -128,28 +128,34 @@ class SpatialMemory:
 
     @torch.inference_mode()
     def localise(self, features: Tensor, target_size_crop: ArrayLike, *, lost: bool = False) -> Localisation:
-        """Find the target in the (1, C, h, w) features of a patch; counts the frame, and changes nothing else.
+        """Find the target in the (1, C, h, w) features of a patch; changes nothing, so any number can be asked for.
 
-        With `lost` nothing is known of its place: no window favours the patch's middle, and no frame is counted, so
-        that any number of patches of a frame can be asked for.
+        With `lost` nothing is known of its place: no window favours the patch's middle.
 
         Raises:
             TrackerStateError: before `start`, or features of another shape.
         """
         state = self._started()
         _check_shape(state, features)
-        state.frames += not lost
         sample = normalised(features)
         scores = state.grid.fold(torch.matmul(state.kernel, sample))[0]
         size = np.asarray(target_size_crop, dtype=np.float64)
         peak = find_peak(scores.cpu().numpy(), state.grid, size, self._config, windowed=not lost)
         if not peak.height > 0:
             uncertainty = float("inf")
-        elif state.frames <= self._config.warmup_frames:
+        elif state.frames < self._config.warmup_frames:
             uncertainty = 0.0
         else:
             uncertainty = float(np.mean(state.peaks)) / peak.height
         return Localisation(peak.centre_crop, peak.height, uncertainty, peak.hard_negative, peak.scores, sample)
+
+    def count_frame(self) -> None:
+        """One frame more has been searched; this decides when the warm-up ends and when an update is due.
+
+        Raises:
+            TrackerStateError: before `start`.
+        """
+        self._started().frames += 1
 
     @torch.inference_mode()
     def memorise(

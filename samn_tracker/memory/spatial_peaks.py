@@ -56,7 +56,7 @@ def find_peak(
         return Peak(middle, height, False, fine)
     second, second_height = _maximum(_without_neighbourhood(fine, first, config.neighbourhood_scale * target_size_crop))
     rival = second_height > config.hard_negative_threshold * height
-    if second_height > config.distractor_threshold * height:
+    if config.distractor_threshold is not None and second_height > config.distractor_threshold * height:
         limit = config.displacement_scale * np.sqrt(middle.prod())
         first_far, second_far = (np.linalg.norm(peak - middle) > limit for peak in (first, second))
         rival = bool(first_far != second_far)

@@ -41,7 +41,7 @@ def tells_full_memory(method: Callable[_P, _R]) -> Callable[_P, _R]:
             reason = str(error).split(". ")[0]
             raise EnvironmentProblemError(
                 f"the memory of the device is full ({reason}); use --device cpu, end other programs on it, or lower "
-                "segmentation.patch_size_*_start, appearance.capacity or the number of objects"
+                "box_start.patch_size, mask_start.patch_size, appearance.capacity or the number of objects"
             ) from error
 
     return told

@@ -19,7 +19,7 @@ SIZE = (97, 121)
 
 SMALL = [
     word
-    for key in ("segmentation.patch_size_box_start", "segmentation.patch_size_mask_start", "spatial.patch_size")
+    for key in ("box_start.patch_size", "mask_start.patch_size", "spatial.patch_size")
     for word in ("--set", f"{key}=96")
 ]
 """Settings that make the real tracker quick."""

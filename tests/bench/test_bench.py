@@ -41,10 +41,9 @@ SIZE = 96
 
 def small(config: TrackerConfig, **model: int) -> TrackerConfig:
     return replace(
-        config,
+        config.with_patch_size(SIZE),
         model=replace(config.model, **model),
         spatial=replace(config.spatial, patch_size=SIZE, projection_channels=8, capacity=40),
-        segmentation=replace(config.segmentation, patch_size_box_start=SIZE, patch_size_mask_start=SIZE),
         runtime=RuntimeConfig(precision="float32"),
     )
 
@@ -131,7 +130,7 @@ def test_a_frame_that_is_not_followed_is_no_measurement() -> None:
     config = small(SAMN_LITE, decoder_channels=8)
     frame = ProductFrame(Engine(random_network(config), "cpu", config.runtime), config, Still(), stored=1)
     assert frame.tracker.state is not None
-    frame.tracker.state.threshold = 1.0
+    frame.tracker.state.start = replace(frame.tracker.state.start, threshold=1.0)
     with pytest.raises(RuntimeError, match="not followed"):
         frame.run()
 

@@ -70,6 +70,22 @@ def test_a_wrong_override_says_what_is_wrong(key: str, value: Any, message: str)
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("value", [None, "none"])
+def test_a_setting_may_be_none_and_stays_so_in_toml(value: str | None, tmp_path: Path) -> None:
+    config = TrackerConfig().with_overrides({"segmentation.follow_limit": value})
+    assert config.segmentation.follow_limit is None
+    save_toml(config, tmp_path / "tracker.toml")
+    assert load_toml(tmp_path / "tracker.toml") == config
+    with pytest.raises(ConfigError, match="must be a whole number"):
+        config.with_overrides({"appearance.interval": "none"})
+
+
+def test_the_patch_size_of_both_starts_can_be_set_at_once() -> None:
+    config = TrackerConfig().with_patch_size(96)
+    assert (config.mask_start.patch_size, config.box_start.patch_size) == (96, 96)
+    assert (config.mask_start.threshold, config.box_start.threshold) == (0.2, 0.5)
+
+
 def test_all_faults_are_listed_at_once() -> None:
     with pytest.raises(ConfigError) as raised:
         TrackerConfig().with_overrides({"speed": 1, "model.width": 2, "appearance.interval": "x", "colour.hue": 3})

@@ -28,9 +28,8 @@ FRAMES = 6
 def random_tracker(threads: int) -> Tracker:
     """With random weights that are the same in every process."""
     config = replace(
-        SAMN_LITE,
+        SAMN_LITE.with_patch_size(128),
         spatial=replace(SAMN_LITE.spatial, patch_size=128),
-        segmentation=replace(SAMN_LITE.segmentation, patch_size_box_start=128, patch_size_mask_start=128),
         runtime=RuntimeConfig(precision="float32", threads=threads),
     )
     torch.manual_seed(5)
@@ -67,7 +66,7 @@ def test_two_processes_answer_the_same_bits() -> None:
 
 def test_the_number_of_threads_changes_nothing_that_matters() -> None:
     """Sums are split among threads, so bits differ, and the filter's solver enlarges that; see docs/reliability.md."""
-    settings = {"runtime.precision": "float32", "segmentation.patch_size_mask_start": 256}
+    settings = {"runtime.precision": "float32", "mask_start.patch_size": 256}
     before = torch.get_num_threads()
     try:
         one, two, four = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker.core.config import SAMN_LITE, SegmentationConfig
+from samn_tracker.core.config import SAMN_LITE, SegmentationConfig, TrackerConfig
 from samn_tracker.core.start import BoxHabit, box_habit, first_frame_features
 from samn_tracker.memory.augmentation import MOVED, first_frame_samples
 from samn_tracker.memory.config import SpatialConfig
@@ -20,7 +20,7 @@ def habit_of(target: list[float] | list[list[float]], limit: float = 1.4) -> Box
     """Of a first mask that fills x 30..50, y 20..60 of the image, seen through a window of half the scale."""
     first = np.zeros((50, 50), np.float32)
     first[10:30, 15:25] = 1.0
-    config = SegmentationConfig(box_habit_limit=limit)
+    config = TrackerConfig(segmentation=SegmentationConfig(box_habit_limit=limit))
     return box_habit(np.array(target), first, Window((50.0, 50.0), 100.0, 50), (100, 100), config)
 
 
@@ -68,7 +68,7 @@ def test_a_limit_of_1_answers_tight_boxes(target: list[float] | list[list[float]
 
 def test_a_given_mask_has_no_habit() -> None:
     mask, first = np.ones((100, 100), np.uint8), np.ones((50, 50), np.float32)
-    assert box_habit(mask, first, Window((50.0, 50.0), 100.0, 50), (100, 100), SegmentationConfig()) == BoxHabit()
+    assert box_habit(mask, first, Window((50.0, 50.0), 100.0, 50), (100, 100), TrackerConfig()) == BoxHabit()
 
 
 IMAGE = np.random.default_rng(5).integers(0, 255, (90, 120, 3), dtype=np.uint8)

@@ -22,11 +22,9 @@ from samn_tracker.runtime.devices import resolve_device
 from samn_tracker.runtime.engine import Engine
 
 SMALL = replace(
-    SAMN_LITE,
+    SAMN_LITE.with_patch_size(96),
     spatial=replace(SAMN_LITE.spatial, patch_size=96),
-    segmentation=replace(
-        SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96, multi_patch_size=128
-    ),
+    segmentation=replace(SAMN_LITE.segmentation, multi_patch_size=128),
     runtime=RuntimeConfig(precision="float32"),
 )
 
@@ -116,13 +114,11 @@ def test_the_first_answer_is_the_given_target(engine: Engine) -> None:
 def test_mask_and_box_starts_use_their_own_threshold_and_scale_step(engine: Engine) -> None:
     tracker = Tracker(engine, SMALL)
     tracker.initialize(frame(0), np.array([20, 30, 24, 24]))
-    config = SMALL.segmentation
-    assert (tracker.state.threshold, tracker.state.scale_step) == (0.5, 0.005)
+    assert (tracker.state.start.threshold, tracker.state.start.scale_step) == (0.5, 0.005)
     mask = np.zeros((90, 120), np.uint8)
     mask[30:54, 20:44] = 255
     tracker.initialize(frame(0), mask)
-    assert (tracker.state.threshold, tracker.state.scale_step) == (config.threshold_mask_start, 0.1)
-    assert config.threshold_mask_start < 0.5
+    assert (tracker.state.start.threshold, tracker.state.start.scale_step) == (0.4, 0.1)
 
 
 @pytest.mark.parametrize(

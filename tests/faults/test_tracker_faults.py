@@ -23,9 +23,8 @@ from samn_tracker.runtime.engine import Engine
 from samn_tracker.synthetic import make_sequence
 
 CONFIG: TrackerConfig = replace(
-    SAMN_LITE,
+    SAMN_LITE.with_patch_size(96),
     spatial=replace(SAMN_LITE.spatial, patch_size=96),
-    segmentation=replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96),
     runtime=RuntimeConfig(precision="float32"),
 )
 
@@ -124,8 +123,8 @@ def test_memory_of_the_gpu(note: Note) -> None:
 def test_target_absent_for_hundreds_of_frames(note: Note) -> None:
     """With the shipped weights, which are to know better; what is left is the ground without the target."""
     settings = {
-        "segmentation.patch_size_box_start": "96",
-        "segmentation.patch_size_mask_start": "96",
+        "box_start.patch_size": "96",
+        "mask_start.patch_size": "96",
         "segmentation.minimum_pixels": "10",
         "recovery.enabled": "true",
     }

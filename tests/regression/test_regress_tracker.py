@@ -18,8 +18,8 @@ from samn_tracker.regress.check import check, table, update
 from samn_tracker.regress.compare import Row
 
 SETTINGS = {
-    "segmentation.patch_size_box_start": "96",
-    "segmentation.patch_size_mask_start": "96",
+    "box_start.patch_size": "96",
+    "mask_start.patch_size": "96",
     "spatial.patch_size": "96",
     "runtime.precision": "float32",
     "runtime.threads": "1",
@@ -47,9 +47,9 @@ def test_the_same_again_moves_nothing(cache: Cache, cases: list[Case], weights: 
 
 
 def test_threshold_changed_by_a_tenth_fails(cache: Cache, cases: list[Case], weights: str) -> None:
-    threshold = 1.1 * SAMN_LITE.segmentation.threshold_mask_start
-    rows = check(cache, cases, weights, SETTINGS | {"segmentation.threshold_mask_start": str(threshold)})
-    assert "config.segmentation.threshold_mask_start" in _failing(rows)
+    threshold = 1.1 * SAMN_LITE.mask_start.threshold
+    rows = check(cache, cases, weights, SETTINGS | {"mask_start.threshold": str(threshold)})
+    assert "config.mask_start.threshold" in _failing(rows)
     assert str(threshold) in table(rows, 1, 4)
 
 

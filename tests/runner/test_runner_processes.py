@@ -18,8 +18,8 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 DRIFT = ["--tracker", "toy_trackers:Drift"]
 SLOW = [*DRIFT, "--set", "delay=0.05"]
 SIZES = (
-    "segmentation.patch_size_box_start",
-    "segmentation.patch_size_mask_start",
+    "box_start.patch_size",
+    "mask_start.patch_size",
     "segmentation.multi_patch_size",
     "spatial.patch_size",
 )

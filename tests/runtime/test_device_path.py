@@ -182,6 +182,7 @@ def test_a_frame_is_localised_with_one_copy_to_the_host_and_learnt_with_none(
     monkeypatch.setattr(Tensor, "cpu", lambda tensor: copied.append(tensor) or torch.zeros(tensor.shape))
     memory, size = _started_spatial_memory(), np.full(2, 24.0)
     localisation = memory.localise(_random(1, 256, CELLS, CELLS), size)
+    memory.count_frame()
     memory.memorise(localisation, size)
     assert [one.shape for one in copied] == [(CELLS + 1, CELLS + 1)]
     assert not crossings.found

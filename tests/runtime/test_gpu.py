@@ -27,7 +27,7 @@ from samn_tracker.synthetic import make_multi_object, make_sequence
 
 pytestmark = pytest.mark.gpu
 
-SETTINGS = {"segmentation.patch_size_box_start": 160, "segmentation.patch_size_mask_start": 160}
+SETTINGS = {"box_start.patch_size": 160, "mask_start.patch_size": 160}
 
 
 def _tracker(device: str, precision: str, **settings: object) -> Tracker:

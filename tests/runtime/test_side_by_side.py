@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker.bench.scenario import random_network, with_patch
+from samn_tracker.bench.scenario import random_network
 from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.model.network import Network
@@ -71,7 +71,7 @@ def test_an_error_inside_comes_before_that_of_the_work() -> None:
 
 
 def _config(side_by_side: bool) -> TrackerConfig:
-    return replace(with_patch(SAMN_R50, 128), runtime=RuntimeConfig(precision="float32", side_by_side=side_by_side))
+    return replace(SAMN_R50.with_patch_size(128), runtime=RuntimeConfig(precision="float32", side_by_side=side_by_side))
 
 
 def _followed(network: Network, config: TrackerConfig) -> Tracker:
@@ -87,7 +87,7 @@ def _followed(network: Network, config: TrackerConfig) -> Tracker:
 
 def test_what_is_learned_beside_the_next_search_is_the_same() -> None:
     """Up to sums that are split among another number of threads."""
-    network = random_network(with_patch(SAMN_R50, 128))
+    network = random_network(SAMN_R50.with_patch_size(128))
     one, other = (_followed(network, _config(side_by_side)).state for side_by_side in (True, False))
     assert one is not None and other is not None
     assert one.bank.frame_indices == other.bank.frame_indices
@@ -97,7 +97,7 @@ def test_what_is_learned_beside_the_next_search_is_the_same() -> None:
 
 
 def test_a_frame_is_learned_once_and_at_the_latest_with_the_next_one() -> None:
-    tracker = _followed(random_network(with_patch(SAMN_LITE, 128)), with_patch(SAMN_LITE, 128))
+    tracker = _followed(random_network(SAMN_LITE.with_patch_size(128)), SAMN_LITE.with_patch_size(128))
     assert tracker.state is not None
     held = tracker.state.bank.frame_indices
     tracker.finish_frame()

@@ -105,21 +105,17 @@ def test_what_lies_beyond_the_decoders_reach_need_not_be_read(model: ModelConfig
 
 def test_a_target_that_outgrows_the_region_is_decoded_in_the_whole_patch() -> None:
     """Random weights see a target everywhere, so every region cuts it, and both settings answer the same."""
-    config = replace(
-        SAMN_LITE,
-        segmentation=replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96),
-        runtime=RuntimeConfig(precision="float32"),
-    )
+    config = replace(SAMN_LITE.with_patch_size(96), runtime=RuntimeConfig(precision="float32"))
     torch.manual_seed(5)
     engine = Engine(Network(config.model), "cpu", config.runtime)
     image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     answers = []
     for margin in (0.0, 0.1):
         tracker = Tracker(engine, replace(config, segmentation=replace(config.segmentation, decode_margin=margin)))
+        tracker.keep_observation = True
         tracker.initialize(image, np.array([40, 30, 24, 24]))
         tracker.track(image)
-        assert tracker.state is not None
-        assert tracker.state.trace is not None
-        answers.append(tracker.state.trace.probability_crop)
+        assert tracker.observation is not None
+        answers.append(tracker.observation.probability)
     assert (answers[0] > 0).mean() > 0.99
     np.testing.assert_array_equal(*answers)

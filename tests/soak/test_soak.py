@@ -26,8 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 FRAMES = 10_000
 SETTINGS = {
-    "segmentation.patch_size_box_start": "128",
-    "segmentation.patch_size_mask_start": "128",
+    "box_start.patch_size": "128",
+    "mask_start.patch_size": "128",
     "segmentation.minimum_pixels": "10",
     "runtime.precision": "float32",
     "runtime.threads": "1",

@@ -36,11 +36,11 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
     """A tracker that neither moves nor rescales its window, and takes every pixel for the target."""
     return base.with_overrides(
         {
-            "segmentation.patch_size_box_start": SIZE,
-            "segmentation.patch_size_mask_start": SIZE,
+            "box_start.patch_size": SIZE,
+            "mask_start.patch_size": SIZE,
             "segmentation.follow": "peak",
             "segmentation.scale_jump": 0.0,
-            "segmentation.threshold_mask_start": 0.0,
+            "mask_start.threshold": 0.0,
             "spatial.enabled": False,
             "appearance.interval": 1,
             "dynamic.weighting": weighting,
@@ -77,12 +77,13 @@ def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str, 
     network, config = trained(base), settings(base, weighting)
     images, mask = scene(0, frames)
     tracker = Tracker(Engine(network, "cpu", config.runtime), config)
+    tracker.keep_observation = True
     tracker.initialize(images[0], mask)
     shown = []
     for image in images[1:]:
         assert tracker.track(image).found
-        assert tracker.state is not None and tracker.state.trace is not None
-        shown.append(tracker.state.trace.probability_crop)
+        assert tracker.observation is not None
+        shown.append(tracker.observation.probability)
     with torch.no_grad():
         dynamic = DynamicConfig(weighting="emd") if weighting == "emd" else None
         logits = segment(network, batch_of(images, mask, False), dynamic)
@@ -94,7 +95,7 @@ def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str, 
 def test_training_and_tracker_start_alike_from_a_box() -> None:
     network = trained(SAMN_LITE)
     config = settings(SAMN_LITE, "none").with_overrides(
-        {"segmentation.box_start_minimum_fill": 0.0, "segmentation.threshold_box_start": 0.0}
+        {"segmentation.box_start_minimum_fill": 0.0, "box_start.threshold": 0.0}
     )
     images, box = scene(1)
     engine, window = Engine(network, "cpu", config.runtime), Window((64, 64), SIZE, SIZE)

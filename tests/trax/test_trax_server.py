@@ -125,7 +125,7 @@ def test_ten_initialisations_in_one_process_answer_the_same() -> None:
 
 def test_our_tracker_with_any_weights_answers_the_same_ten_times(weights: str) -> None:
     runs = []
-    quick = "segmentation.patch_size_box_start=192,segmentation.patch_size_mask_start=192,spatial.first_newton_steps=2"
+    quick = "box_start.patch_size=192,mask_start.patch_size=192,spatial.first_newton_steps=2"
     with served(weights, "--device", "cpu", "--set", quick) as client:
         for _ in range(10):
             start(client, trax.Polygon.create(SQUARE))

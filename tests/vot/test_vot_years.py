@@ -33,7 +33,7 @@ from vot_workspace.workspace import Workspace
 Layout: TypeAlias = Callable[[Path, list[SourceSequence]], Path]
 SHARED_BAG = Path(__file__).parents[3] / "shared" / "data" / "sequences" / "vot2018" / "bag"
 SMALL = (160, 120)
-_SIZES = ("segmentation.patch_size_box_start=192", "segmentation.patch_size_mask_start=192", "spatial.patch_size=128")
+_SIZES = ("box_start.patch_size=192", "mask_start.patch_size=192", "spatial.patch_size=128")
 SETTINGS = {"samn-lite": ",".join(("runtime.threads=1", *_SIZES)), "opencv-mil": ""}
 ONE_FORWARD_ONE_BACKWARD = ["--anchor-spacing", "10"]
 

@@ -1,0 +1,184 @@
+"""Observe: what the memories and the network say of a frame. Numbers and arrays; nothing is concluded or learnt here.
+
+image, state -> crop around the last place -> encode -> spatial memory: where, how sure
+             -> crop around that place -> encode -> read the appearance memory -> decode -> probability
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samn_tracker.core.config import TrackerConfig
+from samn_tracker.core.places import inside_image, search_window, segmentation_window
+from samn_tracker.core.state import TrackState
+from samn_tracker.memory.spatial import Localisation, SpatialMemory
+from samn_tracker.runtime.engine import Encoded, Engine
+from samn_tracker.runtime.side_by_side import beside
+from samn_tracker.shapes.decoded_region import grown_extent, holds_target, touched_region
+from samn_tracker.shapes.geometry import Window
+
+
+class Search(NamedTuple):
+    """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there.
+
+    `encoded` is what the network says of the patch, where the pass is shared. `elsewhere` says that it found a lost
+    target away from the last place.
+    """
+
+    window: Window
+    encoded: Encoded | None
+    localisation: Localisation
+    trusted: bool
+    elsewhere: bool = False
+
+    @property
+    def peak(self) -> NDArray[np.float64]:
+        """(2,) x, y of the target by this search, in image pixels."""
+        return self.window.to_image(self.localisation.centre_crop)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What was seen in one frame.
+
+    Attributes:
+        frame_index: of the frame; 0 is that of `initialize`.
+        search: where the spatial memory looked and what it answered; None where it is switched off.
+        place: (2,) x, y in image pixels where the target was expected when the patch was segmented.
+        window: the segmented patch's place in the image.
+        probability: (S, S) float32 of the target in the patch.
+        encoded: what the network says of the patch, for the memories to learn from.
+        read_frames, read_bias: the memory frames that were read, and the logarithm of their weights (1, N), up to a
+            constant, on the device.
+    """
+
+    frame_index: int
+    search: Search | None
+    place: NDArray[np.float64]
+    window: Window
+    probability: NDArray[np.float32]
+    encoded: Encoded | None = field(default=None, repr=False)
+    read_frames: tuple[int, ...] = ()
+    read_bias: Tensor | None = field(default=None, repr=False)
+
+    def read_weights(self) -> list[float]:
+        """The weight of each memory frame that was read; their sum is 1."""
+        return [] if self.read_bias is None else torch.softmax(self.read_bias[0], dim=-1).tolist()
+
+    @property
+    def uncertainty(self) -> float:
+        """Of the spatial memory, 0 (sure) to infinity; 0 without one."""
+        return self.search.localisation.uncertainty if self.search else 0.0
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the spatial memory is sure of its place; True without one."""
+        return self.search is None or self.search.trusted
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this is a place away from the last one, where a lost target may be."""
+        return self.search is not None and self.search.elsewhere
+
+
+class Observer:
+    """Looks at frames with `engine`, as `config` says; holds nothing of a target."""
+
+    def __init__(self, engine: Engine, config: TrackerConfig) -> None:
+        self._engine = engine
+        self._config = config
+
+    def observe(
+        self, image: NDArray[np.uint8], state: TrackState, meanwhile: Callable[[TrackState], None]
+    ) -> Observation:
+        """What is seen in `image` (H, W, 3), the frame after that of `state`, which stays as it is.
+
+        The appearance memory may still have to learn the frame before: `meanwhile(state)` does that, beside the search
+        where the engine gains from it, and in any case before the memory is read.
+        """
+        at_once = self._engine.memorises_beside and state.pending is not None
+        with beside(lambda: meanwhile(state), at_once):
+            search = self._search(state, image)
+            place = search_place(state, search)
+            window, encoded = self._patch(state, image, search, place)
+        bias = state.bank.weigh(encoded.query.key)
+        probability = self._segment(state, place, window, encoded, bias)
+        frames = tuple(state.bank.frame_indices)
+        return Observation(state.frame_index + 1, search, place, window, probability, encoded, frames, bias)
+
+    def look(
+        self,
+        spatial: SpatialMemory,
+        state: TrackState,
+        image: NDArray[np.uint8],
+        centre: NDArray[np.float64],
+        lost: bool = False,
+    ) -> Search:
+        """Ask the spatial memory for the target in the window around `centre` (2,); `lost` as in `localise`."""
+        window = search_window(centre, state.size, state.start.patch_size, self._config)
+        patch, shared = window.crop(image)[None], self._config.spatial.localisation_pass == "shared"
+        encoded = self._engine.encode(patch) if shared else None
+        f16 = encoded.query.f16 if encoded else self._engine.features(patch)
+        localisation = spatial.localise(f16, state.size / window.scale, lost=lost)
+        trusted = localisation.uncertainty < self._config.spatial.move_uncertainty
+        return Search(window, encoded, localisation, trusted)
+
+    def _search(self, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
+        """Where the spatial memory sees the target: at the last place, or if it is unsure there, at a further one."""
+        if state.spatial is None:
+            return None
+        search = self.look(state.spatial, state, image, state.centre)
+        unsure = search.localisation.uncertainty >= self._config.recovery.accept_uncertainty
+        elsewhere = self._look_elsewhere(state.spatial, state, image) if unsure and len(state.elsewhere) else None
+        return elsewhere or search
+
+    def _look_elsewhere(self, spatial: SpatialMemory, state: TrackState, image: NDArray[np.uint8]) -> Search | None:
+        """The surest of the further places, its peak seen once more from close by; None if that is not surely it."""
+        config = self._config.recovery
+        looks = (self.look(spatial, state, image, place, lost=True) for place in state.elsewhere)
+        lead = min(looks, key=lambda look: look.localisation.uncertainty)
+        if lead.localisation.uncertainty >= config.lead_uncertainty:
+            return None
+        again = self.look(spatial, state, image, inside_image(lead.peak, state.shape))
+        sure = again.localisation.uncertainty < config.accept_uncertainty
+        return again._replace(trusted=True, elsewhere=True) if sure else None
+
+    def _patch(
+        self, state: TrackState, image: NDArray[np.uint8], search: Search | None, place: NDArray[np.float64]
+    ) -> tuple[Window, Encoded]:
+        """The patch to segment: the searched one where it shows `place` near its middle, else one cut around that."""
+        if search is not None and search.encoded is not None:
+            distance = np.linalg.norm(place - search.window.centre)
+            if distance <= self._config.segmentation.recrop_distance * state.mean_side:
+                return search.window, search.encoded
+        window = segmentation_window(place, state.size, state.start.patch_size, self._config)
+        return window, self._engine.encode(window.crop(image)[None])
+
+    def _segment(
+        self, state: TrackState, place: NDArray[np.float64], window: Window, encoded: Encoded, bias: Tensor
+    ) -> NDArray[np.float32]:
+        """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
+        config, key, middle = self._config.segmentation, encoded.query.key, window.to_crop(place)
+        if config.decode_margin > 0 and not state.lost_frames:
+            extent = grown_extent(state.extent, state.size, config.decode_margin) / window.scale
+            region = touched_region(middle + extent, (key.shape[-2], key.shape[-1]))
+            seen = region.grown(config.decode_halo, (key.shape[-2], key.shape[-1]))
+            retrieved = state.bank.attend(seen.cut(key, 1), bias)
+            probability = self._engine.segment(retrieved, encoded, middle, region, seen)[0]
+            if holds_target(probability > state.start.threshold, region):
+                return probability
+        return self._engine.segment(state.bank.attend(key, bias), encoded, middle)[0]
+
+
+def search_place(state: TrackState, search: Search | None) -> NDArray[np.float64]:
+    """Where (2,) the patch to segment is centred, in image pixels: the spatial memory's peak if it is trusted."""
+    if search is None or not search.trusted:
+        return state.centre
+    return inside_image(search.peak, state.shape)

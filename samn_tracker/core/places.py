@@ -1,0 +1,68 @@
+"""Where the tracker looks: the windows that are cut around a place, and the places where a lost target may be."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.core.config import RecoveryConfig, TrackerConfig
+from samn_tracker.shapes.geometry import Window
+
+
+def segmentation_window(
+    centre: NDArray[np.float64], size: NDArray[np.float64], patch_size: int, config: TrackerConfig
+) -> Window:
+    """The square window that is segmented for a target of `size` (2,) w, h around `centre` (2,), in image pixels."""
+    return _window(centre, size, config.segmentation.search_factor, patch_size)
+
+
+def search_window(
+    centre: NDArray[np.float64], size: NDArray[np.float64], patch_size: int, config: TrackerConfig
+) -> Window:
+    """The window in which the spatial memory looks: that of the segmentation, or one of its own."""
+    if config.spatial.localisation_pass == "shared":
+        return segmentation_window(centre, size, patch_size, config)
+    return _window(centre, size, config.spatial.search_factor, config.spatial.patch_size)
+
+
+def ring_places(
+    centre: NDArray[np.float64], side: float, shape: tuple[int, int], frames_searched: int, config: RecoveryConfig
+) -> NDArray[np.float64]:
+    """Centres (n, 2) x, y of further windows to search in a frame; n is 0 if the image has no place but the last one.
+
+    Places lie on a grid around `centre`, `config.step` windows apart; those inside the image are visited ring by ring
+    and from the first again, so the same arguments give the same places.
+
+    Args:
+        centre: (2,) x, y where the target was last, in image pixels.
+        side: of the search window, in image pixels.
+        shape: (H, W) of the image.
+        frames_searched: in how many frames places have been looked at since the target was lost.
+    """
+    places = centre + _rings(config.rings) * (config.step * side)
+    inside = places[((places >= 0) & (places < np.array(shape[::-1]))).all(axis=1)]
+    count = min(config.places, len(inside))
+    return np.roll(inside, -count * frames_searched, axis=0)[:count]
+
+
+def no_places() -> NDArray[np.float64]:
+    """(0, 2): the last place alone."""
+    return np.zeros((0, 2))
+
+
+def inside_image(point: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """The point (2,) x, y of an (H, W) image that is nearest to `point`."""
+    return np.clip(point, 0, shape[::-1])
+
+
+def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: float, patch_size: int) -> Window:
+    """The square window whose side is `factor` times the target's mean side."""
+    return Window((float(centre[0]), float(centre[1])), float(factor * np.sqrt(size.prod())), patch_size)
+
+
+def _rings(count: int) -> NDArray[np.float64]:
+    """(n, 2) whole steps from the middle, which is left out: nearest ring first, around each from the right."""
+    steps = np.array([(x, y) for y in range(-count, count + 1) for x in range(-count, count + 1) if (x, y) != (0, 0)])
+    steps = steps.reshape(-1, 2)
+    angle = np.arctan2(steps[:, 1], steps[:, 0])
+    return steps[np.lexsort((angle, np.abs(steps).max(axis=1, initial=0)))].astype(np.float64)

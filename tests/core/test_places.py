@@ -1,0 +1,76 @@
+"""The windows around a place, and the places where a lost target is looked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from samn_tracker.core.config import RecoveryConfig, TrackerConfig
+from samn_tracker.core.places import inside_image, no_places, ring_places, search_window, segmentation_window
+
+CONFIG = RecoveryConfig(rings=2, step=0.5, places=1)
+CENTRE = np.array([500.0, 400.0])
+
+
+def places(count: int, shape: tuple[int, int] = (800, 1000), config: RecoveryConfig = CONFIG) -> np.ndarray:
+    return np.concatenate([ring_places(CENTRE, 100.0, shape, index, config) for index in range(count)])
+
+
+def test_places_lie_in_growing_rings_half_a_window_apart() -> None:
+    steps = (places(24) - CENTRE) / 50
+    assert np.array_equal(steps, np.round(steps))
+    assert np.array_equal(np.abs(steps).max(axis=1), [1] * 8 + [2] * 16)
+    assert len({tuple(step) for step in steps}) == 24
+
+
+def test_after_the_last_ring_the_first_place_comes_again() -> None:
+    visited = places(48)
+    assert np.array_equal(visited[:24], visited[24:])
+
+
+def test_places_outside_of_the_image_are_left_out() -> None:
+    visited = places(30, shape=(420, 1000))
+    assert (visited[:, 1] < 420).all()
+    assert len({tuple(one) for one in visited}) == 14
+
+
+@pytest.mark.parametrize("each", [5, 24, 100])
+def test_several_places_a_frame_come_in_the_same_order_and_none_twice(each: int) -> None:
+    config = replace(CONFIG, places=each)
+    visited = np.concatenate([places(24), places(24)])
+    assert np.array_equal(places(2, config=config), visited[: 2 * min(each, 24)])
+
+
+@pytest.mark.parametrize("config", [replace(CONFIG, rings=0), replace(CONFIG, step=30.0)])
+def test_no_place_but_the_last_one(config: RecoveryConfig) -> None:
+    assert ring_places(CENTRE, 100.0, (800, 1000), 7, config).shape == (0, 2)
+
+
+TRACKER = TrackerConfig()
+SIZE = np.array([40.0, 10.0])
+"""Mean side 20."""
+
+
+def test_the_segmentation_window_is_four_target_sizes_wide() -> None:
+    window = segmentation_window(np.array([50.0, 60.0]), SIZE, 288, TRACKER)
+    assert (window.centre, window.side, window.size) == ((50.0, 60.0), 80.0, 288)
+
+
+@pytest.mark.parametrize(("localisation_pass", "side", "size"), [("shared", 80.0, 288), ("own", 90.0, 256)])
+def test_the_spatial_memory_looks_into_the_same_patch_or_one_of_its_own(
+    localisation_pass: str, side: float, size: int
+) -> None:
+    config = TRACKER.with_overrides({"spatial.localisation_pass": localisation_pass})
+    window = search_window(np.array([50.0, 60.0]), SIZE, 288, config)
+    assert (window.side, window.size) == (side, size)
+
+
+def test_a_place_outside_of_the_image_is_brought_to_its_border() -> None:
+    assert inside_image(np.array([-5.0, 300.0]), (240, 320)).tolist() == [0, 240]
+    assert inside_image(np.array([400.0, 7.0]), (240, 320)).tolist() == [320, 7]
+
+
+def test_no_places_is_an_empty_list_of_points() -> None:
+    assert no_places().shape == (0, 2)
