@@ -25,7 +25,7 @@ def cluster_pool(address: str, workers: int, device: str) -> Iterator[ClusterPoo
     Raises:
         EnvironmentProblemError: Ray is not installed, nobody answers, or there is no GPU for a tracker on `cuda`.
     """
-    with ray_session(address, workers) as ray:
+    with ray_session(address) as ray:
         yield ClusterPool(ray, workers, device)
 
 

@@ -60,17 +60,3 @@ class LocalPool:
 def device_of(entry: Mapping[str, str]) -> str:
     """The device that an entry of trackers.ini asks for; auto where it does not say, as for foreign trackers."""
     return entry.get("env_samn_device", "auto")
-
-
-def local_gpus(device: str) -> list[str]:
-    """The GPUs to hand out to trackers on `device`, as CUDA_VISIBLE_DEVICES names them.
-
-    None for `cpu`, and none for a device with a number, which names its GPU already.
-    """
-    if device not in ("auto", "cuda"):
-        return []
-    import torch  # takes seconds, and only several workers need it
-
-    count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return named[:count] if named != [""] else [str(number) for number in range(count)]

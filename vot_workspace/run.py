@@ -15,12 +15,13 @@ from pathlib import Path
 
 from samn_tracker.files import locked
 from samn_tracker.program import stopping_signals
+from samn_tracker.runner.local_workers import local_gpus
 from vot_workspace.check import Fault, check
 from vot_workspace.cluster import cluster_pool
 from vot_workspace.doctor_start import region_formats
 from vot_workspace.download import download
 from vot_workspace.manifest import break_seals, claim, describe, seal
-from vot_workspace.pool import LocalPool, Pool, device_of, local_gpus
+from vot_workspace.pool import LocalPool, Pool, device_of
 from vot_workspace.shards import sharded
 from vot_workspace.workspace import Workspace
 

@@ -57,7 +57,7 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_settings(parser, "change a setting of the tracker; repeat for several")
-    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (more than one need Ray)")
+    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="run only these")
 

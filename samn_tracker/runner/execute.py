@@ -9,7 +9,7 @@ from typing import Any
 
 from samn_tracker.errors import DatasetError, StorageError
 from samn_tracker.files import locked, write_atomic
-from samn_tracker.runner.parallel import run_with_ray
+from samn_tracker.runner.parallel import run_in_parallel
 from samn_tracker.runner.progress import Progress, tell
 from samn_tracker.runner.run_folder import RunFolder, configuration_hash
 from samn_tracker.runner.sequences import Sequence
@@ -81,7 +81,7 @@ def _run_all(request: RunRequest, configuration: str, sequences: list[Sequence])
     failures: list[Failure] = []
     with Progress(sequences) as progress:
         if min(request.workers, len(sequences)) > 1 or request.cluster:
-            outcomes = run_with_ray(request, configuration, sequences, progress)
+            outcomes = run_in_parallel(request, configuration, sequences, progress)
         else:
             outcomes = _run_here(Worker(request, configuration), sequences, progress)
         for sequence, error in outcomes:

@@ -1,4 +1,4 @@
-"""Ray for as long as it is needed: on this machine, or a cluster that is there already."""
+"""Ray for as long as it is needed, on a cluster that is there already."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from samn_tracker.errors import EnvironmentProblemError, ResultError, SamnError
 from samn_tracker.runner.digits import ascii_number
-from samn_tracker.runner.progress import tell
 
 _CONNECT_SECONDS = 5
-_STARTS = 3
 
 
 @contextmanager
-def ray_session(address: str, cpus: int) -> Iterator[Any]:
-    """The connected `ray` module; all that it started ends with the context, on SIGTERM too.
+def ray_session(address: str) -> Iterator[Any]:
+    """The connected `ray` module; the connection, and what it started, ends with the context, on SIGTERM too.
 
     Ray takes SIGTERM over, and would abort this process; the handler that was there before is put back.
 
     Args:
-        address: of a running cluster; empty to start Ray on this machine.
-        cpus: how many there are to be shared out on this machine.
+        address: of a running cluster.
 
     Raises:
         EnvironmentProblemError: Ray is not installed, or the cluster does not answer.
     """
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        ray = _connected(address, cpus)
+        ray = _connected(address)
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)
@@ -67,36 +64,24 @@ def own_error(failure: Any) -> Exception:
     return cause if isinstance(cause, SamnError) else ResultError(f"a worker failed: {cause}")
 
 
-def _connected(address: str, cpus: int) -> Any:
+def _connected(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        option = "--cluster" if address else "--workers"
         raise EnvironmentProblemError(
-            f"{option} needs Ray: pip install 'samn-tracker[cluster]', or leave it out"
+            "--cluster needs Ray: pip install 'samn-tracker[cluster]', or leave it out"
         ) from error
     _require_listener(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    where = {"address": address} if address else {"address": "local", "num_cpus": cpus, "include_dashboard": False}
-    _initialise(ray, where)
+    try:
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    except Exception as error:  # Ray raises plain ones, too
+        ray.shutdown()
+        raise EnvironmentProblemError(
+            f"Ray cannot be reached at '{address}': {error}; check the address, that both sides run one version of Ray "
+            "and of Python, and, if the cluster asks for a token, that we have it"
+        ) from error
     return ray
-
-
-def _initialise(ray: Any, where: Mapping[str, Any]) -> None:
-    """Connect, or start. Ray gives itself 30 seconds to start, which a busy machine may exceed: then once more."""
-    for attempt in range(1, _STARTS + 1):
-        try:
-            ray.init(logging_level=logging.ERROR, log_to_driver=False, **where)
-            return
-        except Exception as error:  # Ray raises plain ones, too
-            ray.shutdown()
-            if attempt < _STARTS and "timed out during startup" in str(error):
-                tell(f"Ray did not start in time; attempt {attempt + 1} of {_STARTS}")
-                continue
-            raise EnvironmentProblemError(
-                f"Ray cannot be started or reached at '{where['address']}': {error}; check the address, that both "
-                "sides run one version of Ray and of Python, and, if the cluster asks for a token, that we have it"
-            ) from error
 
 
 def _require_listener(address: str) -> None:

@@ -22,7 +22,7 @@ class RunRequest:
     """One `run` command.
 
     Attributes:
-        workers: processes; more than one need Ray.
+        workers: processes.
         cluster: address of a running Ray cluster; empty for none.
         only: names of sequences to run; empty for all.
     """
@@ -46,6 +46,10 @@ class SequenceError(ResultError):
         super().__init__(reason, details)
         self.reason = reason
         self.details = details
+
+
+Answer = tuple[float, SequenceError | None]
+"""Seconds of the tracker on a sequence, and why it failed if it did."""
 
 
 class Worker:
@@ -80,6 +84,13 @@ class Worker:
             self._tracker = None
             reason = f"frame {index + 1} of {len(sequence)}: {type(error).__name__}: {error}"
             raise SequenceError(reason, traceback.format_exc()) from error
+
+    def answer(self, sequence: Sequence) -> Answer:
+        """Run and record one sequence; errors as of `run`, but that of the sequence is a part of the answer."""
+        try:
+            return sum(frame.seconds for frame in self.run(sequence)), None
+        except SequenceError as error:
+            return 0.0, error
 
     def _logged(self, sequence: Sequence, place: Path) -> Iterator[FrameResult]:
         """The frames of the benchmark's run, with a line of frames/<sequence>.csv for each."""

@@ -1,27 +1,18 @@
-"""Workers on Ray give what one process gives, and survive the death of one of them."""
+"""Workers on this machine give what one process gives, survive the death of one of them, and leave none behind."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmark_data import environment, start, tree, wait_for
+from benchmark_data import start, tree, wait_for
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-pytestmark = [pytest.mark.slow]
-
-
-@pytest.fixture(autouse=True)
-def _ray() -> None:
-    pytest.importorskip("ray", reason="Ray (extra 'cluster') is not installed")
 
 
 def test_two_workers_equal_one(command: Command, tmp_path: Path, davis_data: Path) -> None:
@@ -43,6 +34,7 @@ def test_a_killed_worker_is_replaced(command: Command, tmp_path: Path, got10k_da
     assert tree(tmp_path / "killed/results") == tree(tmp_path / "whole/results")
 
 
+@pytest.mark.slow
 def test_sequences_that_kill_every_worker_are_named(command: Command, tmp_path: Path, got10k_data: Path) -> None:
     names = ["GOT-10k_Val_000001", "GOT-10k_Val_000002"]
     arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run", "--workers", 2]
@@ -62,37 +54,12 @@ def test_cores_are_shared_out_among_the_workers(command: Command, tmp_path: Path
     assert told == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
 
 
-def test_one_sequence_left_needs_no_workers(command: Command, tmp_path: Path, got10k_data: Path) -> None:
-    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run", "--workers", 2]
-    only = ["--sequences", "GOT-10k_Val_000001", "--tracker", "toy_trackers:TellsRay"]
-    ran = command(*arguments, *only)
-    assert ran.returncode == 0, ran.stderr
-    assert "ray is not loaded" in ran.stderr
-
-
 def test_failures_in_workers_are_those_of_one_process(command: Command, tmp_path: Path, davis_data: Path) -> None:
     arguments = ["davis_runner", "run", "--data", davis_data, "--split", "2016/val", "--output", "run", "--workers", 2]
     ran = command(*arguments, "--tracker", "toy_trackers:Drift", "--set", "boxes_only=1")
     assert ran.returncode == 1
     assert "answers boxes only" in ran.stderr
     assert "Traceback" not in ran.stderr
-
-
-def test_an_absent_cluster_is_said_at_once(command: Command, tmp_path: Path, got10k_data: Path) -> None:
-    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", "run"]
-    ran = command(*arguments, "--tracker", "toy_trackers:Drift", "--cluster", "127.0.0.1:9")
-    assert ran.returncode == 1
-    assert "nobody listens at --cluster 127.0.0.1:9" in ran.stderr
-
-
-def test_more_workers_than_the_cluster_has_room_for_do_not_wait_for_ever(
-    command: Command, tmp_path: Path, davis_data: Path, cluster: str
-) -> None:
-    """Sequences were given to workers that could not start; the run never ended."""
-    arguments = ["davis_runner", "run", "--data", davis_data, "--split", "2017/val", "--tracker", "toy_trackers:Drift"]
-    ran = command(*arguments, "--output", "run", "--workers", 2, "--cluster", cluster)
-    assert ran.returncode == 0, ran.stderr
-    assert "0 of 2 sequences" in command(*arguments, "--output", "run").stderr
 
 
 def test_no_gpu_for_a_tracker_on_cuda_is_said_at_once(command: Command, tmp_path: Path, davis_data: Path) -> None:
@@ -115,28 +82,14 @@ def test_sigterm_ends_a_run_with_workers_cleanly(tmp_path: Path, got10k_data: Pa
     assert "the same command continues" in said
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a Ray cluster of one core."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    line = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}"]
-    folder = tempfile.mkdtemp(prefix="ray")  # Ray's sockets need a short path
-    line += ["--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
-    head = subprocess.Popen(
-        line, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        wait_for(lambda: _listens(port) or head.poll() is not None, seconds=240)
-        assert head.poll() is None, "ray start failed"
-        yield f"127.0.0.1:{port}"
-    finally:
-        os.killpg(head.pid, signal.SIGTERM)
-        head.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def test_workers_end_when_their_run_is_killed(tmp_path: Path, got10k_data: Path) -> None:
+    """A run that is killed cannot end them itself; they would go on writing into its folder."""
+    arguments = ["got10k_runner", "run", "--data", got10k_data, "--split", "val", "--output", tmp_path / "run"]
+    told = tmp_path / "told"
+    tells = ["--tracker", "toy_trackers:TellsThreads", "--set", f"place={told}", "--set", "delay=0.3"]
+    process = start(*arguments, *tells, "--workers", 2)
+    wait_for(lambda: (told.is_dir() and len(list(told.iterdir())) == 2) or process.poll() is not None)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not any(Path("/proc", one.name, "stat").exists() for one in told.iterdir()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -81,18 +80,10 @@ class AlwaysDies(Drift):
 class TellsThreads(Drift):
     """Writes into the folder `place` how many threads its process may use."""
 
-    def __init__(self, place: str) -> None:
-        super().__init__()
+    def __init__(self, place: str, delay: str = "0") -> None:
+        super().__init__(delay=delay)
         Path(place).mkdir(exist_ok=True)
         (Path(place) / str(os.getpid())).write_text(os.environ["OMP_NUM_THREADS"])
-
-
-class TellsRay(Drift):
-    """Says on stderr whether its process has loaded Ray."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        print("ray is loaded" if "ray" in sys.modules else "ray is not loaded", file=sys.stderr)
 
 
 class OnDevice(Drift):

@@ -18,10 +18,11 @@ from workspaces import complete, made, picture, write_result
 
 from samn_tracker.errors import ResultError
 from samn_tracker.files import locked
+from samn_tracker.runner.local_workers import local_gpus
 from vot_workspace.__main__ import main
 from vot_workspace.check import check
 from vot_workspace.manifest import claim, describe
-from vot_workspace.pool import LocalPool, local_gpus
+from vot_workspace.pool import LocalPool
 from vot_workspace.shards import make_shard, sharded, split
 from vot_workspace.workspace import Workspace
 
