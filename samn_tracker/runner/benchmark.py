@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
+from samn_tracker.errors import ConfigError
 from samn_tracker.files import open_text, write_new
 from samn_tracker.runner.box_text import format_box
 from samn_tracker.runner.label_png import encode_labels
@@ -28,12 +29,22 @@ class Benchmark(ABC):
         title: as people write it.
         splits: the known splits; the first one is the default.
         official: how many sequences a split has where it is complete; only splits of which that is known.
+        split_words: what the command line calls `--split`, too.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     splits: ClassVar[tuple[str, ...]]
     official: ClassVar[Mapping[str, int]] = {}
+    split_words: ClassVar[tuple[str, ...]] = ()
+
+    def default_split(self, data: Path | None) -> str:
+        """The split that is meant where none is named.
+
+        Raises:
+            ConfigError: it has to be named.
+        """
+        return self.splits[0]
 
     @abstractmethod
     def sequences(self, data: Path, split: str) -> list[Sequence]:
@@ -58,6 +69,10 @@ class Benchmark(ABC):
             return []
         return [f"{count} sequences, and {self.title} {split} has {official}: good for trials, not for comparisons"]
 
+    def notes(self, data: Path, split: str) -> list[str]:
+        """What has to be said of a data set that is not complete."""
+        return self.partial_notes(len(self.names(data, split)), split)
+
     @abstractmethod
     def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
         """The tracker that `run_sequence` takes."""
@@ -77,6 +92,14 @@ class Benchmark(ABC):
         Raises:
             DatasetError, ResultError: listing all that is missing or unreadable.
         """
+
+    def score_part(self, truth: Path, results: Path, split: str) -> ScoreTable:
+        """Scores of the sequences that are there and whole, where `score` refuses a set that is not complete.
+
+        Raises:
+            ConfigError: this benchmark's scores are of the whole set, or say themselves what is missing.
+        """
+        raise ConfigError(f"{self.title} has no scores of a part of its results; leave --partial out")
 
 
 class BoxBenchmark(Benchmark):

@@ -50,7 +50,7 @@ def _parser(benchmark: Benchmark, program: str) -> argparse.ArgumentParser:
 def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     parser.set_defaults(execute=_run)
     parser.add_argument("--data", type=Path, required=True, help=f"root folder of {benchmark.title}")
-    _add_split(parser, benchmark, benchmark.splits[0])
+    _add_split(parser, benchmark, None)
     parser.add_argument("--tracker", default="samn-lite", help=f"{SPEC_HELP} (default: %(default)s)")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the run; an earlier run in it is continued"
@@ -79,6 +79,9 @@ def _add_score(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     parser.add_argument("--truth", type=Path, required=True, help="ground truth in the benchmark's layout")
     parser.add_argument("--results", type=Path, required=True, help="folder of a run, or of results")
     _add_split(parser, benchmark, None)
+    parser.add_argument(
+        "--partial", action="store_true", help="score what is there of a set that is not complete; the table says so"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table as CSV, too")
 
@@ -100,8 +103,9 @@ def _add_results(parser: argparse.ArgumentParser, benchmark: Benchmark, what: st
 
 
 def _add_split(parser: argparse.ArgumentParser, benchmark: Benchmark, default: str | None) -> None:
-    said = default or f"the run's own, else {benchmark.splits[0]}"
-    parser.add_argument("--split", choices=benchmark.splits, default=default, help=f"(default: {said})")
+    said = default or "the run's own, else as the data shows"
+    words = ("--split", *benchmark.split_words)
+    parser.add_argument(*words, dest="split", choices=benchmark.splits, default=default, help=f"(default: {said})")
 
 
 def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
@@ -109,7 +113,7 @@ def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
         RunRequest(
             benchmark=benchmark,
             data=arguments.data.resolve(),
-            split=arguments.split,
+            split=arguments.split or benchmark.default_split(arguments.data),
             tracker=arguments.tracker,
             output=arguments.output.resolve(),
             device=arguments.device,
@@ -157,7 +161,8 @@ def _lint(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
 
 def _score(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
     split = _split(benchmark, arguments)
-    table = benchmark.score(arguments.truth, results_folder(arguments.results), split)
+    score = benchmark.score_part if arguments.partial else benchmark.score
+    table = score(arguments.truth, results_folder(arguments.results), split)
     if arguments.csv:
         refuse_what_is_read(arguments.csv, [arguments.truth, *read_places(arguments.results)], "--csv")
         write_atomic(arguments.csv, table.to_csv())
@@ -179,16 +184,15 @@ def _show(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
 
 
 def _split(benchmark: Benchmark, arguments: argparse.Namespace) -> str:
-    """The split asked for; else that of the run; else the benchmark's first."""
+    """The split asked for; else that of the run; else what the data shows."""
     manifest = RunFolder(arguments.results).manifest
-    return str(arguments.split or (manifest or {}).get("split") or benchmark.splits[0])
+    data = getattr(arguments, "truth", None) or getattr(arguments, "data", None)
+    return str(arguments.split or (manifest or {}).get("split") or benchmark.default_split(data))
 
 
 def _notes(benchmark: Benchmark, data: Path | None, split: str) -> list[str]:
     """What has to be said of results that were checked against `data`: it may be a part of the benchmark only."""
-    if data is None or split not in benchmark.official:
-        return []
-    return benchmark.partial_notes(len(benchmark.names(data, split)), split)
+    return [] if data is None or split not in benchmark.official else benchmark.notes(data, split)
 
 
 def _positive(text: str) -> int:

@@ -61,6 +61,9 @@ def _outstanding(folder: RunFolder, sequences: list[Sequence], configuration: st
 
 
 def _announce(request: RunRequest, total: int, todo: list[tuple[Sequence, str]], changes: list[str]) -> None:
+    if request.split in request.benchmark.official:
+        for note in request.benchmark.notes(request.data, request.split):
+            tell(f"note: {note}")
     for change in changes:
         tell(f"configuration changed: {change}")
     for sequence, reason in todo:

@@ -38,8 +38,8 @@ def require_data(data: Path | None, title: str) -> Path:
     return data
 
 
-def read_results(path: Path, rows: int) -> NDArray[np.float64]:
-    """(rows, 4) boxes of a result file.
+def read_results(path: Path, rows: int, longer: bool = False) -> NDArray[np.float64]:
+    """(rows, 4) boxes of a result file; `longer` lets it have more rows, which are left out.
 
     Raises:
         ResultError: it is missing, has another number of rows, or values that are not numbers.
@@ -47,6 +47,8 @@ def read_results(path: Path, rows: int) -> NDArray[np.float64]:
     if not path.is_file():
         raise ResultError(f"{path.name} is missing")
     boxes, faults = read_rows(decode_text(path.read_bytes()))
+    if longer:
+        boxes, faults = boxes[:rows], [fault for fault in faults if fault[0] <= rows]
     if len(boxes) != rows:
         raise ResultError(f"{path.name} has {len(boxes)} rows, the ground truth {rows}")
     bad = sorted(

@@ -20,6 +20,8 @@ class ScoreTable:
         sequences: the same for every sequence (or object of one), by name.
         curves: curve name to {"x": [...], "y": [...]}.
         notes: sentences that a reader of the numbers has to know.
+        attributes: the overall scores of the sequences that have an attribute, by its name and their number.
+        part: how many sequences were scored and how many the benchmark has, where those are not all.
     """
 
     benchmark: str
@@ -28,15 +30,24 @@ class ScoreTable:
     sequences: Mapping[str, Mapping[str, float | None]]
     curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    attributes: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    part: tuple[int, int] | None = None
 
     def to_json(self) -> str:
         """One JSON object: the overall scores at the top level, then `sequences`, `curves`, `notes`."""
         content: dict[str, Any] = {"benchmark": self.benchmark, "split": self.split, **self.overall}
         content |= {"sequences": self.sequences, "curves": self.curves, "notes": list(self.notes)}
+        if self.attributes:
+            content["attributes"] = self.attributes
+        if self.part:
+            content["partial"] = {"scored": self.part[0], "official": self.part[1]}
         return json.dumps(content, indent=1)
 
     def to_csv(self) -> str:
-        """A header, a row per sequence, and a last row called `overall`; full precision."""
+        """A header, a row per sequence and attribute, and a last row called `overall`; full precision.
+
+        Where a part of the benchmark was scored, the last row says so: `overall of 37/100`.
+        """
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["sequence", *self._columns()])
@@ -62,4 +73,6 @@ class ScoreTable:
         return list(self.overall)
 
     def _rows(self) -> list[tuple[str, Mapping[str, float | None]]]:
-        return [*self.sequences.items(), ("overall", self.overall)]
+        attributes = [(f"attribute {name}", scores) for name, scores in self.attributes.items()]
+        overall = f"overall of {self.part[0]}/{self.part[1]}" if self.part else "overall"
+        return [*self.sequences.items(), *attributes, (overall, self.overall)]

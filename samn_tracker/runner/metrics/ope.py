@@ -1,11 +1,19 @@
 """One-pass evaluation, OTB convention (Wu, Lim and Yang, TPAMI 2015), as pysot and the UAV benchmarks compute it.
 
 IoU without the +1 of old toolkits; success is IoU > t over 21 thresholds, its score the mean of the curve; precision is
-the share of centre errors of at most t pixels for t = 0..50, its score the value at 20. Row 0 is replaced by the ground
-truth. A frame without ground truth counts against success, and as a hit of precision: that is what the published
-numbers contain. In OTB's own convention, whose first pixel is 1, that is a row that is not four numbers above 0, as the
-published numbers have it too; where the first pixel is 0, a box at x = 0 or over the left or upper border is one like
-any other, and only a row that is not finite or has no size is none.
+the share of centre errors of at most t pixels for t = 0..50, its score the value at 20. Normalised precision divides
+the error by the truth's width and height, t = 0..0.5: toolkits report its value at 0.2 (LaSOT, pysot, pytracking) or
+its mean. Row 0 is replaced by the ground truth.
+
+What toolkits do with frames without a target differs; RULES names the ways:
+
+    otb        all frames count. A frame whose row is not four numbers above 0 counts against success, and as a hit of
+               precision: OTB's own code, reused by UAV123, TC128, DTB70 and pysot. Published numbers contain it.
+    lasot      all frames count, and frames that are flagged as absent are hits of nothing; rows that are not four
+               numbers above 0 without a flag are as of `otb`: LaSOT's and TNL2K's toolkits, pysot, pytracking.
+    zero-based as `otb`, for boxes whose first pixel is 0: one at x = 0 or over the left or upper border is one like any
+               other, and only a row that is not finite or has no size is none.
+    annotated  only frames with a size and without a flag count: pytracking for other sets, got10k for UAV123.
 """
 
 from __future__ import annotations
@@ -14,7 +22,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from samn_tracker.errors import DatasetError
 from samn_tracker.runner.metrics.curves import FloatArray, share_above, share_within
 from samn_tracker.runner.truth import is_annotated
 from samn_tracker.shapes.regions import box_iou
@@ -22,7 +32,10 @@ from samn_tracker.shapes.regions import box_iou
 OVERLAPS = np.linspace(0, 1, 21)
 DISTANCES = np.arange(51, dtype=np.float64)
 NORMALISED_DISTANCES = np.linspace(0, 0.5, 51)
+RULES = ("otb", "lasot", "zero-based", "annotated")
 _AT_PIXELS = 20
+_AT_NORMALISED = 20  # of NORMALISED_DISTANCES: 0.2
+_AT_OVERLAPS = {"overlap_50": 10, "overlap_75": 15}  # of OVERLAPS
 
 
 @dataclass(frozen=True)
@@ -34,21 +47,44 @@ class SequenceCurves:
     normalized_precision: FloatArray
 
 
-def sequence_curves(truth: FloatArray, boxes: FloatArray, one_based: bool = True) -> SequenceCurves:
+def sequence_curves(
+    truth: FloatArray, boxes: FloatArray, rule: str = "otb", absent: NDArray[np.bool_] | None = None
+) -> SequenceCurves:
     """Curves of one sequence from (N, 4) ground truth and results, x, y, w, h in the same convention.
 
-    `one_based` says that both call the first pixel 1.
+    Args:
+        truth: what is not annotated is NaN or not above 0.
+        boxes: row 0 does not count.
+        rule: one of RULES.
+        absent: (N,) frames that the data set flags as without a visible target.
+
+    Raises:
+        DatasetError: no frame counts.
     """
     boxes = boxes.copy()
     boxes[0] = truth[0]
-    annotated = np.all(truth > 0, axis=1) if one_based else is_annotated(truth)
+    if absent is None:
+        absent = np.zeros(len(truth), dtype=bool)
+    if rule == "annotated":
+        counted = is_annotated(truth) & ~absent
+        truth, boxes, absent = truth[counted], boxes[counted], absent[counted]
+        annotated = np.ones(len(truth), dtype=bool)
+    else:
+        annotated = is_annotated(truth) if rule == "zero-based" else np.all(truth > 0, axis=1)
+    if not len(truth):
+        raise DatasetError("no frame has a visible target; its scores are not defined")
     overlap = np.where(annotated, box_iou(truth, boxes), -1.0)
     offset = boxes[:, :2] + boxes[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2
     normalised = offset / np.where(annotated[:, None], truth[:, 2:], 1.0)
+    errors = [np.where(annotated, np.hypot(*one.T), -1.0) for one in (offset, normalised)]
+    if rule == "lasot":
+        overlap[absent] = -1.0
+        for one in errors:
+            one[absent] = np.inf
     return SequenceCurves(
         success=share_above(overlap, OVERLAPS),
-        precision=share_within(np.where(annotated, np.hypot(*offset.T), -1.0), DISTANCES),
-        normalized_precision=share_within(np.where(annotated, np.hypot(*normalised.T), -1.0), NORMALISED_DISTANCES),
+        precision=share_within(errors[0], DISTANCES),
+        normalized_precision=share_within(errors[1], NORMALISED_DISTANCES),
     )
 
 
@@ -62,9 +98,12 @@ def mean_curves(sequences: Sequence[SequenceCurves]) -> SequenceCurves:
 
 
 def scores(curves: SequenceCurves) -> dict[str, float]:
-    """`success` (area under the curve), `precision` (at 20 pixels) and `normalized_precision` (area), as fractions."""
+    """Fractions, by name: `success` (area under the curve), `precision` (at 20 pixels), `normalized_precision` (area),
+    `normalized_precision_at_0.2`, and `overlap_50` and `overlap_75` (frames of more than that IoU)."""
     return {
         "success": float(curves.success.mean()),
         "precision": float(curves.precision[_AT_PIXELS]),
         "normalized_precision": float(curves.normalized_precision.mean()),
+        "normalized_precision_at_0.2": float(curves.normalized_precision[_AT_NORMALISED]),
+        **{name: float(curves.success[index]) for name, index in _AT_OVERLAPS.items()},
     }

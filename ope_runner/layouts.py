@@ -1,0 +1,168 @@
+"""Where each data set keeps images, truth, flags of absence and attributes: from a root folder to a Place a sequence.
+
+    otb       NAME/img/0001.jpg, NAME/groundtruth_rect.txt, or groundtruth_rect.1.txt and .2.txt for NAME-1 and NAME-2
+    uav123    data_seq/UAV123/FOLDER/000001.jpg, anno/UAV123/NAME.txt (anno/UAV20L), anno/UAV123/att/NAME.txt
+    nfs       NAME/30/NAME/00001.jpg, NAME/30/NAME.txt (and 240): number, left, top, right, bottom, ...
+    lasot     CLASS/CLASS-1/img/00000001.jpg, groundtruth.txt, full_occlusion.txt, out_of_view.txt
+    tc128     NAME/img/0001.jpg, NAME/NAME_gt.txt, NAME/NAME_frames.txt: first, last
+    tnl2k     NAME/imgs/*, NAME/groundtruth.txt, one folder deep or two
+    avist     sequences/NAME/img_00001.jpg, anno/NAME.txt, {full_occlusion,out_of_view}/NAME_....txt
+
+Scoring needs no images. A folder of NAME.txt files, as toolkits keep annotations, is a layout without images too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+_TRUTH = "groundtruth_rect.txt"
+_NUMBERED = re.compile(r"groundtruth_rect\.(\d+)\.txt")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the parts of one sequence lie.
+
+    Attributes:
+        truth: file of boxes, a row a frame.
+        images: folder of images; None where there are none.
+        span: numbers, as in the images' names, of the first and last annotated image; None for all images.
+        absent: files with a 1 for every frame without a visible target; those that exist are read.
+        attributes: file with a 1 for every attribute that the sequence has; or the attributes themselves.
+        corners: rows are number, left, top, right, bottom instead of x, y, w, h.
+        every: every so many rows of the truth belong to an image, where there are as many more.
+        spare: images or rows that there may be after the last pair.
+    """
+
+    truth: Path
+    images: Path | None = None
+    span: tuple[int, int] | None = None
+    absent: tuple[Path, ...] = ()
+    attributes: Path | tuple[str, ...] = ()
+    corners: bool = False
+    every: int = 1
+    spare: int = 0
+
+
+def folders(root: Path) -> dict[str, Place]:
+    """Every folder in OTB's layout; else every NAME.txt of a flat folder of annotations."""
+    found = {folder.name: _otb_targets(folder) for folder in _subfolders(root)}
+    places = {name: place for targets in found.values() for name, place in targets.items()}
+    return places or _flat(root)
+
+
+def otb(
+    root: Path, names: Iterable[str], frames: Mapping[str, Sequence[int]], attributes: Mapping[str, tuple[str, ...]]
+) -> dict[str, Place]:
+    """The named ones of the folders; `frames` says which images of a sequence are annotated.
+
+    A folder of which one target alone is annotated may hold it as groundtruth_rect.txt.
+    """
+    found = folders(root)
+    places = {}
+    for name in names:
+        place = found.get(name) or (found.get(name.removesuffix("-2")) if name.endswith("-2") else None)
+        if place:
+            first, last = frames.get(name, (0, 0))
+            places[name] = replace(place, span=(first, last) if last else None, attributes=attributes.get(name, ()))
+    return places
+
+
+def uav123(root: Path, title: str, parts: Mapping[str, tuple[str, int, int]]) -> dict[str, Place]:
+    """Sequences cut from folders by the official list of first and last image; the images of UAV20L are UAV123's."""
+    annotations = root / "anno" / title if (root / "anno" / title).is_dir() else root
+    places = {}
+    for name, (folder, first, last) in parts.items():
+        truth = annotations / f"{name}.txt"
+        if truth.is_file():
+            images = root / "data_seq" / "UAV123" / folder
+            places[name] = Place(truth, images, (first, last), attributes=annotations / "att" / f"{name}.txt")
+    return places
+
+
+def nfs(root: Path, rate: int) -> dict[str, Place]:
+    """Every NAME/RATE/NAME.txt. Rows of 240 a second may stand for images of 30 a second."""
+    every = 8 if rate == 30 else 1
+    return {
+        path.stem: Place(path, path.with_suffix(""), corners=True, every=every, spare=1)
+        for path in sorted(root.glob(f"*/{rate}/*.txt"))
+        if path.stem == path.parents[1].name
+    }
+
+
+def lasot(root: Path, names: Iterable[str]) -> dict[str, Place]:
+    """The named sequences, in folders of their class or without those; else flat annotations of those names."""
+    places = {}
+    for name in names:
+        class_folder = root / name.rpartition("-")[0] / name
+        folder = class_folder if class_folder.is_dir() else root / name
+        if (folder / "groundtruth.txt").is_file():
+            absent = (folder / "full_occlusion.txt", folder / "out_of_view.txt", root / "absent" / f"{name}.txt")
+            places[name] = Place(
+                folder / "groundtruth.txt", folder / "img", absent=absent, attributes=root / "att" / f"{name}.txt"
+            )
+        elif (root / f"{name}.txt").is_file():
+            absent = (root / "absent" / f"{name}.txt",)
+            places[name] = Place(root / f"{name}.txt", absent=absent, attributes=root / "att" / f"{name}.txt")
+    return places
+
+
+def tc128(root: Path) -> dict[str, Place]:
+    """Every NAME/NAME_gt.txt, with the range of images in NAME_frames.txt."""
+    places = {}
+    for path in sorted(root.glob("*/*_gt.txt")):
+        folder = path.parent
+        listed = folder / f"{folder.name}_frames.txt"
+        numbers = re.findall(r"\d+", listed.read_text(encoding="ascii", errors="replace")) if listed.is_file() else []
+        span = (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
+        places[folder.name] = Place(path, folder / "img", span)
+    return places
+
+
+def tnl2k(root: Path) -> dict[str, Place]:
+    """Every folder with groundtruth.txt and imgs, directly in the root or in the folders of its subsets."""
+    found = sorted(
+        [*root.glob("*/groundtruth.txt"), *root.glob("*/*/groundtruth.txt")], key=lambda one: one.parent.name
+    )
+    return {
+        path.parent.name: Place(
+            path,
+            path.parent / "imgs",
+            absent=(path.parent / "absent_label.txt", root / "absent" / f"{path.parent.name}.txt"),
+            attributes=path.parent / "attributes.txt",
+        )
+        for path in found
+    } or _flat(root)
+
+
+def avist(root: Path) -> dict[str, Place]:
+    """Every anno/NAME.txt, with the two flags of absence."""
+    flags = ("full_occlusion", "out_of_view")
+    return {
+        path.stem: Place(
+            path,
+            root / "sequences" / path.stem,
+            absent=tuple(root / flag / f"{path.stem}_{flag}.txt" for flag in flags),
+        )
+        for path in sorted((root / "anno").glob("*.txt"))
+    }
+
+
+def _otb_targets(folder: Path) -> dict[str, Place]:
+    images = folder / "img"
+    if (folder / _TRUTH).is_file():
+        return {folder.name: Place(folder / _TRUTH, images)}
+    numbered = {int(match[1]): path for path in folder.glob("*.txt") if (match := _NUMBERED.fullmatch(path.name))}
+    annotated = {number: path for number, path in sorted(numbered.items()) if path.read_bytes().strip()}
+    return {f"{folder.name}-{number}": Place(path, images) for number, path in annotated.items()}
+
+
+def _subfolders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
+def _flat(root: Path) -> dict[str, Place]:
+    return {path.stem: Place(path) for path in sorted(root.glob("*.txt"))}
