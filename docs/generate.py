@@ -29,7 +29,6 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "samn_tracker" / "weights"
 _HELP_WIDTH = "110"
 _OTHERS = {
     ("samn-trax",): "samn_tracker.trax.server",
-    ("python -m samn_tracker.runner.ope",): "samn_tracker.runner.ope",
     ("python -m samn_tracker.bench.accuracy",): "samn_tracker.bench.accuracy",
     ("python -m samn_tracker.bench.agreement",): "samn_tracker.bench.agreement",
     ("python -m samn_tracker.bench.recovery",): "samn_tracker.bench.recovery",

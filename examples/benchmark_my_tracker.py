@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ope_runner.runner import main as one_pass
 from samn_tracker.prediction import Prediction
-from samn_tracker.runner.ope import main as one_pass
 from samn_tracker.shapes.regions import as_target, clip_box
 
 SPEC = "benchmark_my_tracker:TemplateTracker"

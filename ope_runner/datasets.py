@@ -121,7 +121,8 @@ def _nfs(rate: int) -> DataSet:
 
 
 def _folders(name: str, one_based: bool) -> DataSet:
-    return DataSet(name, f"Folders ({name} pixels)", layouts.folders, one_based=one_based)
+    rule = "otb" if one_based else "zero-based"
+    return DataSet(name, f"Folders ({name} pixels)", layouts.folders, one_based=one_based, rule=rule)
 
 
 DATASETS: Mapping[str, DataSet] = {

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-_TRUTH = "groundtruth_rect.txt"
-_NUMBERED = re.compile(r"groundtruth_rect\.(\d+)\.txt")
+from samn_tracker.runner.frames import visible
+from samn_tracker.runner.truth import read_text, rect_files
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,13 @@ class Place:
 
 
 def folders(root: Path) -> dict[str, Place]:
-    """Every folder in OTB's layout; else every NAME.txt of a flat folder of annotations."""
-    found = {folder.name: _otb_targets(folder) for folder in _subfolders(root)}
-    places = {name: place for targets in found.values() for name, place in targets.items()}
-    return places or _flat(root)
+    """Every folder in OTB's layout, NAME-1 and NAME-2 where it has several targets; else a flat folder of annotations.
+
+    An empty file stands for a target that is not annotated.
+    """
+    files = rect_files(root)
+    annotated = {name: path for name, path in files.items() if path.stat().st_size > 0}
+    return {name: Place(path, path.parent / "img") for name, path in annotated.items()} or _flat(root)
 
 
 def otb(
@@ -105,8 +108,9 @@ def lasot(root: Path, names: Iterable[str]) -> dict[str, Place]:
                 folder / "groundtruth.txt", folder / "img", absent=absent, attributes=root / "att" / f"{name}.txt"
             )
         elif (root / f"{name}.txt").is_file():
-            absent = (root / "absent" / f"{name}.txt",)
-            places[name] = Place(root / f"{name}.txt", absent=absent, attributes=root / "att" / f"{name}.txt")
+            places[name] = Place(
+                root / f"{name}.txt", absent=(root / "absent" / f"{name}.txt",), attributes=root / "att" / f"{name}.txt"
+            )
     return places
 
 
@@ -116,7 +120,7 @@ def tc128(root: Path) -> dict[str, Place]:
     for path in sorted(root.glob("*/*_gt.txt")):
         folder = path.parent
         listed = folder / f"{folder.name}_frames.txt"
-        numbers = re.findall(r"\d+", listed.read_text(encoding="ascii", errors="replace")) if listed.is_file() else []
+        numbers = re.findall(r"\d+", read_text(listed)) if listed.is_file() else []
         span = (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
         places[folder.name] = Place(path, folder / "img", span)
     return places
@@ -151,18 +155,5 @@ def avist(root: Path) -> dict[str, Place]:
     }
 
 
-def _otb_targets(folder: Path) -> dict[str, Place]:
-    images = folder / "img"
-    if (folder / _TRUTH).is_file():
-        return {folder.name: Place(folder / _TRUTH, images)}
-    numbered = {int(match[1]): path for path in folder.glob("*.txt") if (match := _NUMBERED.fullmatch(path.name))}
-    annotated = {number: path for number, path in sorted(numbered.items()) if path.read_bytes().strip()}
-    return {f"{folder.name}-{number}": Place(path, images) for number, path in annotated.items()}
-
-
-def _subfolders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-
-
 def _flat(root: Path) -> dict[str, Place]:
-    return {path.stem: Place(path) for path in sorted(root.glob("*.txt"))}
+    return {path.stem: Place(path) for path in visible(root.glob("*.txt"))}

@@ -24,7 +24,8 @@ from samn_tracker.runner.layout import raise_all
 from samn_tracker.runner.metrics import ope as metrics
 from samn_tracker.runner.onepass import DECIMALS
 from samn_tracker.runner.scores import ScoreTable
-from samn_tracker.runner.sequences import Sequence, collect, first_box
+from samn_tracker.runner.sequences import Sequence, collect
+from samn_tracker.runner.truth import first_box
 
 _SHOWN = 10
 
@@ -37,7 +38,10 @@ class Ope(BoxBenchmark):
     split_words = ("--dataset",)
 
     def default_split(self, data: Path | None) -> str:
-        """What the name of one of pysot's files, or a layout that only one data set has, says."""
+        """What the name of one of pysot's files, or a layout that only one data set has, says.
+
+        Folders in OTB's layout are of one's own, with pixels counted from 1, where no name is that of OTB.
+        """
         known = json_of(data) if data else None
         found = (dataset_of(known) if known else None) or (_by_layout(data) if data else None)
         if not found:
@@ -92,7 +96,7 @@ class Ope(BoxBenchmark):
             for one in sequence_attributes:
                 attributes.setdefault(one, []).append(name)
         if not partial:
-            raise_all([f"{fault} (--partial leaves it out)" for fault in faults], results)
+            raise_all(faults, results, "--partial scores the others, and the table says so")
         if not curves:
             raise ResultError(f"{results} has no result of {dataset.title}: {_listed(faults)}")
         return _table(dataset, curves, attributes, [*missing, *faults])
@@ -168,6 +172,8 @@ def _by_layout(data: Path) -> str | None:
         "nfs240": "*/240/*.txt",
     }
     fitting = [name for name, pattern in layouts.items() if next(data.glob(pattern), None)]
+    if not fitting and not DATASETS["otb100"].places(data) and DATASETS["one-based"].places(data):
+        return "one-based"
     return fitting[0] if len(fitting) == 1 else None
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ope_runner.layouts import Place
 from samn_tracker.errors import DatasetError
-from samn_tracker.runner.sequences import image_paths, read_boxes
+from samn_tracker.runner.frames import read_frames as list_frames
+from samn_tracker.runner.truth import read_boxes, read_lines, read_text
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def read_truth(place: Place, columns: tuple[str, ...] = ()) -> Truth:
             f"{place.span[1] - place.span[0] + 1} of them"
         )
     if place.spare and place.images and place.images.is_dir():
-        boxes = _thinned(boxes, len(image_paths(place.images)), place)
+        boxes = _thinned(boxes, len(list_frames(place.images)), place)
     absent = np.zeros(len(boxes), dtype=bool)
     for path in place.absent:
         if path.is_file():
@@ -58,16 +59,12 @@ def read_frames(place: Place, rows: int) -> tuple[Path, ...]:
     """
     if place.images is None:
         raise DatasetError(f"{place.truth} has no images beside it; give the root folder of the data set")
-    frames = image_paths(place.images, key=_number)
+    frames = list_frames(place.images)
     if place.span:
-        first, last = place.span
-        frames = tuple(path for path in frames if first <= _number(path) <= last)
-    if 0 < len(frames) - rows <= place.spare:
-        frames = frames[:rows]
-    if len(frames) != rows:
-        where = f" numbered {place.span[0]} to {place.span[1]}" if place.span else ""
-        raise DatasetError(f"{place.images} has {len(frames)} images{where} and {place.truth.name} {rows} boxes")
-    return frames
+        frames = frames.between(*place.span)
+    if not 0 < len(frames) - rows <= place.spare:
+        frames.require_one_row_each(rows)
+    return frames.paths[:rows]
 
 
 def _thinned(boxes: NDArray[np.float64], images: int, place: Place) -> NDArray[np.float64]:
@@ -79,15 +76,10 @@ def _thinned(boxes: NDArray[np.float64], images: int, place: Place) -> NDArray[n
 
 def _corner_boxes(path: Path) -> NDArray[np.float64]:
     """(N, 4) x, y, w, h from rows of number, left, top, right, bottom and more."""
-    if not path.is_file():
-        raise DatasetError(f"no ground truth {path}; check --data and --dataset")
     boxes = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        fields = line.split()
-        if not fields:
-            continue
+    for number, line in enumerate(read_lines(path), start=1):
         try:
-            left, top, right, bottom = (float(field) for field in fields[1:5])
+            left, top, right, bottom = (float(field) for field in line.split()[1:5])
         except ValueError:
             raise DatasetError(f"{path}: line {number} has no left, top, right, bottom: {line[:60]!r}") from None
         boxes.append((left, top, right - left, bottom - top))
@@ -97,8 +89,7 @@ def _corner_boxes(path: Path) -> NDArray[np.float64]:
 
 
 def _flags(path: Path, rows: int) -> NDArray[np.bool_]:
-    text = path.read_text(encoding="ascii", errors="replace")
-    values = re.split(r"[\s,;]+", text.strip())
+    values = re.split(r"[\s,;]+", read_text(path).strip())
     if len(values) != rows or not set(values) <= {"0", "1"}:
         raise DatasetError(f"{path} has {len(values)} flags for {rows} frames; it must be a 0 or 1 for each")
     return np.array([value == "1" for value in values])
@@ -109,23 +100,16 @@ def _attributes(place: Place, columns: tuple[str, ...]) -> tuple[str, ...]:
         return place.attributes
     if not columns or not place.attributes.is_file():
         return ()
-    values = read_numbers(place.attributes)
+    values = _numbers(place.attributes)
     if len(values) != len(columns):
         raise DatasetError(f"{place.attributes} has {len(values)} values; the attributes are {', '.join(columns)}")
     return tuple(name for name, value in zip(columns, values, strict=True) if value > 0)
 
 
-def read_numbers(path: Path) -> list[float]:
+def _numbers(path: Path) -> list[float]:
     """All numbers of a small text file, whatever separates them."""
-    text = path.read_text(encoding="ascii", errors="replace")
+    text = read_text(path)
     try:
         return [float(field) for field in re.split(r"[\s,;]+", text.strip())]
     except ValueError:
         raise DatasetError(f"{path} must hold numbers only: {text.strip()[:60]!r}") from None
-
-
-def _number(path: Path) -> int:
-    digits = re.findall(r"\d+", path.stem)
-    if not digits:
-        raise DatasetError(f"{path} has no number in its name")
-    return int(digits[-1])

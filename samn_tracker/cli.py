@@ -16,6 +16,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "got10k": ("got10k_runner.__main__", "GOT-10k: run, pack, lint, score, show"),
     "trackingnet": ("trackingnet_runner.__main__", "TrackingNet: run, pack, lint, score, show"),
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),
+    "ope": (
+        "ope_runner.__main__",
+        "OTB, UAV123, NfS, LaSOT, TC128, DTB70, TNL2K, AVisT: run, pack, lint, score, show",
+    ),
     "vot": ("vot_workspace.__main__", "VOT: create, run, check, score, pack, export, doctor, demo"),
     "score": ("samn_tracker.app.score", "score any results against ground truth, with the benchmark's own scorer"),
     "report": ("samn_tracker.app.report", "compare runs: one HTML file, plots, LaTeX tables"),

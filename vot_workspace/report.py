@@ -64,7 +64,7 @@ def read_report(asked: Asked) -> Report:
 
 
 def _is_vot(truth: Path) -> bool:
-    return truth.suffix == ".json" or (truth / "config.yaml").is_file()
+    return (truth.suffix == ".json" and truth.stem.upper().startswith("VOT")) or (truth / "config.yaml").is_file()
 
 
 KIND = register(Kind("vot", _is_vot, read_report))

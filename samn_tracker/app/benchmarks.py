@@ -17,7 +17,7 @@ BENCHMARKS = {
     "got10k": "got10k_runner.runner:Got10k",
     "trackingnet": "trackingnet_runner.runner:TrackingNet",
     "davis": "davis_runner.runner:Davis",
-    "ope": "samn_tracker.runner.ope:OnePass",
+    "ope": "ope_runner.runner:Ope",
 }
 """The benchmarks of the runners, imported when one is needed."""
 
@@ -26,9 +26,9 @@ NAMES = (*BENCHMARKS, VOT)
 
 _LAYOUTS = {
     "got10k": ("*/list.txt", "GOT-10k_*/groundtruth.txt"),
-    "trackingnet": ("*/anno", "anno"),
+    "trackingnet": ("*/anno/*.txt", "anno/*.txt"),
     "davis": ("Annotations/480p",),
-    "ope": ("*/groundtruth_rect.txt",),
+    "ope": ("*/groundtruth_rect*.txt", "anno/UAV*", "*/*_gt.txt", "*/30", "*/240", "*/*/out_of_view.txt", "*/imgs"),
 }
 
 
@@ -79,5 +79,7 @@ def benchmark_of_data(truth: Path) -> str | None:
     """The benchmark whose layout the data has, or None where that is not one and only one."""
     if kind := kind_of(truth):
         return kind.name
+    if truth.suffix == ".json":
+        return "ope"
     fitting = [name for name, patterns in _LAYOUTS.items() if any(next(truth.glob(one), None) for one in patterns)]
     return fitting[0] if len(fitting) == 1 else None

@@ -1,6 +1,6 @@
 """Compare trackers: one self-contained HTML file from runs on one benchmark.
 
-A RUN is the folder of a run (samn got10k|trackingnet|davis run, python -m samn_tracker.runner.ope run), a folder of
+A RUN is the folder of a run (samn got10k|trackingnet|davis|ope run), a folder of
 results in the benchmark's layout (with --split), a tracker's folder of VOT results, or a file that `score --json`
 wrote. NAME=RUN gives it a name.
 
@@ -92,7 +92,7 @@ def _benchmark_report(asked: Asked) -> Report:
             if asked.truth is None:
                 raise ConfigError(f"{path} has to be scored; give the benchmark's data as --truth DATA")
             benchmark = load_benchmark(asked.benchmark or benchmark_of(path, asked.truth))
-            split = asked.split or manifest_of(path).get("split") or benchmark.splits[0]
+            split = asked.split or manifest_of(path).get("split") or benchmark.default_split(asked.truth)
             run, table = run_from_folder(name, path, benchmark, split, asked.truth, asked.pictures)
             runs.append(run)
         kinds.add((table.benchmark, table.split))

@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     add("--truth", type=Path, required=True, metavar="DATA", help="the benchmark's data; for vot, the workspace")
     add("--benchmark", choices=NAMES, help="where neither the run nor the data says it")
     add("--json", action="store_true", help="print one JSON object instead of the table")
-    add("--split", metavar="NAME", help="of the benchmark, where the run does not say it")
+    add("--split", "--dataset", metavar="NAME", help="of the benchmark, where the run does not say it")
     add("--csv", type=Path, metavar="FILE", help="write the table as CSV, too")
     vot = result.add_argument_group("for vot")
     vot.add_argument("--details", action="store_true", help="also each sequence and attribute")

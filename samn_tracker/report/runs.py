@@ -31,6 +31,9 @@ def read_saved_scores(path: Path) -> ScoreTable:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         known = {key: content.pop(key) for key in ("benchmark", "split", "sequences", "curves", "notes")}
+        attributes = content.pop("attributes", {})
+        partial = content.pop("partial", None)
+        part = (int(partial["scored"]), int(partial["official"])) if partial else None
         for curve in known["curves"].values():
             if len(curve["x"]) != len(curve["y"]):
                 raise ValueError("a curve has x and y of different lengths")
@@ -38,7 +41,7 @@ def read_saved_scores(path: Path) -> ScoreTable:
         raise ResultError(
             f"{path} does not hold scores ({error}); make it with `samn BENCHMARK score --json`"
         ) from None
-    return ScoreTable(overall=content, **{**known, "notes": tuple(known["notes"])})
+    return ScoreTable(overall=content, attributes=attributes, part=part, **{**known, "notes": tuple(known["notes"])})
 
 
 def run_from_scores(name: str, table: ScoreTable) -> Run:

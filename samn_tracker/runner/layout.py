@@ -59,9 +59,10 @@ def read_results(path: Path, rows: int, longer: bool = False) -> NDArray[np.floa
     return boxes
 
 
-def raise_all(faults: Iterable[str], results: Path) -> None:
-    """Raise one ResultError for all faults of a folder of results, if there are any."""
+def raise_all(faults: Iterable[str], results: Path, remedy: str = "") -> None:
+    """Raise one ResultError for all faults of a folder of results, if there are any; `remedy` is its last line."""
     listed = list(faults)
     if listed:
         more = f"\n  and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+        more += f"\n{remedy}" if remedy else ""
         raise ResultError(f"{results} cannot be scored:\n  " + "\n  ".join(listed[:_SHOWN]) + more)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from samn_tracker.runner.ope import main as ope
+from ope_runner.runner import main as ope
 
 FRAMES = 8
 SIZE = (97, 121)

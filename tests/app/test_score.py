@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ope_runner.runner import main as ope
 from samn_tracker.app.benchmarks import benchmark_of_data
 from samn_tracker.cli import main
-from samn_tracker.runner.ope import main as ope
 
 
 def printed_scores(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -91,4 +91,5 @@ def test_published_results_get_their_published_scores(shared_data: Path, capsys:
     vot = [str(oracles / "vot/results/VOT2018/NanoTrack"), "--truth", str(oracles / "vot/VOT2018.json"), "--no-toolkit"]
     assert printed_scores(capsys, *vot)["pysot"]["eao"] == pytest.approx(0.311, abs=5e-4)
     one_pass = [str(oracles / "ope/DTB70/AutoTrack"), "--truth", str(oracles / "ope/DTB70/groundtruth")]
-    assert printed_scores(capsys, *one_pass, "--benchmark", "ope")["success"] == pytest.approx(0.4785, abs=5e-5)
+    one_pass += ["--benchmark", "ope", "--dataset", "dtb70"]
+    assert printed_scores(capsys, *one_pass)["success"] == pytest.approx(0.4785, abs=5e-5)

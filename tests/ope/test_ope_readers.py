@@ -80,7 +80,7 @@ def test_a_sequence_of_another_length_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         Ope().sequences(tmp_path, "otb100")
     assert "470 rows; the official frames are 300 to 770, 471 of them" in str(caught.value)
-    assert "70 images and groundtruth_rect.txt 71 boxes" in str(caught.value)
+    assert "70 images and 71 rows of ground truth" in str(caught.value)
 
 
 @pytest.mark.parametrize(("flags", "message"), [("0,1,0\n", "3 flags for 8 frames"), ("0,0,0,0,2,0,0,0", "a 0 or 1")])

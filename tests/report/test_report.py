@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from app.browser import console_of
 
+from ope_runner.runner import main as ope
 from samn_tracker.app.report import merged_notes
 from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
@@ -26,7 +27,6 @@ from samn_tracker.report.model import (
 )
 from samn_tracker.report.names import format_score
 from samn_tracker.report.svg import ticks
-from samn_tracker.runner.ope import main as ope
 
 from .report_example import example, structure
 

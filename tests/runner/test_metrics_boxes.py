@@ -10,9 +10,9 @@ import pytest
 from benchmark_data import SIZE, save_boxes, truth_boxes
 
 from got10k_runner.runner import Got10k
+from ope_runner.runner import Ope
 from samn_tracker.runner.metrics import got10k, ope, trackingnet
 from samn_tracker.runner.metrics.curves import area_under, mean_speed, share_above, share_within
-from samn_tracker.runner.ope import OnePass
 from trackingnet_runner.runner import TrackingNet
 
 
@@ -55,7 +55,7 @@ def test_trackingnet_devkit_example(shared_data: Path) -> None:
 @pytest.mark.data
 def test_ope_autotrack_on_dtb70(shared_data: Path) -> None:
     folder = shared_data / "oracles/ope/DTB70"
-    scores = OnePass().score(folder / "groundtruth", folder / "AutoTrack", "one-based").overall
+    scores = Ope().score(folder / "groundtruth", folder / "AutoTrack", "dtb70").overall
     assert (round(scores["success"] or 0, 4), round(scores["precision"] or 0, 4)) == (0.4785, 0.7172)
 
 

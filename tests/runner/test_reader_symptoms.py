@@ -17,13 +17,13 @@ from benchmark_data import request
 
 from davis_runner.runner import Davis
 from got10k_runner.runner import Got10k
+from ope_runner.runner import Ope
 from samn_tracker.errors import DatasetError
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.runner.lint import open_source
 from samn_tracker.runner.metrics.ope import scores, sequence_curves
-from samn_tracker.runner.ope import OnePass
 from trackingnet_runner.runner import TrackingNet
 
 FRAMES = 12
@@ -97,7 +97,7 @@ def lay_out_davis(root: Path, junk: bool, masks: Sequence[int] = range(FRAMES)) 
 
 LayOut = Callable[[Path, bool], None]
 RUNNERS: list[tuple[Benchmark, str, LayOut, str, float]] = [
-    (OnePass(), "one-based", lay_out_ope, "success", 20 / 21),
+    (Ope(), "one-based", lay_out_ope, "success", 20 / 21),
     (Got10k(), "val", lay_out_got10k, "ao", 1.0),
     (TrackingNet(), "TRAIN_0", lay_out_trackingnet, "success", 100.0),
     (Davis(), "2016/val", lay_out_davis, "j_mean", 1.0),
@@ -177,7 +177,7 @@ def test_fewer_rows_than_images_are_refused_and_not_taken_for_the_first_frames(t
     lay_out_ope(tmp_path, False)
     (tmp_path / "a" / "groundtruth_rect.txt").write_text(rows(5))
     with pytest.raises(DatasetError, match=r"12 images and 5 rows of ground truth.*David"):
-        OnePass().sequences(tmp_path, "one-based")
+        Ope().sequences(tmp_path, "one-based")
 
 
 def test_folders_of_two_targets_are_run_linted_and_scored_as_two_sequences(tmp_path: Path) -> None:
@@ -185,24 +185,24 @@ def test_folders_of_two_targets_are_run_linted_and_scored_as_two_sequences(tmp_p
     write_frames(data / "Jogging" / "img")
     (data / "Jogging" / "groundtruth_rect.1.txt").write_text(rows(shift=1))
     (data / "Jogging" / "groundtruth_rect.2.txt").write_text("3,3,9,9\n" * FRAMES)
-    wanted = request(OnePass(), data, "one-based", tmp_path / "run", tracker="toy_trackers:Whites")
+    wanted = request(Ope(), data, "one-based", tmp_path / "run", tracker="toy_trackers:Whites")
     assert execute(wanted) == []
     results = tmp_path / "run" / "results"
     assert sorted(path.name for path in results.iterdir()) == ["Jogging-1.txt", "Jogging-2.txt"]
-    assert OnePass().lint(open_source(results), data, "one-based") == []
-    scored = OnePass().score(data, results, "one-based").sequences
+    assert Ope().lint(open_source(results), data, "one-based") == []
+    scored = Ope().score(data, results, "one-based").sequences
     assert scored["Jogging-1"]["success"] == pytest.approx(20 / 21)
     assert scored["Jogging-2"]["success"] == pytest.approx(20 / 21 / FRAMES), "only the given first frame is right"
     (results / "Jogging-2.txt").unlink()
-    assert [fault.file for fault in OnePass().lint(open_source(results), data, "one-based")] == ["Jogging-2.txt"]
+    assert [fault.file for fault in Ope().lint(open_source(results), data, "one-based")] == ["Jogging-2.txt"]
 
 
 def test_a_zero_based_box_at_the_border_is_annotated() -> None:
     truth = np.array([[5, 5, 9, 9], [0, 5, 9, 9], [-3, 5, 9, 9], [3, -2, 9, 9]], dtype=np.float64)
-    assert scores(sequence_curves(truth, truth, one_based=False))["success"] == pytest.approx(20 / 21)
+    assert scores(sequence_curves(truth, truth, "zero-based"))["success"] == pytest.approx(20 / 21)
     absent = np.vstack([truth, [[0, 0, 0, 0], [np.nan] * 4]])
     answers = np.vstack([truth, truth[:2]])
-    assert scores(sequence_curves(absent, answers, one_based=False))["success"] == pytest.approx(20 / 21 * 4 / 6)
+    assert scores(sequence_curves(absent, answers, "zero-based"))["success"] == pytest.approx(20 / 21 * 4 / 6)
     assert scores(sequence_curves(truth, truth))["success"] == pytest.approx(20 / 21 / 4), "OTB's own rule"
 
 
@@ -211,9 +211,9 @@ def test_a_zero_based_run_at_the_left_border_has_the_perfect_score(tmp_path: Pat
     write_frames(data / "a" / "img")
     (data / "a" / "groundtruth_rect.txt").write_text(rows())
     assert box(0)[0] == 0
-    wanted = request(OnePass(), data, "zero-based", tmp_path / "run", tracker="toy_trackers:Whites")
+    wanted = request(Ope(), data, "zero-based", tmp_path / "run", tracker="toy_trackers:Whites")
     assert execute(wanted) == []
-    score = OnePass().score(data, tmp_path / "run" / "results", "zero-based")
+    score = Ope().score(data, tmp_path / "run" / "results", "zero-based")
     assert score.overall["success"] == pytest.approx(20 / 21)
 
 
@@ -221,12 +221,12 @@ def test_a_blank_line_in_the_middle_of_truth_is_refused_and_one_at_the_end_is_no
     lay_out_ope(tmp_path, False)
     path = tmp_path / "a" / "groundtruth_rect.txt"
     path.write_bytes(b"\xef\xbb\xbf" + rows(shift=1).replace(",", "\t").replace("\n", "\r\n").encode() + b"\r\n\r\n")
-    (sequence,) = OnePass().sequences(tmp_path, "one-based")
+    (sequence,) = Ope().sequences(tmp_path, "one-based")
     assert sequence.box == box(0)
     lines = rows(FRAMES - 1, shift=1).splitlines()
     path.write_text("\n".join([*lines[:4], "", *lines[4:]]))
     with pytest.raises(DatasetError, match="line 5 is blank"):
-        OnePass().sequences(tmp_path, "one-based")
+        Ope().sequences(tmp_path, "one-based")
 
 
 def test_cover_is_a_level_from_0_to_8(tmp_path: Path) -> None:
