@@ -4,6 +4,7 @@ samn train CONFIG --run FOLDER      train; resumes if the folder holds a checkpo
 samn train pack CONFIG OUT.npz      shrink and pack all data sets into one file
 samn train preview CONFIG OUT.png   draw some training samples
 samn train export FOLDER OUT.safetensors
+samn train timed CONFIG --minutes N --out FOLDER     pack, train for N minutes on whatever is there, export, judge
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from samn_tracker.files import locked, refuse_what_is_read
 from samn_tracker.program import run_program
+from samn_tracker.train import timed
 from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.data import make_samples, pack
 from samn_tracker.train.distributed import joined
@@ -26,7 +28,7 @@ from samn_tracker.train.preview import preview
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; 0 on success, 1 on an error of ours, 2 on a wrong command line."""
     words = list(sys.argv[1:] if argv is None else argv)
-    commands = {"pack": _pack, "preview": _preview, "export": _export}
+    commands = {"pack": _pack, "preview": _preview, "export": _export, "timed": timed.main}
     command, given = (commands[words[0]], words[1:]) if words and words[0] in commands else (_train, words)
     return run_program("samn train", lambda: command(given))
 

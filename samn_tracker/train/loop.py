@@ -91,8 +91,8 @@ class Trainer:
             self._log = RunLog(folder, config.run.tensorboard)
             record_origin(folder, config, self.samples.sources, command)
 
-    def train(self) -> None:
-        """Train to the end of the run.
+    def train(self, until: int | None = None) -> None:
+        """Train to the end of the run, or to iteration `until` of it.
 
         Raises:
             TrainingError: the loss stopped being finite.
@@ -101,7 +101,7 @@ class Trainer:
         run, progress = self.config.run, self.progress
         loader = iter(make_loader(self.samples, run, progress.iteration, self._processes.rank, self._processes.world))
         meter = Meter()
-        while progress.iteration < run.iterations:
+        while progress.iteration < (run.iterations if until is None else until):
             begun = time.perf_counter()
             rate = rate_at(progress.iteration, run.iterations, self.config.optimiser)
             set_rate(self._optimiser, rate)
