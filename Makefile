@@ -17,7 +17,7 @@ $(BIN)/python:
 demo test test-slow lint regress faults docs format: $(BIN)/python
 
 demo:
-	OMP_NUM_THREADS=1 $(BIN)/python -m vot_workspace demo
+	OMP_NUM_THREADS=1 $(BIN)/samn vot demo
 
 test:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -1,4 +1,4 @@
-"""`python -m davis_runner run|pack|lint|score|show`: see README.md in this folder."""
+"""`python -m davis_runner` is `samn davis`: see README.md in this folder."""
 
 from __future__ import annotations
 

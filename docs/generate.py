@@ -29,9 +29,6 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "samn_tracker" / "weights"
 _HELP_WIDTH = "110"
 _OTHERS = {
     ("samn-trax",): "samn_tracker.trax.server",
-    ("python -m samn_tracker.bench.accuracy",): "samn_tracker.bench.accuracy",
-    ("python -m samn_tracker.bench.agreement",): "samn_tracker.bench.agreement",
-    ("python -m samn_tracker.bench.recovery",): "samn_tracker.bench.recovery",
 }
 _WORDS_OF_OWN = {"samn_tracker.train.__main__": ("pack", "preview", "export")}
 

@@ -1,4 +1,4 @@
-"""`python -m got10k_runner run|pack|lint|score|show`: see README.md in this folder."""
+"""`python -m got10k_runner` is `samn got10k`: see README.md in this folder."""
 
 from __future__ import annotations
 

@@ -6,21 +6,21 @@ one that no page shows any more.
 
 from __future__ import annotations
 
-_ACCURACY = "python -m samn_tracker.bench.accuracy"
-_RECOVERY = "python -m samn_tracker.bench.recovery --tracker samn-lite --seeds 20"
+_ACCURACY = "samn bench accuracy"
+_RECOVERY = "samn bench recovery --tracker samn-lite --seeds 20"
 
 SLOW = (
     "samn vot demo",
-    "python -m vot_workspace doctor",
-    "python -m vot_workspace demo",
-    "python -m vot_workspace create w18 --rules vot2018 --data /path/to/VOT2018",
-    "python -m vot_workspace run w18",
-    "python -m vot_workspace score w18 --details --plots plots",
-    "python -m vot_workspace pack w18",
-    "python -m vot_workspace export w18/results/SAMN out --format pysot",
+    "samn vot doctor",
+    "samn vot demo",
+    "samn vot create w18 --rules vot2018 --data /path/to/VOT2018",
+    "samn vot run w18",
+    "samn vot score w18 --details --plots plots",
+    "samn vot pack w18",
+    "samn vot export w18/results/SAMN out --format pysot",
     "samn bench --json speed.json --picture profile.svg",
     "samn bench",
-    "python -m samn_tracker.bench.agreement --data DATA",
+    "samn bench agreement --data DATA",
     f"{_ACCURACY} --data DATA --tracker samn-lite --tracker opencv-mil",
     f"{_ACCURACY} --data DATA --ablation",
     _RECOVERY,

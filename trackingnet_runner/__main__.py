@@ -1,4 +1,4 @@
-"""`python -m trackingnet_runner run|pack|lint|score|show`: see README.md in this folder."""
+"""`python -m trackingnet_runner` is `samn trackingnet`: see README.md in this folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m vot_workspace COMMAND` (also `samn vot COMMAND`)."""
+"""`samn vot COMMAND`, also as `python -m vot_workspace COMMAND`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         wanted = bool(arguments) and arguments[0] in ("-h", "--help")
         lines = "\n".join(f"  {name:<8} {text}" for name, text in COMMANDS.items())
-        usage = f"usage: python -m vot_workspace COMMAND ...\n\n{lines}\n\nCOMMAND --help explains a command."
+        usage = f"usage: samn vot COMMAND ...\n\n{lines}\n\nCOMMAND --help explains a command."
         print(usage, file=sys.stdout if wanted else sys.stderr)
         return 0 if wanted else 2
     module = f"vot_workspace.{arguments[0]}"
-    return run_program(f"vot_workspace {arguments[0]}", lambda: import_module(module).main(arguments[1:]))
+    return run_program(f"samn vot {arguments[0]}", lambda: import_module(module).main(arguments[1:]))
 
 
 if __name__ == "__main__":

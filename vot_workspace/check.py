@@ -184,8 +184,8 @@ def _check_values(path: Path, name: str, needed: Sequence[bool]) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace check`."""
-    parser = argparse.ArgumentParser(prog="vot_workspace check", description=__doc__)
+    """Command line of `samn vot check`."""
+    parser = argparse.ArgumentParser(prog="samn vot check", description=__doc__)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("trackers", nargs="*", help="default: all that have results")
     given = parser.parse_args(argv)

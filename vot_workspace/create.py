@@ -112,7 +112,7 @@ def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vot_workspace create", description=__doc__)
+    parser = argparse.ArgumentParser(prog="samn vot create", description=__doc__)
     parser.add_argument("workspace", type=Path, help="new folder")
     parser.add_argument(
         "--data", type=Path, help="folder of sequences in any layout, or VOT20xx.json; without it the toolkit downloads"
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace create`."""
+    """Command line of `samn vot create`."""
     parser = _parser()
     given = parser.parse_args(argv)
     if given.data is None and given.rules not in YEARS:
@@ -163,5 +163,5 @@ def main(argv: list[str] | None = None) -> int:
     download(workspace, next(iter(workspace.trackers)))
     frames = sum(map(len, workspace.sequences.values()))
     print(f"{given.workspace}: {len(workspace.names)} sequences, {frames} frames")
-    print(f"next: python -m vot_workspace run {given.workspace}", file=sys.stderr)
+    print(f"next: samn vot run {given.workspace}", file=sys.stderr)
     return 0

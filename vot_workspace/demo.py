@@ -150,8 +150,8 @@ def demonstrate(folder: Path, tracker: str, length: int = LENGTH) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace demo`."""
-    parser = argparse.ArgumentParser(prog="vot_workspace demo", description=__doc__)
+    """Command line of `samn vot demo`."""
+    parser = argparse.ArgumentParser(prog="samn vot demo", description=__doc__)
     parser.add_argument("--directory", type=Path, default=Path("runs/demo"), help="default: runs/demo")
     parser.add_argument("--tracker", default="samn-lite", help="samn-lite, opencv-mil, package.module:factory, ...")
     parser.add_argument("--length", type=int, default=LENGTH, help=f"frames a sequence (default: {LENGTH})")

@@ -143,7 +143,7 @@ def diagnose_workspace(folder: Path) -> list[str]:
     except SamnError as error:
         return [str(error)]
     if not workspace.trackers:
-        problems.append(f"{folder / 'trackers.ini'} has no tracker: python -m vot_workspace create makes one that has")
+        problems.append(f"{folder / 'trackers.ini'} has no tracker: samn vot create makes one that has")
     try:
         workspace.require_images()  # raises also if the data cannot be read
     except SamnError as error:
@@ -176,8 +176,8 @@ def first_regions_are_safe(formats: list[str]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace doctor`."""
-    parser = argparse.ArgumentParser(prog="vot_workspace doctor", description=__doc__)
+    """Command line of `samn vot doctor`."""
+    parser = argparse.ArgumentParser(prog="samn vot doctor", description=__doc__)
     parser.add_argument("workspace", type=Path, nargs="?", help="also look at this workspace")
     parser.add_argument(
         "--start", metavar="TRACKER", help="also start this entry of the workspace and look at what it offers"

@@ -27,7 +27,7 @@ def download(workspace: Workspace, tracker: str) -> None:
     toolkit.run("evaluate", workspace.folder, tracker, "--experiments", "none")
     if not _is_complete(workspace):
         raise DatasetError(
-            f"the sequences of {address} are not all here, the toolkit's message above says why; `vot_workspace run "
+            f"the sequences of {address} are not all here, the toolkit's message above says why; `samn vot run "
             f"{workspace.folder}` goes on with the download, or make a workspace of data that you have: create --data"
         )
 

@@ -154,9 +154,9 @@ def to_box(region: Region) -> NDArray[np.float64]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace export`."""
+    """Command line of `samn vot export`."""
     parser = argparse.ArgumentParser(
-        prog="vot_workspace export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="samn vot export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("results", type=Path, help="a tracker's folder, for instance W/results/SAMN")
     parser.add_argument("target", type=Path, help="folder to write (for zip: the file)")

@@ -51,8 +51,8 @@ def _check_archive(archive: Path, results: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace pack`."""
-    parser = argparse.ArgumentParser(prog="vot_workspace pack", description=__doc__)
+    """Command line of `samn vot pack`."""
+    parser = argparse.ArgumentParser(prog="samn vot pack", description=__doc__)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("tracker", nargs="?", default="SAMN")
     given = parser.parse_args(argv)

@@ -115,7 +115,7 @@ def report(workspace: Workspace, tracker: str, faults: Sequence[Fault]) -> int:
     """Print what is wrong (and where the tracker's own output is); the exit code."""
     if not faults:
         print(f"{tracker}: complete in {workspace.results(tracker)}")
-        print(f"next: python -m vot_workspace score {workspace.folder} {tracker}", file=sys.stderr)
+        print(f"next: samn vot score {workspace.folder} {tracker}", file=sys.stderr)
         return 0
     for fault in faults:
         print(f"  {fault}", file=sys.stderr)
@@ -127,8 +127,8 @@ def report(workspace: Workspace, tracker: str, faults: Sequence[Fault]) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace run`."""
-    parser = argparse.ArgumentParser(prog="vot_workspace run", description=__doc__)
+    """Command line of `samn vot run`."""
+    parser = argparse.ArgumentParser(prog="samn vot run", description=__doc__)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("tracker", nargs="?", default="SAMN", help="entry of trackers.ini (default: SAMN)")
     parser.add_argument("--workers", type=int, default=1, help="shards that run at the same time (default: 1)")

@@ -174,9 +174,9 @@ def details(scored: Score) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line of `python -m vot_workspace score`."""
+    """Command line of `samn vot score`."""
     parser = argparse.ArgumentParser(
-        prog="vot_workspace score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="samn vot score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("workspace", type=Path, nargs="?", help="score the results in this workspace")
     parser.add_argument("tracker", nargs="?", default="SAMN", help="of this entry of it (default: SAMN)")

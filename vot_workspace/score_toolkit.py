@@ -43,7 +43,7 @@ def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], resul
         report = folder / "analysis" / f"{NAME}.json"
         if not report.is_file():
             raise ResultError(
-                f"`vot analysis` made no result for {results}; what it printed says why (vot_workspace check lists "
+                f"`vot analysis` made no result for {results}; what it printed says why (samn vot check lists "
                 "missing results)"
             )
         return _defined(read_analysis(report), experiments_of(stack), sequences)

@@ -55,7 +55,7 @@ class Workspace:
 
     def __post_init__(self) -> None:
         if not (self.folder / "config.yaml").is_file():
-            raise ConfigError(f"{self.folder} is not a workspace: no config.yaml; make one with vot_workspace create")
+            raise ConfigError(f"{self.folder} is not a workspace: no config.yaml; make one with samn vot create")
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ class Workspace:
         listing = self.sequence_folder / "list.txt"
         if not listing.is_file():
             raise DatasetError(
-                f"no {listing}: `vot_workspace run` downloads a year's data when online; or make a workspace of data "
+                f"no {listing}: `samn vot run` downloads a year's data when online; or make a workspace of data "
                 "that you have: create --data"
             )
         return read_names(listing)

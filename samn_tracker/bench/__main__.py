@@ -2,6 +2,7 @@
 
     samn bench --json speed.json
     samn bench --quick
+    samn bench accuracy|agreement|recovery --help      other protocols
 
 The table goes to stdout, progress to stderr. Absolute times drift on a shared machine; what counts are the ratios, for
 every two things that are compared were measured in turn.
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,11 @@ from samn_tracker.errors import SamnError
 from samn_tracker.runtime.devices import resolve_device
 
 PICTURE_STORED = 20
+COMMANDS = {
+    "accuracy": "how well trackers follow on the development sequences",
+    "agreement": "how far answers move where a setting saves time",
+    "recovery": "how often and how soon a target is found again",
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,11 @@ QUICK = Effort(3, 1, 60, 1, 600)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table, and write JSON and picture where asked."""
-    arguments = _parser().parse_args(argv)
+    """Measure, print the table, and write JSON and picture where asked; or one of the other protocols."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in COMMANDS:
+        return int(import_module(f"samn_tracker.bench.{words[0]}").main(words[1:]))
+    arguments = _parser().parse_args(words)
     effort = QUICK if arguments.quick else FULL
     if arguments.frames:
         effort = Effort(**{**asdict(effort), "long_frames": arguments.frames})

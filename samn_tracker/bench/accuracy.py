@@ -1,8 +1,8 @@
 """Accuracy on the development sequences, so that one lucky sequence cannot fool anyone.
 
-    python -m samn_tracker.bench.accuracy --data SEQUENCES --tracker samn-lite --out FOLDER
-    python -m samn_tracker.bench.accuracy --data SEQUENCES --out FOLDER --against appearance.last_frame=false
-    python -m samn_tracker.bench.accuracy --data SEQUENCES --out FOLDER --ablation
+    samn bench accuracy --data SEQUENCES --tracker samn-lite --out FOLDER
+    samn bench accuracy --data SEQUENCES --out FOLDER --against appearance.last_frame=false
+    samn bench accuracy --data SEQUENCES --out FOLDER --ablation
 
 Every sequence is tracked forwards, backwards and from its middle, from its mask, its box (polygon) and a box drawn up
 to 10 % off. Printed are each sequence, the means of the groups of sequences, all of them with a bootstrap interval over
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m samn_tracker.bench.accuracy", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="samn bench accuracy", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=DATA, help=f"folder of development sequences; {DATA} if not given")
     parser.add_argument("--tracker", action="append", default=[], help="repeat for several; default samn-lite")
     parser.add_argument("--device", default="auto")

@@ -1,6 +1,6 @@
 """Do the fast and the plain path answer the same masks? Mean IoU between them on the development sequences.
 
-    python -m samn_tracker.bench.agreement --data ../shared/data/sequences
+    samn bench agreement --data ../shared/data/sequences
 
 Every optimisation that has a switch is turned off alone, and then all of them. Each side has memories of its own, and
 learns from its own masks; but before every frame the fast side is put where the plain one is, for a patch that is cut a
@@ -167,7 +167,7 @@ def _compared(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m samn_tracker.bench.agreement", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="samn bench agreement", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of development sequences")
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")

@@ -1,7 +1,7 @@
 """Losing and finding again: how soon a target that comes back is followed, and how often one is seen that is not there.
 
-    python -m samn_tracker.bench.recovery --tracker samn-lite --seeds 20
-    python -m samn_tracker.bench.recovery --tracker samn-lite --seeds 20 --set recovery.enabled=false
+    samn bench recovery --tracker samn-lite --seeds 20
+    samn bench recovery --tracker samn-lite --seeds 20 --set recovery.enabled=false
 
 Generated sequences in which the target leaves the frame and comes back where it left, passes behind a pillar, or leaves
 and comes back at the other end of the frame. "Found again" is an overlap of at least 0.3 within 10 frames of the first
@@ -120,7 +120,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m samn_tracker.bench.recovery", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="samn bench recovery", description=__doc__.split("\n")[0])
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")
     add_settings(parser, "a setting, e.g. recovery.enabled=false")
