@@ -1,7 +1,7 @@
 # Everything runs in .venv, made by `make install` with the versions of constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := dev,vot,got10k,demo,docs,video,report
+EXTRAS := dev,vot,got10k,demo,docs,studio,report
 
 .PHONY: install demo test test-slow lint regress faults audit docs format clean
 

@@ -13,6 +13,7 @@ from samn_tracker.program import run_program
 # command -> (module with a main(argv) -> exit code, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
     "track": ("samn_tracker.app.track", "your own video: a file, images or a camera; overlay video, masks, boxes"),
+    "studio": ("samn_tracker.studio.command", "mark, track and correct objects of your video on a page in the browser"),
     "got10k": ("got10k_runner.__main__", "GOT-10k: run, pack, lint, score, show"),
     "trackingnet": ("trackingnet_runner.__main__", "TrackingNet: run, pack, lint, score, show"),
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "vot evaluate --workspace vot_workspace/vot2018 SAMN": _DOWNLOADS,
     "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
     "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",
+    "samn studio holiday.mp4": "serves until it is interrupted; tests/studio/test_page.py uses it in a browser",
     "torchrun --nproc-per-node 8 -m samn_tracker.train mine.toml --run runs/mine": "needs eight GPUs; "
     "tests/train/test_loop.py trains in two processes",
     "samn train mine.toml --run runs/mine --set start.weights=$WEIGHTS": _HOURS,

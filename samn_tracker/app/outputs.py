@@ -92,27 +92,47 @@ class MaskOutput:
 
 
 class TextOutput:
-    """Boxes as text, two decimals; one file for each object."""
+    """Boxes as text, two decimals, a line for every frame; one file for each object.
+
+    The box of an object in a frame without an answer, such as before it is first shown, is nan,nan,nan,nan.
+    """
 
     def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
         self._streams: dict[int, TextIO] = {}
+        self._paths: dict[int, Path] = {}
+        self._frames = 0
 
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """As `Output.write`."""
-        for number, answer in answers.items():
+        for number in answers:
             if number not in self._streams:
-                name = f"boxes_{number}.txt" if len(answers) > 1 else "boxes.txt"
-                self._streams[number] = open_text(self._folder.new(name), "x")
-            self._streams[number].write(",".join(f"{value:.2f}" for value in answer.box) + "\n")
+                self._begin(number, alone=len(answers) == 1 and not self._streams)
+        for number, stream in self._streams.items():
+            stream.write(_row(answers.get(number)))
+        self._frames += 1
 
     def close(self) -> Path | None:
         """As `Output.close`; the folder if there are several files."""
-        paths = [Path(stream.name) for stream in self._streams.values()]
         with ExitStack() as stack:
             for stream in self._streams.values():
                 stack.callback(stream.close)
+        paths = list(self._paths.values())
         return paths[0] if len(paths) == 1 else self._folder.root if paths else None
+
+    def _begin(self, number: int, alone: bool) -> None:
+        """A file for another object; the first one's gets a number once there are several."""
+        for first, path in self._paths.items():
+            if path.name == "boxes.txt":
+                self._paths[first] = path.replace(self._folder.new(f"boxes_{first}.txt"))
+        path = self._folder.new("boxes.txt" if alone else f"boxes_{number}.txt")
+        self._paths[number], self._streams[number] = path, open_text(path, "x")
+        self._streams[number].write(_row(None) * self._frames)
+
+
+def _row(answer: Prediction | None) -> str:
+    box = np.full(4, np.nan) if answer is None else answer.box
+    return ",".join(f"{value:.2f}" for value in box) + "\n"
 
 
 class RecordOutput:

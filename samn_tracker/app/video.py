@@ -34,7 +34,7 @@ def require_av() -> ModuleType:
         import av.logging
     except ImportError:
         raise EnvironmentProblemError(
-            "video files need PyAV, which is not installed; run `pip install 'samn-tracker[video]'`, or give a "
+            "video files need PyAV, which cannot be imported here; run `pip install av`, or give a "
             "folder of images and leave the overlay video out (--save masks,txt)"
         ) from None
     av.logging.set_level(av.logging.PANIC)
@@ -82,7 +82,7 @@ class VideoFile(FrameSource):
                 if self._end is not None and decoded >= self._end:
                     return
                 if decoded >= self._start:
-                    yield Frame(decoded, _upright(picture))
+                    yield Frame(decoded, upright(picture))
                 decoded += 1
         if pictures.error is not None:
             where = f"is damaged after frame {decoded - 1}" if decoded else "cannot be decoded"
@@ -181,8 +181,8 @@ def _promised_frames(container: Any, stream: Any) -> int:
     return int(seconds * float(stream.average_rate or 0))
 
 
-def _upright(picture: Any) -> NDArray[np.uint8]:
-    """The frame as RGB, turned as its display matrix asks; phones record portrait lying on its side."""
+def upright(picture: Any) -> NDArray[np.uint8]:
+    """A decoded picture of PyAV as (H, W, 3) uint8 RGB, turned as its display matrix asks: phones lie on their side."""
     image = picture.to_ndarray(format="rgb24")
     turn = _QUARTER_TURNS.get(picture.rotation % 360)
     return np.asarray(image if turn is None else cv2.rotate(image, turn), dtype=np.uint8)

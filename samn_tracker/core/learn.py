@@ -9,15 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.core.config import TrackerConfig
-from samn_tracker.core.decide import MINIMUM_SIDE, Decision
+from samn_tracker.core.correction import window_around
+from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
 from samn_tracker.core.observe import Observation
-from samn_tracker.core.places import inside_image, search_window, segmentation_window
+from samn_tracker.core.places import inside_image, no_places, search_window, segmentation_window
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.core.state import Pending, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.spatial import SpatialMemory
+from samn_tracker.model.encoders import MemoryFeatures
+from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Engine
-from samn_tracker.shapes.regions import target_kind
+from samn_tracker.shapes.box_fit import fit_rotated_box
+from samn_tracker.shapes.regions import mask_to_box, target_kind
+
+HIDDEN = 2.0
+"""A corrected mask whose mean side is smaller than the target's by less than this factor shows a part of it that an
+occluder leaves, not another size."""
 
 
 class Learner:
@@ -64,6 +72,35 @@ class Learner:
         self._learn_appearance(state, observation, decision)
         self._learn_place(state, observation, decision)
 
+    def correct(
+        self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8], *, is_new: bool, permanent: bool
+    ) -> None:
+        """Go on from where the mask (H, W) shows the target in `image`, another frame than the last if it `is_new`.
+
+        A permanent correction is a frame of its own kind, like the first: it is never dropped from the appearance
+        memory. What the present frame was taken for is not learnt. The search begins anew at the shown place, and so
+        does the correlation filter: one that has slipped onto something else believes in itself, and its samples of the
+        last frames are of that.
+        """
+        if is_new:
+            self.finish(state)
+            state.frame_index += 1
+        state.pending = None
+        self._place(state, mask)
+        key, value = self._memory_of(state, image, mask)
+        if permanent:
+            state.bank.pin(key, value, state.frame_index)
+        else:
+            state.bank.memorise(key, value, max(state.frame_index, state.bank.frame_indices[-1] + 1))
+        if state.spatial is not None:
+            self._start_spatial(state, state.spatial, image)
+
+    def remember(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+        """Store another frame with its mask (H, W) in the appearance memory."""
+        self.finish(state)
+        state.frame_index += max(1, self._config.appearance.interval)  # so that it is due for storing
+        state.bank.memorise(*self._memory_of(state, image, mask), state.frame_index)
+
     def finish(self, state: TrackState) -> None:
         """Let the appearance memory learn what is pending: it costs a network pass, so `learn` leaves it for later."""
         if state.pending is not None:
@@ -89,6 +126,26 @@ class Learner:
             assert observation.search is not None
             localisation = observation.search.localisation
             state.spatial.memorise(localisation, sample.size_crop, centre_crop=sample.centre_crop)
+
+    def _place(self, state: TrackState, mask: NDArray[np.uint8]) -> None:
+        """The target is where the mask (H, W) shows it; only a part of it, if that is not much smaller than it was."""
+        box = mask_to_box(mask)
+        size = np.maximum(box[2:], MINIMUM_SIDE)
+        is_part = 1 < state.mean_side / float(np.sqrt(size.prod())) < HIDDEN
+        state.centre = inside_image(middle_of(box), state.shape)
+        state.size = state.size if is_part else size
+        state.extent = np.array([box[:2], box[:2] + box[2:]]) - state.centre
+        state.areas.clear()
+        state.areas.append(int(mask.sum()))
+        state.lost_frames, state.elsewhere = 0, no_places()
+        polygon = state.habit.apply_to_polygon(fit_rotated_box(mask, self._config.segmentation))
+        state.last = Prediction(state.habit.apply(box), polygon, mask)
+
+    def _memory_of(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> MemoryFeatures:
+        """Key and value of a frame with a mask (H, W), in the window of a target of this mask."""
+        window = window_around(mask, state.start.patch_size, self._config)
+        encoded = self._engine.encode(window.crop(image)[None])
+        return self._engine.memorise(encoded, window.crop_mask(mask)[None])
 
     def _start_appearance(self, state: TrackState, image: NDArray[np.uint8], target: NDArray[Any]) -> None:
         window = segmentation_window(state.centre, state.size, state.start.patch_size, self._config)

@@ -25,10 +25,11 @@ class AppearanceBank:
 
     Slot 0 holds each object's first frame and is never dropped. With `last_frame`, slot 1 holds the newest frame; when
     the next one overwrites it, it is first copied to a stored slot if it was due for storing, so that no frame is held
-    twice. A frame is due when at least `interval` frames have passed since the last due one (some may be missing, where
-    the spatial memory did not trust them); interval 0 stores none. When all slots are taken, the stored frame of least
-    relevance goes, the oldest of equals: relevance is the exponential mean, over the reads since the frame came, of its
-    weight relative to a uniform one, averaged over objects.
+    twice. Pinned frames follow, and are never dropped either. A frame is due when at least `interval` frames have
+    passed since the last due one (some may be missing, where the spatial memory did not trust them); interval 0 stores
+    none. When all slots are taken, the stored frame of least relevance goes, the oldest of equals: relevance is the
+    exponential mean, over the reads since the frame came, of its weight relative to a uniform one, averaged over
+    objects.
     """
 
     _keys: Tensor  # (O, capacity, P, Ck), at least float32, as they are read
@@ -88,6 +89,34 @@ class AppearanceBank:
             self._last_is_due = due
         elif due:
             self._place(self._free_slot(), key, value, frame_index)
+        self._refresh()
+
+    @torch.no_grad()
+    def pin(self, key: Tensor, value: Tensor, frame_index: int) -> None:
+        """Hold a frame for good, key (O, Ck, h, w) and value (O, Cv, h, w): one that a person has corrected.
+
+        It has a slot of its own beside the capacity, so the buffers grow by one frame. Where the newest frame is the
+        same one, or there is none yet, this one takes its place too.
+
+        Raises:
+            TrackerStateError: before `start`, or with other shapes than at the start.
+        """
+        self._check_frame(key, value, len(self._first_frames))
+        newest = self._config.last_frame and (len(self) == 1 or self._slot_frames[1] == frame_index)
+        if newest:
+            self._place(1, key, value, frame_index)
+            self._last_is_due = False
+        slot = self._first_stored
+        with torch.inference_mode(False):
+            self._keys, self._values, self._pooled = (
+                torch.cat([buffer[:, :slot], buffer[:, :1], buffer[:, slot:]], dim=1)
+                for buffer in (self._keys, self._values, self._pooled)
+            )
+            self._relevance = torch.cat([self._relevance[:slot], self._relevance[:1], self._relevance[slot:]])
+        self._first_stored += 1
+        self._capacity += 1
+        self._slot_frames.insert(slot, frame_index)
+        self._write(slot, key, value)
         self._refresh()
 
     @torch.no_grad()

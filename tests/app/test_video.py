@@ -146,6 +146,6 @@ def test_a_range_behind_the_last_image(workplace: Path) -> None:
 def test_without_pyav_the_message_says_what_to_do(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.mp4").write_bytes(b"anything")
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(EnvironmentProblemError, match=r"pip install 'samn-tracker\[video\]'"):
+    with pytest.raises(EnvironmentProblemError, match=r"pip install av"):
         open_source("a.mp4")
     assert open_source("frames").total == FRAMES, "images need no PyAV"

@@ -1,0 +1,197 @@
+"""Any frame of a video or of a folder of images, by its number."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from samn_tracker.app.frames import IMAGES_PER_SECOND
+from samn_tracker.app.sources import ImageFiles, open_source
+from samn_tracker.app.video import VideoFile, require_av, upright
+from samn_tracker.errors import ConfigError, ImageError
+from samn_tracker.images import read_image
+
+Image = NDArray[np.uint8]
+
+CACHE_BYTES = 256 << 20
+"""Decoded frames kept; frames are asked for in runs, forwards and backwards."""
+PICTURES = 256
+"""JPEG files kept for the page."""
+_QUALITY = 85
+
+
+class FrameStore(ABC):
+    """Frames (H, W, 3) uint8 RGB of one size, numbered from 0; safe to ask from several threads.
+
+    Attributes:
+        name: what the person gave.
+        count: of the frames.
+        shape: (H, W).
+        frames_per_second: of the recording.
+        files: those that are read.
+    """
+
+    name: str
+    files: list[Path]
+    count: int
+    shape: tuple[int, int]
+    frames_per_second: float
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._images: OrderedDict[int, Image] = OrderedDict()
+        self._pictures: OrderedDict[int, bytes] = OrderedDict()
+
+    @abstractmethod
+    def _read(self, index: int) -> Iterator[tuple[int, Image]]:
+        """Numbers and frames up to and with `index`."""
+
+    def image(self, index: int) -> Image:
+        """The frame (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: there is none of this number, it cannot be decoded, or it has another size than the first.
+        """
+        if not 0 <= index < self.count:
+            raise ImageError(f"{self.name} has no frame {index}; it has {self.count}, counted from 0")
+        with self._lock:
+            if index not in self._images:
+                for number, image in self._read(index):
+                    self._keep(number, image)
+            if index not in self._images:
+                raise ImageError(f"frame {index} of {self.name} cannot be decoded; copy the file again")
+            self._images.move_to_end(index)
+            image = self._images[index]
+        if image.shape[:2] != self.shape:
+            size, expected = (f"{shape[1]}x{shape[0]}" for shape in (image.shape, self.shape))
+            raise ImageError(f"frame {index} of {self.name} is {size}, expected {expected}; give frames of one size")
+        return image
+
+    def picture(self, index: int) -> bytes:
+        """The frame as a JPEG file.
+
+        Raises:
+            ImageError: as `image`.
+        """
+        kept = self._pictures.get(index)
+        if kept is not None:
+            return kept
+        image = cv2.cvtColor(self.image(index), cv2.COLOR_RGB2BGR)
+        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+        with self._lock:
+            self._pictures[index] = data
+            while len(self._pictures) > PICTURES:
+                self._pictures.popitem(last=False)
+        return data
+
+    def _keep(self, number: int, image: Image) -> None:
+        self._images[number] = image
+        self._images.move_to_end(number)
+        while len(self._images) > 1 and len(self._images) * image.nbytes > CACHE_BYTES:
+            self._images.popitem(last=False)
+
+
+class ImageStore(FrameStore):
+    """Image files in order."""
+
+    def __init__(self, name: str, paths: list[Path]) -> None:
+        super().__init__()
+        self.name, self.count, self.frames_per_second = name, len(paths), IMAGES_PER_SECOND
+        self.files = paths
+        first = read_image(paths[0])
+        self.shape = (first.shape[0], first.shape[1])
+
+    def _read(self, index: int) -> Iterator[tuple[int, Image]]:
+        yield index, read_image(self.files[index])
+
+
+class VideoStore(FrameStore):
+    """A video file: read on where it is asked for in order, else from the key frame before.
+
+    A frame's number is its place among the presentation times of all packets, which are read once, without decoding.
+    """
+
+    def __init__(self, source: VideoFile, path: Path) -> None:
+        super().__init__()
+        self.name, self.frames_per_second = source.name, source.frames_per_second
+        self._av = require_av()
+        self.files = [path]
+        self._times, self._keys = self._index()
+        self.count = len(self._times)
+        self._numbers = {time: number for number, time in enumerate(self._times)}
+        self._open(0)
+        first = next(self._frames, None)
+        if first is None:
+            raise ImageError(f"{self.name} has no frame that can be decoded; give another video")
+        self._keep(*first)
+        self.shape = (first[1].shape[0], first[1].shape[1])
+
+    def _index(self) -> tuple[list[int], list[int]]:
+        """All presentation times in order, and those of the key frames."""
+        with self._av.open(str(self.files[0])) as container:
+            stream = container.streams.video[0]
+            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size and p.pts is not None]
+        times = sorted({pts for pts, _ in packets})
+        if not times:
+            raise ImageError(f"{self.name} says no times of its frames; convert it, for instance to MP4")
+        return times, sorted(pts for pts, key in packets if key)
+
+    def _open(self, index: int) -> None:
+        """Begin to decode at the key frame at or before frame `index`."""
+        container = self._av.open(str(self.files[0]))
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        key = bisect_right(self._keys, self._times[index]) - 1
+        if index and key >= 0:
+            container.seek(self._keys[key], stream=stream, backward=True)
+        self._frames = self._decoded(container, stream)
+        self._next = self._numbers.get(self._keys[key], 0) if index and key >= 0 else 0
+
+    def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[int, Image]]:
+        try:
+            for picture in container.decode(stream):
+                number = self._numbers.get(picture.pts)
+                if number is not None:
+                    self._next = number + 1
+                    yield number, upright(picture)
+        except self._av.error.FFmpegError:
+            return  # a damaged end: `image` says which frame is missing
+        finally:
+            container.close()
+
+    def _read(self, index: int) -> Iterator[tuple[int, Image]]:
+        key = bisect_right(self._keys, self._times[index]) - 1
+        behind = index < self._next
+        skips = key >= 0 and self._numbers.get(self._keys[key], 0) > self._next
+        if behind or skips:
+            self._open(index)
+        for number, image in self._frames:
+            yield number, image
+            if number >= index:
+                return
+
+
+def open_store(text: str) -> FrameStore:
+    """All frames of a video file, a folder of images, or a glob.
+
+    Raises:
+        ConfigError: something that has no beginning and end.
+        SamnError: as `open_source`.
+    """
+    if text.isdigit() and not Path(text).exists():
+        raise ConfigError("the studio goes back and forth in a recording; record the camera first, then give the file")
+    source = open_source(text)
+    if isinstance(source, VideoFile):
+        return VideoStore(source, Path(text))
+    if isinstance(source, ImageFiles):
+        return ImageStore(source.name, list(source.files))
+    raise ConfigError(f"the studio goes back and forth in a recording; {text} is none: give a file or a folder")
