@@ -91,7 +91,8 @@ class Learner:
         if permanent:
             state.bank.pin(key, value, state.frame_index)
         else:
-            state.bank.memorise(key, value, max(state.frame_index, state.bank.frame_indices[-1] + 1))
+            state.frame_index = max(state.frame_index, max(state.bank.frame_indices) + 1)
+            state.bank.memorise(key, value, state.frame_index)
         if state.spatial is not None:
             self._start_spatial(state, state.spatial, image)
 

@@ -368,3 +368,39 @@ def test_objects_with_one_key_read_as_they_do_one_by_one() -> None:
     for bank in (shared, copied):
         bank.add_objects(*later, frame_index=15)
     torch.testing.assert_close(shared.read(query), copied.read(query))
+
+
+@pytest.mark.parametrize(("capacity", "interval"), [(6, 5), (3, 1), (2, 0)])
+@pytest.mark.parametrize("last_frame", [True, False])
+def test_a_pinned_frame_is_never_dropped_and_takes_no_room_of_the_others(
+    capacity: int, interval: int, last_frame: bool
+) -> None:
+    bank = started(capacity=capacity, interval=interval, last_frame=last_frame)
+    run(bank, range(1, 8))
+    before = len(bank)
+    bank.pin(*frame(8), 8)
+    run(bank, range(9, 60))
+    assert 8 in bank.frame_indices
+    assert len(bank) >= before + 1
+    assert len(set(bank.frame_indices)) == len(bank), "no frame is held twice"
+    bank.pin(*frame(60), 60)
+    run(bank, range(61, 120))
+    assert {0, 8, 60} <= set(bank.frame_indices)
+
+
+def test_a_pinned_frame_is_read_and_its_slot_holds_its_values() -> None:
+    bank = started(interval=0)
+    bank.pin(*frame(7), 7)
+    assert bank.frame_indices == [0, 7, 7], "there was no newest frame: it is that, too"
+    read = bank.read(torch.zeros(1, KEY, SIDE, SIDE))
+    assert torch.allclose(read, torch.full_like(read, 14 / 3)), "all positions of 0, 7 and 7 count alike"
+
+
+def test_pinning_the_newest_frame_replaces_what_it_was_taken_for() -> None:
+    bank = started(interval=1)
+    run(bank, range(1, 4))
+    bank.pin(frame(30)[0], frame(30)[1], 3)
+    assert bank.frame_indices == [0, 3, 3, 1, 2]
+    assert torch.equal(bank.keys[:, 1], bank.keys[:, 2])
+    run(bank, range(4, 6))
+    assert bank.frame_indices.count(3) == 1, "the pinned one; it is not stored once more"

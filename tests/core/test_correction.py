@@ -1,0 +1,116 @@
+"""A correction in mid-video: where it puts the target, what it changes and what it leaves; and clicks as a target."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from samn_tracker.core.tracker import Tracker
+from samn_tracker.errors import RegionError, TrackerStateError
+from samn_tracker.loading import load_tracker
+from samn_tracker.shapes.points import Points
+from samn_tracker.shapes.regions import mask_iou, mask_to_box
+
+SIZE = (120, 160)
+SMALL = {f"{key}.patch_size": 128 for key in ("box_start", "mask_start", "spatial")}
+
+
+def truth(x: int, y: int = 50) -> np.ndarray:
+    mask = np.zeros(SIZE, dtype=np.uint8)
+    mask[y : y + 26, x : x + 26] = 1
+    return mask
+
+
+def frame(x: int, y: int = 50) -> np.ndarray:
+    """A blue square at (x, y) on grey noise."""
+    image = np.random.default_rng(0).integers(90, 120, (*SIZE, 3), dtype=np.uint8)
+    image[truth(x, y) > 0] = (30, 60, 230)
+    return image
+
+
+@pytest.fixture
+def tracker() -> Tracker:
+    return load_tracker("samn-lite", "cpu", SMALL)
+
+
+def test_points_start_a_tracker_on_the_object_that_they_show(tracker: Tracker) -> None:
+    first = tracker.initialize(frame(40), Points([53, 63]))
+    assert mask_iou(first.mask, truth(40)) > 0.85
+    assert mask_iou(tracker.track(frame(44)).mask, truth(44)) > 0.8
+
+
+def test_a_correction_moves_the_target_and_is_never_forgotten(tracker: Tracker) -> None:
+    tracker.initialize(frame(10), truth(10))
+    for step in range(3):
+        tracker.track(frame(10 + step))
+    answer = tracker.correct(truth(100, 20), frame(100, 20))
+    assert answer.box.tolist() == [100, 20, 26, 26] and answer.found and answer.confidence == 1
+    assert np.array_equal(answer.mask, truth(100, 20))
+    assert tracker.state is not None and tracker.state.centre.tolist() == [113, 33]
+    corrected = tracker.state.frame_index
+    for step in range(60):
+        answer = tracker.track(frame(100 - step, 20))
+    assert mask_iou(answer.mask, truth(41, 20)) > 0.8
+    assert {0, corrected} <= set(tracker.state.bank.frame_indices)
+
+
+def test_a_correction_of_the_present_frame_drops_what_it_was_taken_for(tracker: Tracker) -> None:
+    tracker.initialize(frame(40), truth(40))
+    tracker.track(frame(44))
+    assert tracker.state is not None
+    index = tracker.state.frame_index
+    tracker.correct(truth(44))
+    assert tracker.state.frame_index == index
+    assert tracker.state.pending is None
+    assert tracker.state.bank.frame_indices.count(index) == 2, "pinned, and the newest frame"
+
+
+def test_a_click_on_a_known_target_finds_it_where_it_was_not_followed(tracker: Tracker) -> None:
+    tracker.initialize(frame(10), truth(10))
+    answer = tracker.correct(Points([123, 33]), frame(110, 20))
+    assert mask_iou(answer.mask, truth(110, 20)) > 0.85
+
+
+def test_a_part_that_an_occluder_leaves_does_not_change_the_size(tracker: Tracker) -> None:
+    tracker.initialize(frame(40), truth(40))
+    half = truth(40)
+    half[:, 53:] = 0
+    tracker.correct(half)
+    assert tracker.state is not None and tracker.state.size.tolist() == [26, 26]
+    tiny = np.zeros_like(half)
+    tiny[60:66, 40:46] = 1
+    tracker.correct(tiny)
+    assert tracker.state.size.tolist() == [6, 6], "this is another size"
+
+
+def test_proposing_and_remembering_change_no_answer(tracker: Tracker) -> None:
+    tracker.initialize(frame(40), truth(40))
+    tracker.track(frame(42))
+    before = tracker.state.bank.frame_indices
+    proposed = tracker.propose(frame(44), Points([57, 63], [5, 5]))
+    assert mask_iou(proposed, truth(44)) > 0.85
+    assert tracker.state.bank.frame_indices == before
+    centre = tracker.state.centre.copy()
+    tracker.remember(frame(80), truth(80))
+    assert np.array_equal(tracker.state.centre, centre)
+    assert len(tracker.state.bank.frame_indices) > len(before)
+    assert mask_iou(tracker.track(frame(44)).mask, truth(44)) > 0.8
+
+
+def test_a_box_is_proposed_as_what_is_segmented_in_it(tracker: Tracker) -> None:
+    mask = tracker.propose(frame(40), [36, 46, 34, 34])
+    assert mask_iou(mask, truth(40)) > 0.8
+    low, high = mask_to_box(mask)[:2], mask_to_box(mask)[:2] + mask_to_box(mask)[2:]
+    assert (low >= [33, 43]).all() and (high <= [73, 83]).all()
+
+
+def test_correct_before_initialize_and_impossible_points_are_errors(tracker: Tracker) -> None:
+    with pytest.raises(TrackerStateError, match=r"correct\(\) was called before initialize"):
+        tracker.correct(truth(40), frame(40))
+    with pytest.raises(TrackerStateError, match=r"remember\(\) was called before initialize"):
+        tracker.remember(frame(40), truth(40))
+    with pytest.raises(RegionError, match="lies outside the image of 160 x 120"):
+        tracker.initialize(frame(40), Points([160, 20]))
+    tracker.initialize(frame(40), truth(40))
+    with pytest.raises(RegionError, match="the mask is empty"):
+        tracker.correct(np.zeros(SIZE, dtype=np.uint8))
