@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -87,13 +86,17 @@ def objects_of(grey: Labels, indexed: bool, lossy: bool, name: str, white_is_obj
     Raises:
         ImageError: as `decode_objects`.
     """
-    counts = np.asarray(cv2.calcHist([np.ascontiguousarray(grey)], [0], None, [256], [0, 256])).ravel()
-    counts[0] = 0
+    highest = int(grey.max(initial=0))
+    if highest == 0 or (indexed and highest < VOID):
+        return grey
+    brightest = grey == highest
+    if np.count_nonzero(brightest) == np.count_nonzero(grey != 0) and (highest == VOID or not lossy):
+        if highest < VOID:
+            return grey
+        return brightest.view(np.uint8) if white_is_object or not indexed else np.zeros_like(grey)
+    counts = np.bincount(grey[grey != 0], minlength=VOID + 1)
     values = np.flatnonzero(counts)
     ids = values[values != VOID]
-    if not len(ids):
-        is_object = white_is_object or not indexed
-        return (grey != 0).view(np.uint8) if is_object else np.zeros_like(grey)
     if indexed or (not lossy and _counts_up(ids)):
         return np.where(grey == VOID, 0, grey).astype(np.uint8) if counts[VOID] else grey
     if _is_soft(counts, ids):
@@ -112,7 +115,7 @@ def _counts_up(ids: NDArray[np.intp]) -> bool:
     return len(ids) == ids[-1] and len(ids) <= _MIDDLE
 
 
-def _is_soft(counts: NDArray[np.float32], ids: NDArray[np.intp]) -> bool:
+def _is_soft(counts: NDArray[np.intp], ids: NDArray[np.intp]) -> bool:
     """Whether there is a nearly white object whose edges go through greys, none of which fills a region of its own."""
     bright, between = counts[_BRIGHT:].sum(), counts[_MOST_GREY_IDS:_BRIGHT]
     body = bright > 0 and bright >= 2 * between.max() and 2 * bright >= between.sum()
