@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from samn_tracker.runner.box_text import read_rows
 from samn_tracker.runner.frames import listed, order_key, visible
 
 _SHOWN = 10
+_SHOWN_LETTERS = 60
+_LONGEST_NAME = 250
+"""Bytes of a sequence's name; a file system takes 255, and result files are called NAME.txt."""
 _RECT = re.compile(r"groundtruth_rect(?:\.([0-9]{1,4}))?\.txt")
 
 
@@ -79,9 +83,9 @@ def read_names(path: Path) -> list[str]:
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
         raise DatasetError(f"{path} names no sequence")
-    strange = sorted({name for name in names if names.count(name) > 1 or _is_path(name)})
-    if strange:
-        raise DatasetError(f"{path} has names that are repeated or are paths: {listed(strange)}")
+    repeated = {name for name, times in Counter(names).items() if times > 1}
+    if strange := sorted(repeated | {name for name in names if not is_plain_name(name)}):
+        raise DatasetError(f"{path} has names that are repeated or are paths: {listed(_cut(strange))}")
     return names
 
 
@@ -150,5 +154,11 @@ def _by_number(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: order_key(path.name))
 
 
-def _is_path(name: str) -> bool:
-    return "/" in name or "\\" in name or name in (".", "..") or "\x00" in name
+def is_plain_name(name: str) -> bool:
+    """Whether a folder or file can be called so, and lies where it is looked for."""
+    is_path = any(sign in name for sign in "/\\\x00") or name in ("", ".", "..")
+    return not is_path and len(name.encode(errors="replace")) <= _LONGEST_NAME
+
+
+def _cut(names: Iterable[str]) -> list[str]:
+    return [name if len(name) <= _SHOWN_LETTERS else f"{name[:_SHOWN_LETTERS]}..." for name in names]

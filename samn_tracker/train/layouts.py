@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from samn_tracker.errors import DatasetError
-from samn_tracker.runner.frames import visible
-from samn_tracker.runner.truth import read_text
+from samn_tracker.runner.frames import listed, visible
+from samn_tracker.runner.truth import is_plain_name, read_text
 from samn_tracker.train.coco import CocoSource
 from samn_tracker.train.config import SetConfig
 from samn_tracker.train.readers import FileSource, existing, image_files, match_by_stem, match_clips, require
@@ -67,10 +67,17 @@ def open_davis(one: SetConfig, path: Path) -> Source:
     The lists of 2016 name frames instead of sequences; their second folder is taken.
     """
     lines = read_names(path / "ImageSets" / f"{one.split or '2017/train'}.txt")
-    names = list(dict.fromkeys(line.split()[0].split("/")[-2] if "/" in line else line for line in lines))
+    names = list(dict.fromkeys(_sequence_of(line) for line in lines))
+    if strange := [name for name in names if not is_plain_name(name)]:
+        raise DatasetError(f"{path} has a list with names that are none: {listed([name[:60] for name in strange])}")
     folders = [(path / "JPEGImages" / "480p" / name, path / "Annotations" / "480p" / name) for name in names]
     pairs, clips = match_clips(folders)
     return FileSource(one.name, pairs, clips, one.binary, white_is_object=False)
+
+
+def _sequence_of(line: str) -> str:
+    """The sequence that a line of a list names, by itself or by the path of one of its frames."""
+    return line.split()[0].rpartition("/")[0].rpartition("/")[2] if "/" in line else line
 
 
 def open_youtube_vos(one: SetConfig, path: Path) -> Source:

@@ -11,13 +11,13 @@ import pickle
 import re
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 import trax
+from fuzz_readers import Parser, all_readers
 from safetensors.torch import save
 
 from samn_tracker.app.targets import targets_from_text
@@ -55,15 +55,6 @@ _POLYGON = np.array([[1.5, 2], [30, 2.25], [28, 40], [0, 38]])
 _REGIONS = [1, np.array([3.5, 4, 20, 30]), _POLYGON, MaskPart((2, 5), _MASK), 0, 2]
 _SHAPE = (48, 64)
 _FLOAT = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|nan|inf)")
-
-
-@dataclass(frozen=True)
-class Parser:
-    """`parse(data, folder)` may use `folder`, which is its own, for files."""
-
-    name: str
-    seeds: list[bytes]
-    parse: Callable[[bytes, Path], object]
 
 
 def _text(read: Callable[[str], object]) -> Callable[[bytes, Path], object]:
@@ -288,4 +279,5 @@ def all_parsers(folder: Path) -> list[Parser]:
         Parser("VOT index, pysot", _pysot_seeds(), _file(read_dataset, "VOT2018.json")),
         Parser("VOT ground truth", [b"\n".join(region_lines[1:4]), rows], _vot_truth),
         Parser("VOT sequence file", [b"name=one\nfps=30\nlength=2\nwidth=320\nheight=240\n"], _vot_properties),
+        *all_readers(),
     ]
