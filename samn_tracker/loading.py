@@ -55,6 +55,7 @@ def load_tracker(
     name_or_path: str | Path = "samn-lite",
     device: str = "auto",
     overrides: Mapping[str, Any] | TrackerConfig | None = None,
+    training_weights: bool = False,
 ) -> Tracker:
     """A tracker with trained weights.
 
@@ -62,6 +63,7 @@ def load_tracker(
         name_or_path: "samn-lite" or another shipped variant, or the path of a .safetensors weights file.
         device: "auto" (CUDA when present, else CPU), "cpu", "cuda", "cuda:1", ...
         overrides: settings to change, for instance {"appearance.interval": 10}, or a whole TrackerConfig.
+        training_weights: track even with weights that only start a training.
 
     Raises:
         WeightsError: the weights are missing, damaged, or of another model than the configuration.
@@ -69,6 +71,12 @@ def load_tracker(
     """
     path = find_weights(name_or_path)
     info = read_info(path)
+    if info.provenance.get("layout") == "stm" and not training_weights:
+        raise WeightsError(
+            f"{path} holds STM's own weights, which are a start for training: their second mask convolution means "
+            "other objects, not the background, and they know no location map; train from them (start.weights), or "
+            "track all the same with --training-weights (in Python training_weights=True)"
+        )
     config = _configured(VARIANTS.get(info.name, TrackerConfig()), info, overrides)
     engine, info = _engine(path.resolve(), info.sha256, str(resolve_device(device)), config.runtime)
     return Tracker(engine, config, info)

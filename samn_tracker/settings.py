@@ -123,8 +123,19 @@ def key_values(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def add_settings(parser: argparse.ArgumentParser, help_text: str) -> None:
-    """Give `parser` a repeatable `--set KEY=VALUE`, for `key_values`; other texts make a wrong command line (2)."""
+    """Give `parser` a repeatable `--set KEY=VALUE`, for `key_values`; other texts make a wrong command line (2).
+
+    What decides which settings there are to change, or whether to track at all, are options of their own that add to
+    the same list: `--training-weights` is `training_weights=true`.
+    """
     parser.add_argument("--set", action="append", type=_key_value, default=[], metavar="KEY=VALUE", help=help_text)
+    parser.add_argument(
+        "--training-weights",
+        dest="set",
+        action="append_const",
+        const="training_weights=true",
+        help="track even with weights that only start a training, such as STM's",
+    )
 
 
 def _key_value(text: str) -> str:

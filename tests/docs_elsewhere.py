@@ -25,9 +25,9 @@ SLOW = (
     f"{_ACCURACY} --data DATA --ablation",
     _RECOVERY,
     f"{_RECOVERY} --set recovery.enabled=false",
-    "samn weights convert SAMN.tar samn-r50.safetensors",
-    "samn davis run --data data/DAVIS --split 2017/val --tracker samn-r50.safetensors --output runs/samn-r50",
-    "samn weights export samn-r50.safetensors ours.pth",
+    "samn weights convert SAMN.tar samn.safetensors --as samn",
+    "samn davis run --data data/DAVIS --split 2016/val --tracker samn.safetensors --output runs/samn",
+    "samn weights export samn.safetensors ours.pth",
 )
 """Run as they stand by a slow test, page by page. DATA is the research data, SAMN.tar a checkpoint of the published
 layout with random values, and /path/to becomes the folder of the test's small data."""

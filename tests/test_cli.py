@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,8 +19,9 @@ from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.loading import find_weights, load_tracker
 from samn_tracker.model.network import Network
-from samn_tracker.model.published import export_published
-from samn_tracker.model.weights import read_tensors, save_weights
+from samn_tracker.model.published import export_published, to_published
+from samn_tracker.model.weights import read_info, read_tensors, save_weights
+from samn_tracker.runner.trackers import create_tracker
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,43 @@ def test_convert_and_export_return_the_published_tensors(tmp_path: Path) -> None
     first, second = read_tensors(tmp_path / "SAMN.tar"), read_tensors(tmp_path / "back.pth")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_weights_that_only_start_a_training_track_when_asked_to_and_not_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    torch.save({"state_dict": to_published(Network(SAMN_R50.model)), "epoch": np.float64(3)}, tmp_path / "STM.pth")
+    stm, samn = tmp_path / "stm.safetensors", tmp_path / "samn.safetensors"
+    assert weights.main(["convert", str(tmp_path / "STM.pth"), str(stm), "--as", "stm"]) == 0
+    assert "start a training" in capsys.readouterr().err
+    assert weights.main(["convert", str(tmp_path / "STM.pth"), str(samn), "--as", "samn"]) == 0
+    assert read_info(samn).model.aggregate_single
+    with pytest.raises(WeightsError, match="--training-weights"):
+        create_tracker(str(stm), "cpu")
+    assert create_tracker(str(stm), "cpu", {"training_weights": "true"}).info.name == "stm"
+    assert load_tracker(stm, "cpu", training_weights=True).config.model.positional_encoding == "none"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: state | {"Decoder.more.weight": torch.zeros(3)}, "unknown Decoder.more.weight"),
+        (lambda state: state | {"Decoder.pred2.bias": torch.zeros(3)}, r"decoder.predict.bias is \(3,\)"),
+        (lambda state: state | {"Decoder.pred2.bias": print}, "it was refused"),
+        (lambda state: state | {"Decoder.pred2.bias": torch.full((2,), float("nan"))}, "not finite"),
+    ],
+    ids=["a layer too many", "another shape", "a function", "not finite"],
+)
+def test_a_bad_checkpoint_is_told_in_a_sentence_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[dict], dict], words: str
+) -> None:
+    torch.save(change(to_published(Network(SAMN_R50.model))), tmp_path / "bad.pth")
+    assert cli.main(["weights", "convert", str(tmp_path / "bad.pth"), str(tmp_path / "out.st"), "--as", "samn"]) == 1
+    told = capsys.readouterr().err.strip()
+    assert re.search(words, told)
+    assert "\n" not in told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.pth"]
 
 
 def test_weights_are_loaded_once_per_process(lite_weights: Path) -> None:

@@ -3,8 +3,9 @@
 Examples:
   samn weights list
   samn weights verify samn-lite
-  samn weights convert SAMN.tar samn-r50.safetensors      the authors' checkpoint; the result goes to --tracker
-  samn weights export samn-r50.safetensors ours.pth       and back, for the authors' code
+  samn weights convert SAMN.tar samn.safetensors --as samn     the authors' checkpoint; the result goes to --tracker
+  samn weights convert STM_weights.pth stm.safetensors --as stm    a start for training, not for tracking
+  samn weights export samn.safetensors ours.pth           and back, for the authors' code
 
 Exit codes: 0 done; 1 a file is missing, damaged, of another model or not the shipped one; 2 wrong command line.
 """
@@ -21,7 +22,8 @@ import torch
 
 from samn_tracker.files import refuse_what_is_read
 from samn_tracker.loading import SHIPPED_WEIGHTS, find_weights
-from samn_tracker.model.published import export_published, import_published
+from samn_tracker.model.config import ModelConfig
+from samn_tracker.model.published import LAYOUTS, Layout, export_published, import_published
 from samn_tracker.model.weights import load_weights, read_info, save_weights
 from samn_tracker.settings import to_dict
 
@@ -48,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     convert = commands.add_parser("convert", help="published checkpoint (SAMN.tar, STM_weights.pth) to .safetensors")
     convert.add_argument("checkpoint", type=Path, help="as the authors publish it, or as PyTorch saves its state_dict")
     convert.add_argument("output", type=Path, help="the .safetensors file to write")
+    convert.add_argument(
+        "--as",
+        dest="layout",
+        choices=sorted(LAYOUTS),
+        help="whose network it is; asked for where the file does not say: both have the same names and shapes",
+    )
     convert.add_argument("--float32", action="store_true", help="keep full precision; default is float16")
     convert.set_defaults(run=_convert)
     export = commands.add_parser("export", help="samn-r50 weights to a checkpoint for the authors' code")
@@ -90,11 +98,21 @@ def shipped_hashes() -> dict[str, str]:
 
 def _convert(arguments: argparse.Namespace) -> int:
     refuse_what_is_read(arguments.output, [arguments.checkpoint], "output")
-    network = import_published(arguments.checkpoint)
+    network, layout = import_published(arguments.checkpoint, arguments.layout)
     dtype = torch.float32 if arguments.float32 else torch.float16
-    save_weights(arguments.output, network, "samn-r50", {"source": arguments.checkpoint.name}, dtype)
+    facts = {"source": arguments.checkpoint.name, "layout": layout}
+    save_weights(arguments.output, network, variant_of(network.config, layout), facts, dtype)
     print(f"wrote {arguments.output}")
+    if layout == "stm":
+        print("these weights start a training (start.weights); they do not track like SAMN's", file=sys.stderr)
     return 0
+
+
+def variant_of(model: ModelConfig, layout: Layout) -> str:
+    """The name under which converted weights are known: STM's own, SAMN's as published, or trained here."""
+    if layout == "stm":
+        return "stm"
+    return "samn-published" if model == LAYOUTS["samn"] else "samn-r50"
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from samn_tracker.bench.stopwatch import Stopwatch
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.memory.augmentation import first_frame_samples
 from samn_tracker.model.encoders import QueryFeatures
-from samn_tracker.model.network import Network, location_map, target_probability
+from samn_tracker.model.network import Network, location_map, single_logits, target_probability
 from samn_tracker.shapes.box_fit import fit_rotated_box
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.regions import largest_component, mask_to_box
@@ -94,7 +94,8 @@ class Reference:
         """Probability (S, S); `centre` x, y in cells."""
         size = (retrieved.shape[-2], retrieved.shape[-1])
         location = location_map(self.config.model, size, centre, retrieved)
-        return target_probability(self.network.decode(retrieved, query, location))[0, 0].cpu().numpy()
+        logits = single_logits(self.config.model, self.network.decode(retrieved, query, location))
+        return target_probability(logits)[0, 0].cpu().numpy()
 
     # --- one sequence ----------------------------------------------------------------------------------------------
 

@@ -189,4 +189,9 @@ SAMN_LITE = TrackerConfig(
     box_start=StartConfig(patch_size=288, scale_step=0.005),
     segmentation=SegmentationConfig(area_jump=3.0),
 )
-VARIANTS: dict[str, TrackerConfig] = {"samn-r50": SAMN_R50, "samn-lite": SAMN_LITE}
+SAMN_PUBLISHED = TrackerConfig(model=ModelConfig(aggregate_single=True, location_sampling="corner"))
+VARIANTS: dict[str, TrackerConfig] = {
+    "samn-r50": SAMN_R50,
+    "samn-lite": SAMN_LITE,
+    "samn-published": SAMN_PUBLISHED,
+}

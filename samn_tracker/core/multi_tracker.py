@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.errors import RegionError, TrackerStateError
 from samn_tracker.images import as_rgb, next_frame
 from samn_tracker.memory.appearance import AppearanceBank
-from samn_tracker.model.network import aggregate
 from samn_tracker.runtime.engine import Encoded, Engine, tells_full_memory
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.regions import mask_to_box
@@ -92,7 +90,7 @@ class MultiTracker:
         state.frame_index += 1
         window, encoded = self._view(state, image)
         retrieved = state.bank.read(encoded.query.key)
-        probability = aggregate(torch.from_numpy(self.engine.segment(retrieved, encoded))).numpy()
+        probability = self.engine.segment_together(retrieved, encoded)
         labels = _labels(window, probability, state)
         state.confidences = object_confidences(probability)
         state.bank.memorise(*self.engine.memorise(encoded, probability[1:]), state.frame_index)

@@ -25,6 +25,10 @@ class ModelConfig:
         mask_channels: this many of the value channels are the memorised mask itself, pooled to 16 / sqrt(mask_channels)
             patch pixels; 0 (the paper) or a square number that divides a 16 x 16 cell evenly.
         batch_norm: False where BatchNorm is folded into the convolutions of the trunk.
+        aggregate_single: the probability p of a single object is the softmax after soft aggregation, too: p^2 /
+            (p^2 + (1 - p)^2), as the published weights were trained. Weights trained otherwise are read without it.
+        location_sampling: the location map holds the distance at the "centre" of each stride-16 cell, or, as in the
+            released code, at the "corner" of the cell's first patch pixel, about half a cell towards the top left.
         previous_mask: the decoder is told where the previous frame's mask lies in the patch.
         pixel_score: the decoder is told the score of the pixel model (`samn_tracker.memory.pixels`).
     """
@@ -40,6 +44,8 @@ class ModelConfig:
     batch_norm: bool = True
     previous_mask: bool = False
     pixel_score: bool = False
+    aggregate_single: bool = False
+    location_sampling: Literal["centre", "corner"] = "centre"
 
     @property
     def cue_channels(self) -> int:

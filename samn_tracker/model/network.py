@@ -88,6 +88,10 @@ class Network(nn.Module):
         return seen.within(around).cut(self.query_encoder.head.value(around.cut(f16, 1)), 1)
 
 
+_SAMPLED_AT = {"centre": 0.5, "corner": 1 / 16}
+"""Where in a cell the location map is sampled, in cells: released, at column 16 i + 1 of the patch for cell i."""
+
+
 def location_map(
     config: ModelConfig, size: tuple[int, int], centre_cells: Tensor | tuple[float, float], like: Tensor
 ) -> Tensor | None:
@@ -106,8 +110,9 @@ def location_map(
     height, width = size
     # A single centre stays two numbers: bringing them to the device would make the host wait.
     across, down = centre_cells.float().T[..., None] if isinstance(centre_cells, Tensor) else centre_cells
-    x = (torch.arange(width, device=like.device)[None] + 0.5 - across) / width
-    y = (torch.arange(height, device=like.device)[None] + 0.5 - down) / width
+    offset = _SAMPLED_AT[config.location_sampling]
+    x = (torch.arange(width, device=like.device)[None] + offset - across) / width
+    y = (torch.arange(height, device=like.device)[None] + offset - down) / width
     x, y = torch.broadcast_tensors(x[:, None, :], y[:, :, None])
     if config.positional_encoding == "cat":
         return torch.stack([x, y], dim=1).to(like.dtype)
@@ -137,6 +142,16 @@ def cue_maps(config: ModelConfig, previous: Tensor | None, score: Tensor | None)
 def target_probability(logits: Tensor) -> Tensor:
     """(B, 1, S, S) probability of the target from logits (B, 2, S, S), in float32: their softmax."""
     return torch.sigmoid(logits[:, 1:].float() - logits[:, :1].float())
+
+
+def single_logits(config: ModelConfig, logits: Tensor) -> Tensor:
+    """Logits (B, 2, S, S) of a target that is alone, from those of `Network.decode`; differentiable.
+
+    Where the weights were trained so (`aggregate_single`), a single object is aggregated with its background like many:
+    the softmax p becomes p^2 / (p^2 + (1 - p)^2), which doubles the logits. This is what is answered, memorised and
+    trained on; several objects are merged by `aggregate`, each from its own `target_probability`.
+    """
+    return 2 * logits if config.aggregate_single else logits
 
 
 def aggregate(probability: Tensor) -> Tensor:

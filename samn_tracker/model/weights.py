@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -24,6 +25,7 @@ from samn_tracker.files import write_atomic
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
+from samn_tracker.model.numpy_numbers import numpy_numbers
 from samn_tracker.model.trunk import Trunk
 from samn_tracker.settings import merge, to_dict
 
@@ -132,27 +134,39 @@ def _with_counters(trunk: Trunk, state: Mapping[str, Tensor]) -> dict[str, Tenso
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or of a pickled PyTorch checkpoint (read with `weights_only`).
+    """The tensors of a safetensors file or of a pickled PyTorch checkpoint, as of `read_checkpoint`."""
+    return _open(Path(path))[1] if Path(path).suffix == ".safetensors" else read_checkpoint(path)[0]
 
-    A checkpoint's own wrapping (`state_dict`, `model`, a `module.` prefix) is removed.
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a pickled PyTorch checkpoint, and the plain facts beside them (iteration, score, ...).
+
+    It is read with `weights_only`, so that nothing in it is executed; of numpy's types, numbers are understood. The
+    checkpoint's own wrapping (`state_dict`, `model`, a `module.` prefix) is removed.
 
     Raises:
-        WeightsError: the file is missing, cannot be read, or holds anything but tensors.
+        WeightsError: the file is missing, cannot be read, or holds anything but tensors and plain facts.
     """
     path = Path(path)
-    if path.suffix == ".safetensors":
-        return _open(path)[1]
     _require_readable(path)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(numpy_numbers()):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or hostile pickle
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{path} is not a checkpoint of plain tensors; it was refused: {reason}") from None
+    facts: dict[str, Any] = {}
     while isinstance(loaded, Mapping) and (inner := loaded.get("state_dict", loaded.get("model"))) is not None:
+        facts |= {str(key): value for key, value in loaded.items() if value is not inner}
         loaded = inner
-    if not isinstance(loaded, Mapping) or not all(isinstance(v, Tensor) for v in loaded.values()):
+    if not isinstance(loaded, Mapping) or not any(isinstance(value, Tensor) for value in loaded.values()):
         raise WeightsError(f"{path} holds no dictionary of tensors")
-    return {str(key).removeprefix("module."): value for key, value in loaded.items()}
+    tensors = {str(key).removeprefix("module."): v for key, v in loaded.items() if isinstance(v, Tensor)}
+    others = {str(key): value for key, value in loaded.items() if not isinstance(value, Tensor)}
+    strange = sorted(key for key, value in others.items() if not isinstance(value, (int, float, str, np.generic)))
+    if strange:
+        raise WeightsError(f"{path} holds more than tensors and numbers among its parameters: {', '.join(strange)}")
+    return tensors, facts | others
 
 
 @lru_cache(maxsize=16)

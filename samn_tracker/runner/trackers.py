@@ -155,7 +155,10 @@ def _own_identity(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:
 
 def _load_own_tracker(spec: str, device: str, overrides: Mapping[str, str]) -> Any:
     """Imported here and by name, so that this layer neither depends on the tracker nor needs torch for scoring."""
-    return importlib.import_module("samn_tracker").load_tracker(spec, device=device, overrides=overrides)
+    settings = dict(overrides)
+    training_weights = settings.pop("training_weights", "false") == "true"
+    load_tracker = importlib.import_module("samn_tracker").load_tracker
+    return load_tracker(spec, device=device, overrides=settings, training_weights=training_weights)
 
 
 def _own_code_hash() -> str:

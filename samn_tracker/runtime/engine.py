@@ -19,7 +19,7 @@ from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemory
 from samn_tracker.model.folding import fold_batch_norm, join_stem
 from samn_tracker.model.fused import fuse_blocks, has_matrix_units
 from samn_tracker.model.int8 import to_int8
-from samn_tracker.model.network import Network, location_map, target_probability
+from samn_tracker.model.network import Network, aggregate, location_map, single_logits, target_probability
 from samn_tracker.model.transfer import to_device
 from samn_tracker.runtime.calibration import activation_ranges
 from samn_tracker.runtime.config import RuntimeConfig
@@ -123,7 +123,9 @@ class Engine:
         region: CellRegion | None = None,
         seen: CellRegion | None = None,
     ) -> NDArray[np.float32]:
-        """Probability (O, S, S) of each object from its retrieved value (O, Cv, S/16, S/16).
+        """Probability (O, S, S) of each object on its own from its retrieved value (O, Cv, S/16, S/16).
+
+        It is aggregated where the weights were trained so (`ModelConfig.aggregate_single`).
 
         `centre_crop` (2,) is the point, xy in patch pixels, around which the location map is drawn; default the middle.
         With `region`, only that part is decoded, and the probability is 0 elsewhere; with `seen`, the retrieved value
@@ -133,12 +135,20 @@ class Engine:
         centre = (width / 2, height / 2) if centre_crop is None else (centre_crop[0] / 16, centre_crop[1] / 16)
         location = location_map(self.model_config, (height, width), centre, retrieved)
         logits = self.network.decode(retrieved, encoded.query, location, region, seen)
-        decoded = target_probability(logits)[:, 0].cpu().numpy()
+        decoded = target_probability(single_logits(self.model_config, logits))[:, 0].cpu().numpy()
         if region is None:
             return decoded
         probability = np.zeros((len(decoded), 16 * height, 16 * width), dtype=np.float32)
         probability[(slice(None), *region.slices(16))] = decoded
         return probability
+
+    @torch.inference_mode()
+    def segment_together(self, retrieved: Tensor, encoded: Encoded) -> NDArray[np.float32]:
+        """Probabilities (O + 1, S, S) of background and objects of a patch, which add up to 1 (`aggregate`)."""
+        height, width = encoded.query.key.shape[-2:]
+        location = location_map(self.model_config, (height, width), (width / 2, height / 2), retrieved)
+        logits = self.network.decode(retrieved, encoded.query, location)
+        return aggregate(target_probability(logits)[:, 0].cpu()).numpy()
 
     def _normalised(self, patches: NDArray[np.uint8]) -> Tensor:
         """Patches (B, S, S, 3) as (B, 3, S, S), channels last, of ImageNet's mean and standard deviation.

@@ -14,7 +14,7 @@ from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.reader import read_memory
 from samn_tracker.model.config import PREVIOUS_CHANNELS, ModelConfig
 from samn_tracker.model.encoders import MemoryFeatures, QueryFeatures
-from samn_tracker.model.network import Network, cue_maps, location_map, target_probability
+from samn_tracker.model.network import Network, cue_maps, location_map, single_logits, target_probability
 
 BOX_MARGIN = 5
 """Patch pixels by which a starting box is dilated before it limits the first prediction (section 6)."""
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
 
 
 def segment(network: Network, batch: Batch, dynamic: DynamicConfig | None = None) -> list[Tensor]:
-    """Logits (B, 2, S, S) of every frame after the first.
+    """Logits (B, 2, S, S) of the answer for every frame after the first, aggregated where the model's weights are.
 
     The first frame and its given mask are memorised; each later frame is predicted from all before it, and memorised
     with its prediction. Where the start is a box, the second frame is the first one again, and its prediction, limited
@@ -65,7 +65,8 @@ def segment(network: Network, batch: Batch, dynamic: DynamicConfig | None = None
     logits = []
     for time in range(1, len(frames)):
         maps = cues.maps(time)
-        logits.append(recall(network, queries[time], memories, batch.located[:, time], dynamic, maps))
+        decoded = recall(network, queries[time], memories, batch.located[:, time], dynamic, maps)
+        logits.append(single_logits(network.config, decoded))
         if time == len(frames) - 1:
             break
         predicted = target_probability(logits[-1])

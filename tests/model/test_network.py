@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from samn_tracker.errors import WeightsError
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import pooled_mask
 from samn_tracker.model.folding import fold_batch_norm, join_stem
-from samn_tracker.model.network import Network, aggregate, location_map, target_probability
+from samn_tracker.model.network import Network, aggregate, location_map, single_logits, target_probability
 from samn_tracker.model.trunk import FrozenBatchNorm2d
 from samn_tracker.model.weights import initialise_trunks, load_state, load_weights, read_info, save_weights
 
@@ -104,6 +105,28 @@ def test_one_object_is_its_own_aggregation_at_one_half() -> None:
 def test_target_probability_is_the_softmax_of_the_second_channel() -> None:
     logits = torch.tensor([0.0, math.log(3.0)]).view(1, 2, 1, 1)
     assert target_probability(logits).item() == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("plain", "aggregated"),
+    [(0.5, 0.5), (0.2, 0.04 / 0.68), (1 / 3, 0.2), (0.6, 0.36 / 0.52), (0.9, 0.81 / 0.82)],
+)
+def test_a_single_object_is_aggregated_where_the_weights_were_trained_so(plain: float, aggregated: float) -> None:
+    """p^2 / (p^2 + (1 - p)^2) by hand; a third of the plain probability is the 0.2 of the released code."""
+    logits = torch.tensor([0.3, 0.3 + math.log(plain / (1 - plain))]).view(1, 2, 1, 1)
+    as_published = replace(SAMN_R50.model, aggregate_single=True)
+    assert target_probability(single_logits(SAMN_R50.model, logits)).item() == pytest.approx(plain)
+    got = target_probability(single_logits(as_published, logits))
+    assert got.item() == pytest.approx(aggregated)
+    assert aggregate(target_probability(logits)[:, 0])[1].item() == pytest.approx(aggregated)
+
+
+def test_the_released_location_map_is_sampled_at_the_first_pixel_of_each_cell() -> None:
+    released = replace(SAMN_R50.model, location_sampling="corner")
+    got = location_map(released, (24, 24), (12, 12), torch.zeros(1))[0, 0]
+    for row, column in ((0, 0), (12, 12), (23, 5)):
+        offset = np.array([16 * row + 1 - 192, 16 * column + 1 - 192]) / 384
+        assert got[row, column].item() == pytest.approx(np.hypot(*offset))
 
 
 def test_location_map_is_the_distance_to_the_centre_over_the_width() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import WeightsError
+from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.network import Network, location_map
-from samn_tracker.model.published import export_published, import_published, to_published
-from samn_tracker.model.weights import read_tensors
+from samn_tracker.model.published import LAYOUTS, export_published, import_published, to_published
+from samn_tracker.model.weights import read_checkpoint, read_tensors
 
 
 def published_layout() -> dict[str, tuple[int, ...]]:
@@ -88,7 +90,8 @@ def test_a_random_published_checkpoint_imports_runs_and_exports_to_identical_ten
     if wrapping == "module.":
         stored = {f"module.{key}": value for key, value in checkpoint.items()}
     torch.save(stored, tmp_path / "SAMN.tar")
-    network = import_published(tmp_path / "SAMN.tar")
+    network, layout = import_published(tmp_path / "SAMN.tar", "samn")
+    assert layout == "samn"
     with torch.inference_mode():
         patch = torch.rand(1, 3, 64, 64)
         query = network.encode_query(patch)
@@ -111,7 +114,7 @@ def test_every_missing_unknown_and_misshapen_tensor_is_listed(
     broken["Decoder.extra.weight"] = torch.zeros(1)
     torch.save(broken, tmp_path / "broken.pth")
     with pytest.raises(WeightsError) as caught:
-        import_published(tmp_path / "broken.pth")
+        import_published(tmp_path / "broken.pth", "samn")
     text = str(caught.value)
     assert "3 faults" in text
     assert "missing memory_encoder.body.head.key.bias" in text
@@ -122,7 +125,7 @@ def test_every_missing_unknown_and_misshapen_tensor_is_listed(
 def test_another_image_normalisation_is_refused(checkpoint: dict[str, torch.Tensor], tmp_path: Path) -> None:
     torch.save({**checkpoint, "Encoder_Q.mean": torch.zeros(1, 3, 1, 1)}, tmp_path / "other.pth")
     with pytest.raises(WeightsError, match=r"Encoder_Q\.mean"):
-        import_published(tmp_path / "other.pth")
+        import_published(tmp_path / "other.pth", "samn")
 
 
 class _Hostile:
@@ -134,8 +137,84 @@ def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hostile.pth").write_bytes(pickle.dumps({"weights": _Hostile()}))
     with pytest.raises(WeightsError, match="refused"):
-        import_published(tmp_path / "hostile.pth")
+        import_published(tmp_path / "hostile.pth", "samn")
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_file_that_does_not_say_whose_it_is_is_asked_about(
+    checkpoint: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save(checkpoint, tmp_path / "weights.pth")
+    with pytest.raises(WeightsError, match=r"--as samn .* --as stm"):
+        import_published(tmp_path / "weights.pth")
+
+
+def test_published_weights_are_aggregated_and_those_of_stm_have_no_location_map(
+    checkpoint: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save(checkpoint, tmp_path / "weights.pth")
+    samn, stm = (import_published(tmp_path / "weights.pth", layout)[0].config for layout in ("samn", "stm"))
+    assert (samn.aggregate_single, samn.positional_encoding, samn.location_sampling) == (True, "sum", "corner")
+    assert (stm.aggregate_single, stm.positional_encoding) == (True, "none")
+
+
+@pytest.mark.parametrize("config", [SAMN_R50.model, LAYOUTS["samn"]], ids=["ours", "published"])
+def test_export_and_import_keep_how_the_weights_are_read(config: ModelConfig, tmp_path: Path) -> None:
+    export_published(Network(config), tmp_path / "out.pth")
+    network, layout = import_published(tmp_path / "out.pth")
+    assert (network.config, layout) == (config, "samn")
+    with pytest.raises(WeightsError, match="no file of STM"):
+        import_published(tmp_path / "out.pth", "stm")
+
+
+@pytest.mark.parametrize("entry", ["{", '{"widths": 3}', '{"trunk": "resnet18"}', 7])
+def test_a_damaged_note_of_the_configuration_is_refused(entry: object, tmp_path: Path) -> None:
+    torch.save({"state_dict": {"a": torch.zeros(1)}, "samn_model": entry}, tmp_path / "out.pth")
+    with pytest.raises(WeightsError, match="samn_model"):
+        import_published(tmp_path / "out.pth")
+
+
+@pytest.mark.parametrize("place", ["beside", "among"])
+def test_a_checkpoint_with_a_numpy_scalar_is_read(
+    checkpoint: dict[str, torch.Tensor], tmp_path: Path, place: str
+) -> None:
+    facts = {"best": np.float64(0.75), "epoch": np.int64(3), "rate": np.float32(1e-5), "done": np.bool_(True)}
+    stored = {**facts, "state_dict": checkpoint} if place == "beside" else {**facts, **checkpoint}
+    torch.save(stored, tmp_path / "SAMN.tar")
+    tensors, found = read_checkpoint(tmp_path / "SAMN.tar")
+    assert found == facts
+    assert tensors.keys() == checkpoint.keys()
+
+
+class _ObjectScalar:
+    """A numpy scalar of Python objects, which would unpickle whatever it holds."""
+
+    def __reduce__(self) -> tuple:
+        return (np.core.multiarray.scalar, (np.dtype("O"), _Hostile()))
+
+
+@pytest.mark.parametrize(
+    "hostile", [_Hostile(), print, np.array([1.0]), _ObjectScalar()], ids=["call", "function", "array", "object scalar"]
+)
+def test_code_beside_good_tensors_is_refused_in_a_sentence_and_not_run(
+    checkpoint: dict[str, torch.Tensor], hostile: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": checkpoint, "extra": hostile}, tmp_path / "hostile.pth")
+    with pytest.raises(WeightsError, match="it was refused") as caught:
+        import_published(tmp_path / "hostile.pth", "samn")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_truncated_checkpoint_is_refused_in_a_sentence(checkpoint: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    torch.save(checkpoint, tmp_path / "whole.pth")
+    whole = (tmp_path / "whole.pth").read_bytes()
+    for share in (0.0, 0.3, 0.99):
+        (tmp_path / "cut.pth").write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(WeightsError) as caught:
+            import_published(tmp_path / "cut.pth", "samn")
+        assert "\n" not in str(caught.value)
 
 
 def test_only_the_r50_architecture_has_a_published_layout() -> None:

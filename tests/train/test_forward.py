@@ -71,9 +71,12 @@ def trained(base: TrackerConfig) -> Network:
 
 @pytest.mark.parametrize("frames", [3, 5])
 @pytest.mark.parametrize("weighting", ["none", "emd"])
-@pytest.mark.parametrize("variant", ["lite", "r50"])
+@pytest.mark.parametrize("variant", ["lite", "r50", "published"])
 def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str, frames: int) -> None:
-    base = SAMN_LITE if variant == "lite" else replace(SAMN_R50, model=replace(SAMN_R50.model, trunk="resnet18"))
+    base = SAMN_LITE
+    if variant != "lite":
+        published = {"aggregate_single": True, "location_sampling": "corner"} if variant == "published" else {}
+        base = replace(SAMN_R50, model=replace(SAMN_R50.model, trunk="resnet18", **published))
     network, config = trained(base), settings(base, weighting)
     images, mask = scene(0, frames)
     tracker = Tracker(Engine(network, "cpu", config.runtime), config)
@@ -92,9 +95,11 @@ def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str, 
         np.testing.assert_allclose(target_probability(answer)[0, 0].numpy(), expected, atol=2e-4)
 
 
-def test_training_and_tracker_start_alike_from_a_box() -> None:
-    network = trained(SAMN_LITE)
-    config = settings(SAMN_LITE, "none").with_overrides(
+@pytest.mark.parametrize("aggregated", [False, True])
+def test_training_and_tracker_start_alike_from_a_box(aggregated: bool) -> None:
+    base = replace(SAMN_LITE, model=replace(SAMN_LITE.model, aggregate_single=aggregated))
+    network = trained(base)
+    config = settings(base, "none").with_overrides(
         {"segmentation.box_start_minimum_fill": 0.0, "box_start.threshold": 0.0}
     )
     images, box = scene(1)
@@ -122,6 +127,19 @@ def test_a_box_start_remembers_the_predicted_mask_instead_of_the_box() -> None:
         memory = network.encode_memory(batch.frames[:, 0], pseudo, start)
         expected = recall(network, now, [memory], torch.full((1, 2), SIZE / 2), None)
     torch.testing.assert_close(third, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_aggregated_weights_are_trained_on_the_aggregated_probability() -> None:
+    """Same parameters, read both ways: the logits double, and so does the margin that the loss sees."""
+    plain = trained(SAMN_LITE)
+    aggregated = Network(replace(SAMN_LITE.model, aggregate_single=True))
+    aggregated.load_state_dict(plain.state_dict())
+    images, mask = scene(5, 2)
+    with torch.no_grad():
+        (one,), (other,) = (segment(network.eval(), batch_of(images, mask, False)) for network in (plain, aggregated))
+    p, q = target_probability(one), target_probability(other)
+    torch.testing.assert_close(q, p**2 / (p**2 + (1 - p) ** 2))
+    assert float((p - q).abs().max()) > 0.05
 
 
 def test_gradients_reach_every_learning_part() -> None:
