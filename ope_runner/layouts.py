@@ -91,7 +91,7 @@ def nfs(root: Path, rate: int) -> dict[str, Place]:
     every = 8 if rate == 30 else 1
     return {
         path.stem: Place(path, path.with_suffix(""), corners=True, every=every, spare=1)
-        for path in sorted(root.glob(f"*/{rate}/*.txt"))
+        for path in visible(root.glob(f"*/{rate}/*.txt"))
         if path.stem == path.parents[1].name
     }
 
@@ -117,10 +117,10 @@ def lasot(root: Path, names: Iterable[str]) -> dict[str, Place]:
 def tc128(root: Path) -> dict[str, Place]:
     """Every NAME/NAME_gt.txt, with the range of images in NAME_frames.txt."""
     places = {}
-    for path in sorted(root.glob("*/*_gt.txt")):
+    for path in visible(root.glob("*/*_gt.txt")):
         folder = path.parent
         listed = folder / f"{folder.name}_frames.txt"
-        numbers = re.findall(r"\d+", read_text(listed)) if listed.is_file() else []
+        numbers = re.findall(r"[0-9]+", read_text(listed)) if listed.is_file() else []
         span = (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
         places[folder.name] = Place(path, folder / "img", span)
     return places
@@ -151,7 +151,7 @@ def avist(root: Path) -> dict[str, Place]:
             root / "sequences" / path.stem,
             absent=tuple(root / flag / f"{path.stem}_{flag}.txt" for flag in flags),
         )
-        for path in sorted((root / "anno").glob("*.txt"))
+        for path in visible((root / "anno").glob("*.txt"))
     }
 
 

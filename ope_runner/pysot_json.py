@@ -17,7 +17,10 @@ import numpy as np
 
 from ope_runner.video import Truth
 from samn_tracker.errors import DatasetError
+from samn_tracker.runner.frames import listed, visible
+from samn_tracker.runner.truth import decode_text, is_plain_name
 
+_SHOWN = 60
 _SETS = {
     "otb100": "otb100",
     "otb50": "otb50",
@@ -41,7 +44,7 @@ def json_of(path: Path) -> Path | None:
     """The JSON file that `path` is, or the only one of a known name in the folder `path`; None if there is none."""
     if path.suffix == ".json":
         return path
-    found = [one for one in sorted(path.glob("*.json")) if dataset_of(one)]
+    found = [one for one in visible(path.glob("*.json")) if dataset_of(one)]
     return found[0] if len(found) == 1 else None
 
 
@@ -57,11 +60,13 @@ def read_entries(path: Path) -> Mapping[str, Mapping[str, Any]]:
         DatasetError: it is not such a file.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(decode_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} cannot be read as JSON ({error})") from None
     if not isinstance(content, dict) or not all(isinstance(one, dict) and "gt_rect" in one for one in content.values()):
         raise DatasetError(f"{path} is not one of pysot's files of a data set: every sequence needs a gt_rect")
+    if strange := [name[:_SHOWN] for name in content if not is_plain_name(name)]:
+        raise DatasetError(f"{path} has names of sequences that are paths: {listed(strange)}")
     return content
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ope_runner.datasets import normalised
 from samn_tracker.errors import ResultError
+from samn_tracker.runner.frames import visible
 from samn_tracker.runner.layout import read_results
 
 
@@ -23,8 +24,8 @@ class ResultFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        flat = [path for path in sorted(folder.glob("*.txt")) if not path.stem.endswith("_time")]
-        nested = [path for path in sorted(folder.glob("*/*_001.txt")) if path.stem == f"{path.parent.name}_001"]
+        flat = [path for path in visible(folder.glob("*.txt")) if not path.stem.endswith("_time")]
+        nested = [path for path in visible(folder.glob("*/*_001.txt")) if path.stem == f"{path.parent.name}_001"]
         self._exact = {path.stem: path for path in flat} | {path.parent.name: path for path in nested}
         self._spelled: dict[str, list[Path]] = {}
         for name, path in self._exact.items():

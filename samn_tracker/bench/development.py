@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
+from samn_tracker.runner.box_text import separated
+from samn_tracker.runner.frames import image_files, pair_by_number, read_frames, require_every_mask, visible
+from samn_tracker.runner.object_map import read_objects
+from samn_tracker.runner.truth import read_boxes, read_lines
 from samn_tracker.shapes.regions import mask_to_box, polygon_to_box
 
 Direction = Literal["forwards", "backwards", "middle"]
@@ -139,7 +142,7 @@ def read_sequences(root: Path) -> list[DevelopmentSequence]:
         read(folder)
         for group, read in readers.items()
         if (root / group).is_dir()
-        for folder in sorted((root / group).iterdir())
+        for folder in visible((root / group).iterdir())
     ]
     if not found:
         raise DatasetError(f"{root} has none of the folders {', '.join(readers)}; see the module's help")
@@ -150,32 +153,38 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     """(H, W) 0/1 of a mask file.
 
     Raises:
-        DatasetError: the file is no image.
+        ImageError: the file is no image, or no mask.
     """
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise DatasetError(f"{path} is not a readable mask")
-    return (mask > 127).astype(np.uint8)
+    return read_objects(path, single=True)
 
 
 def _read_davis(folder: Path) -> DevelopmentSequence:
-    masks = sorted((folder / "mask").iterdir())
+    frames = read_frames(folder / "img")
+    pairs = pair_by_number(frames, image_files(folder / "mask"))
+    require_every_mask(frames, pairs, folder / "mask")
+    masks = [pairs[index] for index in range(len(frames))]
     boxes = [_box_or_nan(read_mask(path)) for path in masks]
-    return DevelopmentSequence(folder.name, "DAVIS", sorted((folder / "img").iterdir()), np.array(boxes), masks)
+    return DevelopmentSequence(folder.name, "DAVIS", list(frames.paths), np.array(boxes), masks)
 
 
 def _read_vot(folder: Path) -> DevelopmentSequence:
-    rows = np.loadtxt(folder / "groundtruth.txt", delimiter=",").reshape(-1, 4, 2)
+    path = folder / "groundtruth.txt"
+    try:
+        rows = np.array([separated(line).split(",") for line in read_lines(path)], dtype=np.float64).reshape(-1, 4, 2)
+    except ValueError as error:
+        raise DatasetError(f"{path} is not rows of 8 numbers ({error})") from None
     boxes = np.array([polygon_to_box(row) for row in rows])
-    return DevelopmentSequence(folder.name, "VOT", sorted((folder / "color").glob("*.jpg")), boxes, polygons=rows)
+    frames = read_frames(folder / "color")
+    frames.require_one_row_each(len(rows))
+    return DevelopmentSequence(folder.name, "VOT", list(frames.paths), boxes, polygons=rows)
 
 
 def _read_boxes(folder: Path) -> DevelopmentSequence:
-    text = (folder / "groundtruth_rect.txt").read_text(encoding="utf-8").replace(",", " ")
-    boxes = np.array([[float(value) for value in line.split()] for line in text.splitlines() if line.strip()])
-    frames = sorted((folder / "img").iterdir())[: len(boxes)]
+    boxes = read_boxes(folder / "groundtruth_rect.txt")
+    frames = read_frames(folder / "img")
+    frames.require_one_row_each(len(boxes))
     group = next((group for start, group in GROUPS.items() if folder.name.startswith(start)), "OTB")
-    return DevelopmentSequence(folder.name, group, frames, boxes[: len(frames), :4])
+    return DevelopmentSequence(folder.name, group, list(frames.paths), boxes)
 
 
 def _box_or_nan(mask: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from samn_tracker.app.sources import ImageFiles, open_source
 from samn_tracker.app.video import VideoFile, require_av, upright
 from samn_tracker.errors import ConfigError, ImageError
 from samn_tracker.images import read_image
+from samn_tracker.runner.digits import ascii_number
 
 Image = NDArray[np.uint8]
 
@@ -187,7 +188,7 @@ def open_store(text: str) -> FrameStore:
         ConfigError: something that has no beginning and end.
         SamnError: as `open_source`.
     """
-    if text.isdigit() and not Path(text).exists():
+    if ascii_number(text) is not None and not Path(text).exists():
         raise ConfigError("the studio goes back and forth in a recording; record the camera first, then give the file")
     source = open_source(text)
     if isinstance(source, VideoFile):

@@ -157,3 +157,21 @@ def test_a_folder_without_sequences_is_named(tmp_path: Path, capsys: pytest.Capt
         read_sequences(tmp_path)
     assert main(["--data", str(tmp_path)]) == 1
     assert "has none of the folders" in capsys.readouterr().err
+
+
+def test_masks_of_development_sequences_belong_to_the_frames_of_their_number(tmp_path: Path) -> None:
+    folder = tmp_path / "davis16" / "a"
+    for kind in ("img", "mask"):
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / ".DS_Store").touch()
+    for number in range(8, 12):
+        cv2.imwrite(str(folder / "img" / f"{number}.png"), np.zeros((8, 16), np.uint8))
+        mask = np.zeros((8, 16), np.uint8)
+        mask[2:5, number : number + 3] = 255
+        cv2.imwrite(str(folder / "mask" / f"{number:05d}.png"), mask)
+    (one,) = read_sequences(tmp_path)
+    assert [path.stem for path in one.frames] == ["8", "9", "10", "11"]
+    assert one.boxes[:, 0].tolist() == [8, 9, 10, 11]
+    (folder / "mask" / "00009.png").unlink()
+    with pytest.raises(DatasetError, match=r"no mask for 1 of 4 frames: 9\.png"):
+        read_sequences(tmp_path)

@@ -107,3 +107,19 @@ def test_pysots_json_is_read_with_attributes_and_images(tmp_path: Path) -> None:
     (tmp_path / "Deer/img/0007.jpg").unlink()
     with pytest.raises(DatasetError, match="1 of 71 images are not below"):
         Ope().sequences(tmp_path / "OTB100.json", "otb100")
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_dot_names_beside_truth_are_no_sequences(name: str, tmp_path: Path) -> None:
+    tree = TREES[name](tmp_path / "data")
+    before = set(read(tree.root, name))
+    for path in list(tree.root.rglob("*.txt")):
+        (path.parent / f"._{path.name}").write_bytes(b"\x00\x05\x16\x07")
+    assert set(read(tree.root, name)) == before
+
+
+def test_names_that_are_paths_in_pysots_files_are_refused(tmp_path: Path) -> None:
+    entry = {"gt_rect": [[1, 1, 5, 5]], "img_names": []}
+    (tmp_path / "OTB100.json").write_text(json.dumps({"../../escape": entry}))
+    with pytest.raises(DatasetError, match=r"names of sequences that are paths: \.\./\.\./escape"):
+        Ope().sequences(tmp_path / "OTB100.json", "otb100")
