@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samn_tracker.errors import ImageError
-from samn_tracker.images import as_rgb, decode_image, next_frame, read_image
+from samn_tracker.images import ImageReader, as_rgb, decode_image, next_frame, read_image
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_truncated_file(picture: NDArray[np.uint8], file_format: str, share: f
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no image file"):
         read_image(tmp_path / "00000001.jpg")
-    with pytest.raises(ImageError, match="no image file"):
+    with pytest.raises(ImageError, match="cannot be read: Is a directory"):
         read_image(tmp_path)
 
 
@@ -136,3 +136,59 @@ def test_png_chunk_that_promises_gigabytes_is_refused_before_room_is_made(pictur
 def test_png_with_more_behind_its_end_is_read(picture: NDArray[np.uint8]) -> None:
     data = encoded(picture, "PNG", "RGB") + b"\xff" * 40
     np.testing.assert_array_equal(decode_image(data, "picture"), picture)
+
+
+def thermal(shift: int = 0) -> NDArray[np.uint16]:
+    """A 16-bit frame (40, 60) as of a thermal camera: a warm square of 31,000 on 29,000 to 29,500."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(29_000, 29_500, (40, 60)).astype(np.uint16)
+    image[10:20, 20 + shift : 30 + shift] = 31_000
+    return image
+
+
+def test_thermal_frames_are_not_flattened_to_one_grey(tmp_path: Path) -> None:
+    """All by the range of the first, so that a temperature keeps its grey: 28,500 is 0 and 31,500 is 255."""
+    pictures = ImageReader()
+    paths = [tmp_path / f"{index}.png" for index in range(2)]
+    for index, path in enumerate(paths):
+        cv2.imwrite(str(path), thermal(index))
+    cv2.imwrite(str(paths[1]), np.minimum(thermal(1), 30_000))
+    first, second = (pictures.read(path) for path in paths)
+    assert first.dtype == np.uint8 and first.shape == (40, 60, 3)
+    assert abs(int(first[15, 25, 0]) - 255 * 2500 / 3000) < 3
+    assert 35 < first[:5].mean() < 75
+    assert abs(int(second[15, 25, 0]) - 255 * 1500 / 3000) < 3, "not stretched again"
+    assert pictures.note is not None and pictures.note.startswith("16-bit pictures: the values 28")
+    assert np.array_equal(ImageReader().convert(thermal()), first)
+
+
+def test_16_bit_frames_of_the_whole_range_are_as_they_were() -> None:
+    image = (np.arange(40 * 60).reshape(40, 60) * 27).astype(np.uint16)
+    pictures = ImageReader()
+    assert np.array_equal(pictures.convert(image)[..., 0], image >> 8)
+    assert pictures.note is None
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_stills_are_turned_upright_as_their_exif_says(file_format: str, orientation: int) -> None:
+    """Every orientation of the same scene, a bright corner at the top left of a wide picture."""
+    upright = np.full((32, 48, 3), 40, np.uint8)
+    upright[:16, :16] = 220
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(stored)).save(buffer, file_format, exif=exif)
+    read = decode_image(buffer.getvalue(), "still")
+    assert read.shape == upright.shape
+    assert np.abs(read.astype(int) - upright).mean() < 3

@@ -16,10 +16,14 @@ IMAGES_PER_SECOND = 25.0
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture (H, W, 3) uint8 RGB and its number: the one in its file's name, else counted from 0 in the input."""
+    """One picture (H, W, 3) uint8 RGB and its number: the one in its file's name, else counted from 0 in the input.
+
+    `seconds` is when it is shown, for recordings that say so.
+    """
 
     index: int
     image: NDArray[np.uint8]
+    seconds: float | None = None
 
 
 class FrameSource(ABC):
@@ -30,7 +34,7 @@ class FrameSource(ABC):
         files: what is read; empty for cameras.
         frames_per_second: of the recording.
         total: how many frames iteration is expected to give, or None where nobody knows.
-        notes: sentences that the person has to read before the frames are used.
+        notes: sentences that the person has to read, complete when the first frame is given.
     """
 
     name: str

@@ -65,7 +65,7 @@ class OverlayOutput:
 
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """As `Output.write`."""
-        self._writer.write(draw_answers(frame.image, answers))
+        self._writer.write(draw_answers(frame.image, answers), frame.seconds)
 
     def close(self) -> Path | None:
         """As `Output.close`."""

@@ -13,7 +13,7 @@ import numpy as np
 from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
 from samn_tracker.app.video import VideoFile
 from samn_tracker.errors import ConfigError, DatasetError, ImageError
-from samn_tracker.images import read_image
+from samn_tracker.images import ImageReader
 from samn_tracker.runner.digits import ascii_number
 from samn_tracker.runner.frames import IMAGE_SUFFIXES, FrameList, frame_list, image_files, ordered_images
 
@@ -44,7 +44,12 @@ class ImageFiles(FrameSource):
             self.notes = (f"{self.name} lacks frames in the middle: {gaps}; answers keep the numbers of their images",)
 
     def __iter__(self) -> Iterator[Frame]:
-        return (Frame(index, read_image(path)) for index, path in self._numbered)
+        pictures = ImageReader()
+        for index, path in self._numbered:
+            image = pictures.read(path)
+            if index == self._numbered[0][0] and pictures.note:
+                self.notes += (f"{self.name}: {pictures.note}",)
+            yield Frame(index, image)
 
 
 class Camera(FrameSource):
@@ -92,6 +97,11 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
         raise DatasetError(
             f"there is no file or folder {text[:_SHOWN]} that can be opened ({_reason(error)})"
         ) from None
+    if path.exists() and not is_folder and not path.is_file():
+        raise DatasetError(
+            f"{text} is a pipe or a device, which can be read only once and from its beginning; save it to a file, or "
+            "give a camera by its number"
+        )
     if is_folder:
         return ImageFiles(frame_list(image_files(path), text), start, end)
     if path.is_file():

@@ -58,13 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     kinds = parse_kinds(arguments.save)
     source = open_source(arguments.input, arguments.start, arguments.end)
     folder, inside = _folders(arguments, source, kinds)
-    for note in source.notes:
-        print(f"samn track: {note}", file=sys.stderr)
     viewer = Viewer() if arguments.show else None
     frames = iter(source)
     first = next(frames, None)
     if first is None:
         raise ImageError(f"{source.name} ends before frame {arguments.start}; give a smaller --start")
+    for note in source.notes:
+        print(f"samn track: {note}", file=sys.stderr)
     if arguments.ruler:
         return _write_ruler(arguments.ruler, first, source)
     targets = _targets(arguments, first)

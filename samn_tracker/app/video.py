@@ -20,7 +20,12 @@ _MISSING_SHARE = 0.1
 """A file that gives this share fewer frames than its header promises was cut off; headers are off by a few frames."""
 _MISSING_FRAMES = 2
 _BT709 = 1
-_QUARTER_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_TICKS = 90_000
+"""Time stamps of a second in the overlay: exact for 24, 25, 30 and 60 frames a second, and fine for any other."""
+_COUNTED = "mp4"
+"""Part of the names of containers that count their frames exactly; others are off by some."""
+_TRANSPORT = ("mpegts", "mpeg")
+"""Containers that lose packets on their way, and count no frames."""
 
 
 def require_av() -> ModuleType:
@@ -54,8 +59,11 @@ class VideoFile(FrameSource):
         with self._open() as container:
             stream = container.streams.video[0]
             self.frames_per_second = float(stream.average_rate or IMAGES_PER_SECOND)
-            self._promised = _promised_frames(container, stream)
-        last = min((count for count in (self._promised, end) if count), default=None)
+            self._exact = bool(stream.frames) and _COUNTED in container.format.name
+            self._counted = int(stream.frames)
+            self._seconds = container.duration / 1_000_000 if container.duration else 0.0
+        expected = self._counted or int(self._seconds * self.frames_per_second)
+        last = min((count for count in (expected, end) if count), default=None)
         self.total = None if last is None else max(last - start, 0)
 
     def _open(self) -> Any:
@@ -82,37 +90,97 @@ class VideoFile(FrameSource):
                 if self._end is not None and decoded >= self._end:
                     return
                 if decoded >= self._start:
-                    yield Frame(decoded, upright(picture))
+                    yield Frame(decoded, upright(picture), picture.time)
                 decoded += 1
-        if pictures.error is not None:
+        if pictures.fault is not None:
             where = f"is damaged after frame {decoded - 1}" if decoded else "cannot be decoded"
-            raise ImageError(f"{self._path} {where} ({_reason(pictures.error)}); copy or download it again")
-        promised = self._promised if self._end is None else min(self._promised, self._end)
-        if promised - decoded > max(_MISSING_FRAMES, _MISSING_SHARE * promised):
-            raise ImageError(f"{self._path} is cut off: it promises about {promised} frames, but ends after {decoded}")
+            raise ImageError(f"{self._path} {where} ({pictures.fault}); copy or download it again")
+        if cut := self._cut(decoded, pictures.seconds):
+            raise ImageError(f"{self._path} is cut off: {cut}")
+
+    def _cut(self, decoded: int, seconds: float) -> str | None:
+        """What the header promises and is not there: frames where it counts them, else seconds."""
+        if self._counted:
+            promised = self._counted if self._end is None else min(self._counted, self._end)
+            if promised - decoded > max(_MISSING_FRAMES, (0 if self._exact else _MISSING_SHARE) * promised):
+                about = "" if self._exact else "about "
+                return f"it promises {about}{promised} frames, but ends after {decoded}"
+        elif self._end is None and self._seconds - seconds > max(
+            _MISSING_FRAMES / self.frames_per_second, _MISSING_SHARE * self._seconds
+        ):
+            return f"it promises {self._seconds:.2f} seconds, but ends after {seconds:.2f}, {decoded} frames"
+        return None
 
 
 class _Pictures:
-    """Decoded pictures up to the end or the first `error`; those that the decoder still holds then are not lost."""
+    """Decoded pictures up to the end or the first `fault`; those that the decoder still holds then are not lost.
+
+    A fault is what the decoder cannot read, what it marks as patched up, a packet that was damaged on its way, and, in
+    a transport stream of constant rate, a picture that is missing between two others.
+    """
 
     def __init__(self, error_type: type[Exception], container: Any) -> None:
         self._error_type = error_type
         self._container = container
-        self.error: Exception | None = None
+        self._stream = container.streams.video[0]
+        decoder = self._stream.codec_context
+        decoder.options = {"err_detect": "explode"}  # do not patch up what is damaged,
+        decoder.thread_type = "NONE"  # and tell it: the threads of slices swallow errors, those of frames tell late
+        self._first: float | None = None
+        self._last: float | None = None
+        self.fault: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """From the first picture to the end of the last one so far."""
+        if self._first is None or self._last is None:
+            return 0.0
+        return self._last - self._first + 1 / float(self._stream.average_rate or IMAGES_PER_SECOND)
 
     def __iter__(self) -> Iterator[Any]:
-        stream = self._container.streams.video[0]
         try:
-            for packet in self._container.demux(stream):
-                yield from packet.decode()
+            for packet in self._container.demux(self._stream):
+                if packet.is_corrupt and self._last is not None:
+                    self.fault = "a packet was damaged or lost on its way"
+                    break
+                for picture in self._decoded(packet):
+                    if self._is_faulty(picture):
+                        return
+                    yield picture
         except self._error_type as error:
-            self.error = error
-        if self.error is not None:
-            yield from self._held(stream.codec_context)
+            self.fault = _reason(error)
+        if self.fault is not None:
+            yield from self._held()
 
-    def _held(self, decoder: Any) -> list[Any]:
+    def _decoded(self, packet: Any) -> list[Any]:
+        """The pictures that a packet completes; a recording of a broadcast may begin in the middle of one."""
         try:
-            return list(decoder.decode(None))
+            return list(packet.decode())
+        except self._error_type:
+            if self._last is None and self._container.format.name in _TRANSPORT:
+                return []
+            raise
+
+    def _is_faulty(self, picture: Any) -> bool:
+        """Whether the picture is patched up, or others are missing before it."""
+        before, self._last = self._last, picture.time
+        self._first = picture.time if self._first is None else self._first
+        if picture.is_corrupt:
+            self.fault = "a picture cannot be decoded whole"
+        elif (missing := self._missing(before, picture.time)) > 0:
+            self.fault = f"{missing} pictures are missing there"
+        return self.fault is not None
+
+    def _missing(self, before: float | None, now: float | None) -> int:
+        rate = self._stream.average_rate
+        constant = rate is not None and rate == self._stream.base_rate
+        if before is None or now is None or not constant or self._container.format.name not in _TRANSPORT:
+            return 0
+        return round((now - before) * float(rate)) - 1
+
+    def _held(self) -> list[Any]:
+        try:
+            return [one for one in self._stream.codec_context.decode(None) if not one.is_corrupt]
         except self._error_type:
             return []
 
@@ -127,9 +195,14 @@ class VideoWriter:
         self._rate = Fraction(frames_per_second).limit_denominator(1001)
         self._container: Any = None
         self._stream: Any = None
+        self._first: float | None = None
+        self._ticked: int | None = None
 
-    def write(self, image: NDArray[np.uint8]) -> None:
+    def write(self, image: NDArray[np.uint8], seconds: float | None = None) -> None:
         """Add a frame (H, W, 3) uint8 RGB; the first one fixes the size. Odd sides get one pixel more.
+
+        Args:
+            seconds: when the frame is shown, counted from anywhere; None for one after the other at the writer's rate.
 
         Raises:
             StorageError: the file cannot be written.
@@ -141,6 +214,7 @@ class VideoWriter:
                 self._start(even.shape[1], even.shape[0])
             picture = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
             picture = picture.reformat(format="yuv420p", dst_colorspace=self._av.video.reformatter.Colorspace.ITU709)
+            picture.pts, picture.time_base = self._tick(seconds), Fraction(1, _TICKS)
             self._container.mux(self._stream.encode(picture))
         except (self._av.error.FFmpegError, OSError) as error:
             raise StorageError(f"cannot write {self.path} ({_reason(error)}); is the disk full?") from None
@@ -164,28 +238,44 @@ class VideoWriter:
         finally:
             self._container = None
 
+    def _tick(self, seconds: float | None) -> int:
+        """When the next frame is shown, in ticks since the first one, and later than the last one."""
+        if seconds is None:
+            tick = 0 if self._ticked is None else self._ticked + round(_TICKS / self._rate)
+        else:
+            self._first = seconds if self._first is None else self._first
+            tick = round((seconds - self._first) * _TICKS)
+        self._ticked = tick if self._ticked is None else max(tick, self._ticked + 1)
+        return self._ticked
+
     def _start(self, width: int, height: int) -> None:
         self._container = self._av.open(str(self._partial), "w", options={"movflags": "+faststart"})
         stream = self._container.add_stream("libx264", rate=self._rate, options={"crf": "20", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
+        context.time_base = Fraction(1, _TICKS)
         context.colorspace = context.color_primaries = context.color_trc = context.color_range = _BT709
         self._stream = stream
 
 
-def _promised_frames(container: Any, stream: Any) -> int:
-    """How many frames the header speaks of, or 0 where it says nothing."""
-    if stream.frames:
-        return int(stream.frames)
-    seconds = container.duration / 1_000_000 if container.duration else 0.0
-    return int(seconds * float(stream.average_rate or 0))
-
-
 def upright(picture: Any) -> NDArray[np.uint8]:
-    """A decoded picture of PyAV as (H, W, 3) uint8 RGB, turned as its display matrix asks: phones lie on their side."""
+    """A decoded picture of PyAV as (H, W, 3) uint8 RGB, turned and mirrored as its display matrix asks."""
     image = picture.to_ndarray(format="rgb24")
-    turn = _QUARTER_TURNS.get(picture.rotation % 360)
-    return np.asarray(image if turn is None else cv2.rotate(image, turn), dtype=np.uint8)
+    for one in picture.side_data:
+        if one.type.name == "DISPLAYMATRIX":
+            image = turned(image, np.frombuffer(bytes(one), dtype=np.int32).reshape(3, 3))
+    return np.ascontiguousarray(image)
+
+
+def turned(image: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The image (H, W, 3) as a display matrix (3, 3) asks, to the nearest quarter turn, with or without a mirror.
+
+    Its first rows and columns, (a, b) and (c, d), map a stored place to one on the screen: a x + c y, b x + d y.
+    """
+    a, b, c, d = (float(one) for one in (*matrix[0, :2], *matrix[1, :2]))
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 def _reason(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.errors import RegionError, TrackerStateError
-from samn_tracker.images import as_rgb, next_frame
+from samn_tracker.images import ALL_VALUES, Values, as_rgb, next_frame, values_of
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.runtime.engine import Encoded, Engine, tells_full_memory
 from samn_tracker.shapes.geometry import Window
@@ -27,6 +27,7 @@ class MultiState:
     """Everything that changes between frames.
 
     Attributes:
+        values: of 16-bit frames, what becomes 0 and 255.
         boxes: each object's last box (O, 4), in image pixels.
         confidences: (O,) of the frame answered last.
     """
@@ -37,6 +38,7 @@ class MultiState:
     boxes: list[NDArray[np.float64]] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
     frame_index: int = 0
+    values: Values = ALL_VALUES
 
 
 class MultiTracker:
@@ -60,14 +62,17 @@ class MultiTracker:
             ImageError: not an image.
             RegionError: no object, or labels of another size than the image.
         """
-        image = as_rgb(image)
+        values = values_of(image)
+        image = as_rgb(image, values)
         shape = (image.shape[0], image.shape[1])
         labels = _checked_labels(labels, shape)
         ids = _ids(labels)
         if not ids:
             raise RegionError("the label map shows no object; start at the first frame that has one")
         bank = AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity)
-        state = MultiState(shape, bank, ids, [mask_to_box(labels == one) for one in ids], [1.0] * len(ids))
+        state = MultiState(
+            shape, bank, ids, [mask_to_box(labels == one) for one in ids], [1.0] * len(ids), values=values
+        )
         window, encoded = self._view(state, image)
         bank.start(*self.engine.memorise(encoded, _crops(window, labels, ids)))
         self.state = state
@@ -85,7 +90,7 @@ class MultiTracker:
         state = self.state
         if state is None:
             raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
-        image = next_frame(image, state.shape, state.frame_index + 1)
+        image = next_frame(image, state.shape, state.frame_index + 1, state.values)
         added = self._checked_new(state, new_labels)
         state.frame_index += 1
         window, encoded = self._view(state, image)

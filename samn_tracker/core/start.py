@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.core.config import SegmentationConfig, TrackerConfig
+from samn_tracker.errors import RegionError
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.augmentation import (
     first_frame_samples,
@@ -159,8 +160,17 @@ def first_mask_crop(
     A given mask is used as it is. A box or polygon is filled and memorised, the same patch is segmented with that
     memory, and the result is kept inside the slightly dilated box; where that leaves too little of the box, the filled
     box itself is used.
+
+    Raises:
+        RegionError: so little of the target lies inside the image that nothing of it is left in the patch.
     """
-    filled = window.crop_mask(filled_mask(target, shape))
+    mask = filled_mask(target, shape)
+    filled = window.crop_mask(mask)
+    if not filled.any():
+        raise RegionError(
+            f"the target shows {int(mask.sum())} pixels inside the image, too few in a search area of "
+            f"{window.side:.0f} pixels; give the part that is visible, or start at a later frame"
+        )
     if target_kind(target) == "mask":
         return filled
     bank = AppearanceBank(config.appearance, config.dynamic, engine.model_config.similarity)
@@ -197,6 +207,6 @@ def _features(engine: Engine, patches: NDArray[np.uint8]) -> Tensor:
 
 def _dilated(filled: NDArray[np.float32], config: SegmentationConfig) -> NDArray[np.float32]:
     """The filled box grown on every side by a share of its smaller side, or a few pixels."""
-    sides = mask_to_box((filled > 0.5).astype(np.uint8))[2:]
+    sides = mask_to_box((filled > min(0.5, filled.max() / 2)).astype(np.uint8))[2:]
     margin = round(max(config.box_start_margin_pixels, config.box_start_margin * sides.min()))
     return np.asarray(cv2.dilate(filled, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)), dtype=np.float32)

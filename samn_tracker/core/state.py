@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from samn_tracker.core.config import StartConfig
 from samn_tracker.core.places import no_places
 from samn_tracker.core.start import BoxHabit
+from samn_tracker.images import ALL_VALUES, Values
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.prediction import Prediction
@@ -25,6 +26,7 @@ class TrackState:
     Attributes:
         shape: (H, W) of every frame.
         start: the settings for the way in which the target was given.
+        values: of 16-bit frames, what becomes 0 and 255.
         centre: (2,) x, y around which the next frame is searched, in image pixels.
         size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
         extent: (2, 2) corners of the last mask relative to `centre`, top left and bottom right, in image pixels.
@@ -47,6 +49,7 @@ class TrackState:
     spatial: SpatialMemory | None
     last: Prediction
     areas: deque[int]
+    values: Values = ALL_VALUES
     habit: BoxHabit = field(default_factory=BoxHabit)
     elsewhere: NDArray[np.float64] = field(default_factory=no_places)
     frame_index: int = 0

@@ -14,7 +14,7 @@ from samn_tracker.core.learn import Learner
 from samn_tracker.core.observe import Observation, Observer
 from samn_tracker.core.state import TrackState
 from samn_tracker.errors import TrackerStateError
-from samn_tracker.images import as_rgb, next_frame
+from samn_tracker.images import as_rgb, next_frame, values_of
 from samn_tracker.model.weights import WeightsInfo
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Engine, tells_full_memory
@@ -55,10 +55,12 @@ class Tracker:
             RegionError: a region that is malformed, empty or outside the image; nothing stands out at the points.
         """
         self.state = self.observation = None
-        self._image = image = as_rgb(image)
+        values = values_of(image)
+        self._image = image = as_rgb(image, values)
         if isinstance(target, Points):
             target = mask_of(self.engine, self.config, None, image, target)
         self.state = self.learner.start(image, as_target(target, image.shape[:2]))
+        self.state.values = values
         return self.state.last
 
     @tells_full_memory
@@ -70,7 +72,7 @@ class Tracker:
             ImageError: not an image, or one of another size than the first.
         """
         state = self._started("track")
-        image = next_frame(image, state.shape, state.frame_index + 1)
+        image = next_frame(image, state.shape, state.frame_index + 1, state.values)
         observation = self.observer.observe(image, state, meanwhile=self.learner.finish)
         decision = decide(state, observation, self.config)
         self.learner.learn(state, observation, decision)
@@ -94,7 +96,7 @@ class Tracker:
         state = self._started("correct")
         present = self._image
         assert present is not None
-        shown = present if image is None else next_frame(image, state.shape, state.frame_index + 1)
+        shown = present if image is None else next_frame(image, state.shape, state.frame_index + 1, state.values)
         mask = mask_of(self.engine, self.config, state, shown, target)
         self.learner.correct(state, shown, mask, is_new=image is not None, permanent=permanent)
         self._image = shown
@@ -109,7 +111,7 @@ class Tracker:
             ImageError, RegionError: as `initialize`.
         """
         state = self._started("remember")
-        image = next_frame(image, state.shape, state.frame_index + 1)
+        image = next_frame(image, state.shape, state.frame_index + 1, state.values)
         self.learner.remember(state, image, mask_of(self.engine, self.config, state, image, mask))
 
     @tells_full_memory

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
-from samn_tracker.images import next_frame, read_image
+from samn_tracker.images import ImageReader, next_frame
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.label_png import Labels
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.objects import MultiObjectTracker, mean_confidence
+from samn_tracker.runner.progress import tell
 from samn_tracker.runner.sequences import Sequence
 
 
@@ -105,14 +106,17 @@ def prefetched(paths: tuple[Path, ...]) -> Iterator[NDArray[np.uint8]]:
         ImageError: a file is not an image, or has another size than the first.
     """
     shape: tuple[int, int] | None = None
+    pictures = ImageReader()
     with ThreadPoolExecutor(max_workers=1) as reader:
-        upcoming = reader.submit(read_image, paths[0])
+        upcoming = reader.submit(pictures.read, paths[0])
         for index, following in enumerate((*paths[1:], None)):
             image = upcoming.result()
+            if index == 0 and pictures.note:
+                tell(f"{paths[0].parent}: {pictures.note}")
             shape = shape or (image.shape[0], image.shape[1])
             image = next_frame(image, shape, index)
             if following is not None:
-                upcoming = reader.submit(read_image, following)
+                upcoming = reader.submit(pictures.read, following)
             yield image
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import EnvironmentProblemError, RegionError, SamnError, TrackerStateError
-from samn_tracker.images import as_rgb, decode_image, read_image
+from samn_tracker.images import ImageReader
 from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.runner.trackers import create_tracker
 from samn_tracker.shapes import regions
@@ -65,18 +65,18 @@ def _load(options: Options) -> TrackerProtocol:
     return create_tracker(options.tracker, device=options.device, overrides=parse_settings(options.set))
 
 
-def from_trax_image(images: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """The request's colour image as (H, W, 3) uint8 RGB.
+def from_trax_image(images: Mapping[str, Any], pictures: ImageReader) -> NDArray[np.uint8]:
+    """The request's colour image as (H, W, 3) uint8 RGB; one `pictures` from one initialisation to the next.
 
     Raises:
         ImageError: unreadable, or of an unknown kind.
     """
     image = images["color"]
     if image.type() == "path":
-        return read_image(image.path())
+        return pictures.read(image.path())
     if image.type() == "memory":
-        return as_rgb(image.array())
-    return decode_image(image.buffer(), "the image buffer")
+        return pictures.convert(image.array())
+    return pictures.decode(image.buffer(), "the image buffer")
 
 
 def from_trax_region(region: Any, image_shape: tuple[int, ...]) -> tuple[str, NDArray[Any]]:
@@ -138,16 +138,18 @@ def limit_runs(mask: NDArray[np.uint8], maximum: int = MAXIMUM_RUNS) -> NDArray[
 
 def serve(server: Connection, session: Session, guard: StreamGuard) -> None:
     """Answer requests until the client quits."""
+    pictures = ImageReader()
     while True:
         request = server.wait()
         if request.type == "initialize":
             if len(request.objects) != 1:
                 raise RegionError(f"the client sent {len(request.objects)} targets; this server follows exactly one")
+            pictures = ImageReader()
             region, confidence = session.initialize(
-                from_trax_image(request.image), request.objects[0][0], request.properties.dict()
+                from_trax_image(request.image, pictures), request.objects[0][0], request.properties.dict()
             )
         elif request.type == "frame":
-            region, confidence = session.track(from_trax_image(request.image))
+            region, confidence = session.track(from_trax_image(request.image, pictures))
         else:
             return
         guard.forward()

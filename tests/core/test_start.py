@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from samn_tracker.core.config import SAMN_LITE, SegmentationConfig, TrackerConfig
 from samn_tracker.core.start import BoxHabit, box_habit, first_frame_features
+from samn_tracker.core.tracker import Tracker
+from samn_tracker.errors import RegionError
 from samn_tracker.memory.augmentation import MOVED, first_frame_samples
 from samn_tracker.memory.config import SpatialConfig
 from samn_tracker.model.network import Network
@@ -103,3 +107,27 @@ def test_of_varied_samples_only_the_middle_is_encoded_if_asked_for(engine: Engin
     similarity = torch.cosine_similarity(middle[MOVED:, :, own].flatten(1), whole[MOVED:, :, own].flatten(1))
     other = torch.cosine_similarity(whole[:1, :, own].flatten(1), whole[MOVED:, :, own].flatten(1))
     assert (similarity > other).all()
+
+
+def small_tracker() -> Tracker:
+    """With random parameters, in patches of 96 pixels."""
+    torch.manual_seed(0)
+    segmentation = replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96)
+    runtime = RuntimeConfig(precision="float32")
+    spatial = replace(SAMN_LITE.spatial, patch_size=96)
+    config = replace(SAMN_LITE, segmentation=segmentation, spatial=spatial, runtime=runtime)
+    return Tracker(Engine(Network(config.model), "cpu", config.runtime), config)
+
+
+@pytest.mark.parametrize("box", [(127.7, 95.7, 50, 50), (120, 90, 300, 300), (-49.7, -49.7, 50, 50)])
+def test_a_box_of_which_only_a_corner_is_inside_can_be_followed(box: tuple[float, ...]) -> None:
+    tracker = small_tracker()
+    image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    tracker.initialize(image, np.array(box))
+    assert np.isfinite(tracker.track(image).box).all()
+
+
+def test_a_box_of_which_nothing_is_left_in_the_patch_says_so() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    with pytest.raises(RegionError, match="the target shows 1 pixels inside the image, too few"):
+        small_tracker().initialize(image, np.array([127.0, 95, 1000, 1000]))

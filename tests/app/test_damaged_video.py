@@ -1,0 +1,153 @@
+"""Videos that are damaged, mirrored, or of variable frame rate; pipes and devices."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samn_tracker.app.sources import open_source
+from samn_tracker.app.video import require_av, turned
+from samn_tracker.cli import main
+from samn_tracker.errors import DatasetError, ImageError
+
+SIZE = (120, 160)
+COUNT = 50
+
+
+def write(path: Path, times: list[int] | None = None, count: int = COUNT) -> bytes:
+    """Noise that moves, as H.264 at 25 frames a second, or shown at these milliseconds."""
+    av = require_av()
+    scene = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], "yuv420p"
+        if times:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for index in range(len(times or range(count))):
+            picture = av.VideoFrame.from_ndarray(np.roll(scene, 2 * index, axis=1), format="rgb24")
+            picture = picture.reformat(format="yuv420p")
+            if times:
+                picture.pts, picture.time_base = times[index], Fraction(1, 1000)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+def frames_of(path: Path) -> tuple[int, str]:
+    """How many frames came, and the sentence that ended them, or nothing."""
+    count = 0
+    try:
+        for _ in open_source(str(path)):
+            count += 1
+    except ImageError as error:
+        return count, str(error)
+    return count, ""
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_whole_video_is_whole(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"whole.{suffix}"
+    write(path)
+    assert frames_of(path) == (COUNT, "")
+
+
+def test_zeroed_bytes_inside_an_mp4_are_told(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.mp4")
+    start = data.index(b"mdat") + 1000
+    for place in range(start, len(data) - 4000, (len(data) - start) // 6):
+        damaged = bytearray(data)
+        damaged[place : place + 60] = bytes(60)
+        (tmp_path / "b.mp4").write_bytes(damaged)
+        count, said = frames_of(tmp_path / "b.mp4")
+        assert count < COUNT
+        assert "is damaged after frame" in said or "cannot be decoded" in said
+
+
+def test_a_frame_lost_in_the_middle_of_a_transport_stream_is_told(tmp_path: Path) -> None:
+    """Frames do not get the numbers of others: it ends where they are missing."""
+    data = write(tmp_path / "a.ts")
+    damaged = bytearray(data)
+    middle = len(data) * 7 // 10
+    damaged[middle : middle + 400] = np.random.default_rng(0).bytes(400)
+    (tmp_path / "b.ts").write_bytes(damaged)
+    count, said = frames_of(tmp_path / "b.ts")
+    assert 0 < count < COUNT - 1
+    assert f"is damaged after frame {count - 1}" in said
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+def test_a_video_cut_at_60_percent_is_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    data = write(path)
+    path.write_bytes(data[: len(data) * 6 // 10])
+    count, said = frames_of(path)
+    assert 0 < count < COUNT
+    assert "is cut off: it promises 2." in said or "is damaged after frame" in said
+
+
+def test_track_keeps_what_was_done_of_a_damaged_video_and_exits_with_1(
+    workplace: Path, whites: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(write(workplace / "a.mp4"))
+    data[-3000:-2940] = bytes(60)
+    Path("a.mp4").write_bytes(data)
+    code = main(["track", "a.mp4", "--box", "20,20,40,40", "--tracker", whites, "--save", "txt", "--output", "out"])
+    rows = len(Path("out/boxes.txt").read_text().splitlines())
+    assert code == 1
+    assert 0 < rows < COUNT
+    assert f"a.mp4 is damaged after frame {rows - 1}" in capsys.readouterr().err
+
+
+def test_the_overlay_keeps_the_times_of_a_variable_frame_rate(workplace: Path, whites: str) -> None:
+    times = [0, 40, 80, 480, 520, 1300, 1340]
+    write(workplace / "a.mp4", times)
+    assert frames_of(workplace / "a.mp4") == (len(times), "")
+    assert main(["track", "a.mp4", "--box", "20,20,40,40", "--tracker", whites, "--save", "overlay"]) == 0
+    shown = [frame.seconds for frame in open_source("a_samn/overlay.mp4")]
+    assert np.allclose(np.array(shown) * 1000, times, atol=1)
+
+
+def test_a_variable_frame_rate_is_not_taken_for_a_cut(tmp_path: Path) -> None:
+    times = [40 * index + 400 * (index > 20) + 3000 * (index > 30) for index in range(COUNT)]
+    write(tmp_path / "a.mkv", times)
+    assert frames_of(tmp_path / "a.mkv") == (COUNT, "")
+
+
+MIRRORS = {
+    "as it is": ((1, 0, 0, 1), lambda image: image),
+    "left and right": ((-1, 0, 0, 1), lambda image: image[:, ::-1]),
+    "up and down": ((1, 0, 0, -1), lambda image: image[::-1]),
+    "half a turn": ((-1, 0, 0, -1), lambda image: image[::-1, ::-1]),
+    "a quarter clockwise": ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+    "a quarter back": ((0, -1, 1, 0), lambda image: np.rot90(image, 1)),
+    "the diagonal": ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+    "the other diagonal": ((0, -1, -1, 0), lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MIRRORS)
+def test_a_mirrored_display_matrix_mirrors_and_turns_as_it_says(name: str) -> None:
+    (a, b, c, d), expected = MIRRORS[name]
+    image = np.random.default_rng(0).integers(0, 255, (4, 6, 3), dtype=np.uint8)
+    matrix = np.array([[a << 16, b << 16, 0], [c << 16, d << 16, 0], [0, 0, 1 << 30]], dtype=np.int32)
+    assert np.array_equal(turned(image, matrix), expected(image))
+
+
+def test_a_video_with_a_mirrored_display_matrix_is_not_turned_by_180_degrees(tmp_path: Path) -> None:
+    data = bytearray(write(tmp_path / "a.mp4", count=2))
+    plain = next(iter(open_source(str(tmp_path / "a.mp4")))).image
+    matrix = data.index(b"tkhd") + 4 + 4 + 5 * 4 + 8 + 4 * 2
+    data[matrix : matrix + 4] = (-1 << 16).to_bytes(4, "big", signed=True)
+    (tmp_path / "a.mp4").write_bytes(bytes(data))
+    assert np.array_equal(next(iter(open_source(str(tmp_path / "a.mp4")))).image, plain[:, ::-1])
+
+
+def test_pipes_and_devices_get_a_sentence(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for place in (tmp_path / "pipe.mp4", Path("/dev/zero")):
+        with pytest.raises(DatasetError, match=f"{place} is a pipe or a device"):
+            open_source(str(place))
