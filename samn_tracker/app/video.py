@@ -90,7 +90,7 @@ class VideoFile(FrameSource):
                 if self._end is not None and decoded >= self._end:
                     return
                 if decoded >= self._start:
-                    yield Frame(decoded, upright(picture), picture.time)
+                    yield Frame(decoded, upright(picture), pictures.time_of(picture))
                 decoded += 1
         if pictures.fault is not None:
             where = f"is damaged after frame {decoded - 1}" if decoded else "cannot be decoded"
@@ -137,6 +137,11 @@ class _Pictures:
             return 0.0
         return self._last - self._first + 1 / float(self._stream.average_rate or IMAGES_PER_SECOND)
 
+    def time_of(self, picture: Any) -> float | None:
+        """When the picture is shown, in seconds, or None where nothing says it."""
+        base = self._stream.time_base
+        return None if picture.pts is None or not base else float(picture.pts * base)
+
     def __iter__(self) -> Iterator[Any]:
         try:
             for packet in self._container.demux(self._stream):
@@ -163,11 +168,12 @@ class _Pictures:
 
     def _is_faulty(self, picture: Any) -> bool:
         """Whether the picture is patched up, or others are missing before it."""
-        before, self._last = self._last, picture.time
-        self._first = picture.time if self._first is None else self._first
+        now = self.time_of(picture)
+        before, self._last = self._last, now
+        self._first = now if self._first is None else self._first
         if picture.is_corrupt:
             self.fault = "a picture cannot be decoded whole"
-        elif (missing := self._missing(before, picture.time)) > 0:
+        elif (missing := self._missing(before, now)) > 0:
             self.fault = f"{missing} pictures are missing there"
         return self.fault is not None
 

@@ -112,10 +112,8 @@ def test_of_varied_samples_only_the_middle_is_encoded_if_asked_for(engine: Engin
 def small_tracker() -> Tracker:
     """With random parameters, in patches of 96 pixels."""
     torch.manual_seed(0)
-    segmentation = replace(SAMN_LITE.segmentation, patch_size_box_start=96, patch_size_mask_start=96)
-    runtime = RuntimeConfig(precision="float32")
-    spatial = replace(SAMN_LITE.spatial, patch_size=96)
-    config = replace(SAMN_LITE, segmentation=segmentation, spatial=spatial, runtime=runtime)
+    runtime, spatial = RuntimeConfig(precision="float32"), replace(SAMN_LITE.spatial, patch_size=96)
+    config = replace(SAMN_LITE.with_patch_size(96), spatial=spatial, runtime=runtime)
     return Tracker(Engine(Network(config.model), "cpu", config.runtime), config)
 
 
