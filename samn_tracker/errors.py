@@ -46,5 +46,9 @@ class EnvironmentProblemError(SamnError):
     """An installed package or program is missing, or is a version that does not work."""
 
 
+class TrackerProcessError(SamnError):
+    """The process of a tracker cannot be started, has ended, does not answer, or says what is no message."""
+
+
 class TrainingError(SamnError):
     """A training run cannot go on: its loss is not finite, or its checkpoint belongs to another configuration."""

@@ -35,6 +35,7 @@ layout with random values, and /path/to becomes the folder of the test's small d
 _INSTALLS = "changes the installation that runs the tests"
 _DOWNLOADS = "downloads the data of a year; `run w18` evaluates a workspace of the same kind"
 _HOURS = "takes hours; the block before it runs it for two iterations"
+_TRAX = "the tracker is the reader's; tests/runner/test_process_trackers.py runs toys"
 
 ELSEWHERE = {
     "make install": "continuous integration begins with it (.ci/run)",
@@ -49,6 +50,8 @@ ELSEWHERE = {
     "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
     "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",
     "samn studio holiday.mp4": "serves until it is interrupted; tests/studio/test_page.py uses it in a browser",
+    'samn ope run --data OTB --dataset otb100 --output runs/theirs --tracker "trax:python track.py"': _TRAX,
+    "samn got10k run --data GOT-10k --split val --output runs/theirs --tracker trackers.ini:Theirs": _TRAX,
     "torchrun --nproc-per-node 8 -m samn_tracker.train mine.toml --run runs/mine": "needs eight GPUs; "
     "tests/train/test_loop.py trains in two processes",
     "samn train mine.toml --run runs/mine --set start.weights=$WEIGHTS": _HOURS,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from samn_tracker.errors import DatasetError
 from samn_tracker.images import ImageReader, next_frame
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.runner.adapters import announce
 from samn_tracker.runner.label_png import Labels
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.objects import MultiObjectTracker, mean_confidence
@@ -59,6 +60,7 @@ def track_boxes(tracker: TrackerProtocol, sequence: Sequence) -> Iterator[BoxRes
     """One result a frame; the first one is the given box itself, whatever the tracker answers for it."""
     given = np.array(sequence.box, dtype=np.float64)
     for index, image in enumerate(prefetched(sequence.frames)):
+        announce(tracker, sequence.frames[index])
         start = time.perf_counter()
         prediction = tracker.initialize(image, given.copy()) if index == 0 else tracker.track(image)
         seconds = time.perf_counter() - start
@@ -82,6 +84,7 @@ def track_labels(tracker: MultiObjectTracker, sequence: Sequence) -> Iterator[La
     for index, image in enumerate(prefetched(sequence.frames)):
         shape = image.shape[:2]
         new = _new_objects(sequence, index, known, shape)
+        announce(tracker, sequence.frames[index])
         start = time.perf_counter()
         if not known and new is None:
             labels = np.zeros(shape, dtype=np.uint8)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from samn_tracker.answers import checked_labels
 from samn_tracker.errors import ConfigError, ResultError, TrackerStateError
 from samn_tracker.prediction import Prediction, TrackerProtocol
+from samn_tracker.runner.adapters import announce
 from samn_tracker.runner.trackers import checked_tracker, create_tracker, is_own, make_tracker
 
 Labels = NDArray[np.uint8]
@@ -46,6 +48,7 @@ class SeparateTrackers:
         self._trackers: dict[int, TrackerProtocol] = {}
         self.confidences: dict[int, float] = {}
         self._spare = [first] if first else []
+        self._file: Path | None = None
 
     def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
         """As `MultiObjectTracker.initialize_objects`.
@@ -69,6 +72,7 @@ class SeparateTrackers:
         """
         if not self._trackers:
             raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
+        self._announce(self._trackers.values())
         predictions = {one: tracker.track(image) for one, tracker in sorted(self._trackers.items())}
         labels = merge_masks(predictions, image.shape[:2])
         self.confidences = {one: answer.confidence * answer.found for one, answer in predictions.items()}
@@ -77,9 +81,18 @@ class SeparateTrackers:
             labels = np.where(new_labels > 0, new_labels, labels)
         return labels
 
+    def next_image_is(self, path: Path) -> None:
+        """The file of the next image, for those of the trackers that want to know it."""
+        self._file = path
+
+    def _announce(self, trackers: Iterable[TrackerProtocol]) -> None:
+        for tracker in trackers if self._file else ():
+            announce(tracker, self._file)  # type: ignore[arg-type]
+
     def _add(self, image: NDArray[np.uint8], labels: Labels) -> None:
         for one in np.unique(labels[labels > 0]):
             tracker = self._spare.pop() if self._spare else self._make()
+            self._announce([tracker])
             prediction = tracker.initialize(image, (labels == one).astype(np.uint8))
             required_mask(prediction)
             self._trackers[int(one)], self.confidences[int(one)] = tracker, prediction.confidence
@@ -157,7 +170,8 @@ def required_mask(prediction: Prediction) -> Labels:
     """
     if prediction.mask is None:
         raise ConfigError(
-            "this tracker answers boxes only, and this benchmark scores masks; use a tracker that fills Prediction.mask"
+            "this tracker answers boxes only, and this benchmark scores masks; use a tracker that fills "
+            "Prediction.mask, or fill its boxes: --tracker filled:NAME"
         )
     return prediction.mask
 
@@ -166,6 +180,8 @@ def create_object_tracker(
     spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None
 ) -> MultiObjectTracker:
     """A tracker of one or several objects by their masks: the specified one if it can, else one tracker per object.
+
+    "filled:SPEC" fills the boxes of a tracker that answers no masks.
 
     Arguments and errors as of `samn_tracker.runner.trackers.create_tracker`.
     """

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import EnvironmentProblemError, ImageError, TrackerStateError
 from samn_tracker.prediction import Prediction
-from samn_tracker.shapes.regions import as_target, mask_to_box, polygon_to_box_same_area, target_kind
+from samn_tracker.shapes.regions import as_target, target_as
 
 OPENCV_TRACKERS: dict[str, str] = {"opencv-mil": "TrackerMIL", "opencv-csrt": "TrackerCSRT", "opencv-kcf": "TrackerKCF"}
 
@@ -48,7 +48,7 @@ class OpenCVTracker:
             RegionError: the target is malformed or outside the image.
             ImageError: the image is too small for OpenCV's trackers.
         """
-        self._box = _upright_box(target, image)
+        self._box = target_as(as_target(target, image.shape), "box", image.shape)
         given = _box_for_opencv(self._box, image)
         self._offset = self._box[:2] - given[:2]
         self._ratio = self._box[2:] / given[2:]
@@ -94,14 +94,6 @@ def _same_version() -> str:
         return f"=={version('opencv-python')}"
     except PackageNotFoundError:
         return ""
-
-
-def _upright_box(target: NDArray[np.generic], image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    checked = as_target(target, image.shape)
-    kind = target_kind(checked)
-    if kind == "mask":
-        return mask_to_box(checked)
-    return polygon_to_box_same_area(checked) if kind == "polygon" else checked
 
 
 def _box_for_opencv(box: NDArray[np.float64], image: NDArray[np.uint8]) -> NDArray[np.float64]:

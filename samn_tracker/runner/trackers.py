@@ -4,6 +4,7 @@ samn-lite, samn-r50, samn-base      shipped weights of this project
 PATH.safetensors                    weights of your own
 opencv-mil, opencv-csrt, opencv-kcf OpenCV's trackers
 package.module:factory              your tracker: factory() returns an object with initialize() and track()
+trax:COMMAND, got10k:..., ...       trackers of other makes: `samn_tracker.runner.adapters`
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from typing import Any, cast
 from samn_tracker.answers import CheckedTracker
 from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.runner.adapters import FILLED, WRAPPERS, Filled, StartsFrom, create_process, is_process, process_hash
 from samn_tracker.runner.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
 from samn_tracker.settings import to_dict
 
-SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-kcf|package.module:factory"
+SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-kcf|package.module:factory|"
+SPEC_HELP += "trax:COMMAND|trackers.ini:NAME|got10k:module:factory|pytracking:module:factory|filled:TRACKER"
 _CORE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("samn-tracker", "numpy", "opencv-python", "opencv-contrib-python")
 _NETWORK_PACKAGES = ("torch", "POT")
@@ -62,7 +65,12 @@ def checked_tracker(spec: str, tracker: Any) -> TrackerProtocol:
             "a tracker has initialize(image, target) and track(image), which return a Prediction or a box"
         )
     own = is_own(spec) or spec in OPENCV_TRACKERS
-    return cast(TrackerProtocol, tracker if own else CheckedTracker(tracker, spec))
+    if own:
+        return cast(TrackerProtocol, tracker)
+    if spec.startswith(FILLED):
+        return cast(TrackerProtocol, Filled(checked_tracker(spec.removeprefix(FILLED), tracker)))
+    start = getattr(tracker, "start", None)
+    return CheckedTracker(StartsFrom(tracker, start) if isinstance(start, str) else tracker, spec)
 
 
 def make_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> Any:
@@ -73,6 +81,13 @@ def make_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] |
         return create_opencv_tracker(spec)
     if is_own(spec):
         return _load_own_tracker(spec, device, overrides)
+    if spec.startswith(FILLED):
+        return make_tracker(spec.removeprefix(FILLED), device, overrides)
+    if is_process(spec):
+        return create_process(spec, overrides)
+    for prefix, wrapper in WRAPPERS.items():
+        if spec.startswith(prefix):
+            return wrapper(make_tracker(spec.removeprefix(prefix), device, overrides))
     factory = load_factory(spec)
     if "device" in _parameters(factory):
         overrides.setdefault("device", device)
@@ -108,6 +123,11 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
         return identity
     if is_own(spec):
         return identity | _own_identity(spec, overrides) | {"device": _resolved_device(device)}
+    if is_process(spec):
+        return identity | {"code_sha256": process_hash(spec, overrides), "device": "the tracker's own choice"}
+    for prefix in (FILLED, *WRAPPERS):
+        if spec.startswith(prefix):
+            return describe_tracker(spec.removeprefix(prefix), device, overrides) | {"tracker": spec}
     factory = load_factory(spec)
     chosen = _resolved_device(device) if "device" in _parameters(factory) else "the tracker's own choice"
     return identity | {"code_sha256": _source_hash(factory), "device": chosen}

@@ -154,6 +154,31 @@ def mask_to_box(mask: Mask) -> FloatArray:
     return np.array([x, y, width, height], dtype=np.float64)
 
 
+def target_as(target: NDArray[Any], kind: TargetKind, image_shape: Sequence[int]) -> NDArray[Any]:
+    """A checked target as a box, a polygon or a mask, for trackers that start on one kind only.
+
+    A mask's box is the smallest around it, a polygon's that of its area (`polygon_to_box_same_area`); a polygon made of
+    a mask or a box has the box's corners; a mask is the filled outline.
+    """
+    own = target_kind(target)
+    if own == kind:
+        return target
+    if kind == "mask":
+        return polygon_to_mask(target if own == "polygon" else box_to_polygon(target), image_shape)
+    box = mask_to_box(target) if own == "mask" else polygon_to_box_same_area(target) if own == "polygon" else target
+    return box if kind == "box" else box_to_polygon(box)
+
+
+def place_mask(part: NDArray[np.uint8], offset: tuple[int, int], image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The (H, W) mask with `part` at column, row `offset`; what lies outside the image is cut off."""
+    mask = np.zeros(image_shape[:2], dtype=np.uint8)
+    left, top = offset
+    rows, columns = np.nonzero(part)
+    inside = (rows >= -top) & (rows < mask.shape[0] - top) & (columns >= -left) & (columns < mask.shape[1] - left)
+    mask[rows[inside] + top, columns[inside] + left] = 1
+    return mask
+
+
 def largest_component(mask: Mask, minimum_pixels: int = 1) -> Mask:
     """The largest connected part (8 neighbours) of the mask; all zero if it has fewer than `minimum_pixels` pixels."""
     result = np.zeros(mask.shape, dtype=np.uint8)

@@ -92,23 +92,13 @@ def from_trax_region(region: Any, image_shape: tuple[int, ...]) -> tuple[str, ND
     elif kind == "polygon":
         target = np.array(list(region), dtype=np.float64)
     elif kind == "mask":
-        target = place_mask(region.array(), region.offset(), image_shape)
+        target = regions.place_mask(region.array(), region.offset(), image_shape)
     else:
         raise RegionError(f"the initial region is of kind '{kind}'; send a rectangle, a polygon or a mask")
     target = regions.as_target(target, image_shape)
     if kind == "polygon" and len(target) != 4:
         target = regions.polygon_to_mask(target, image_shape)
     return kind, target
-
-
-def place_mask(part: NDArray[np.uint8], offset: tuple[int, int], image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The (H, W) mask with `part` at column, row `offset`; what lies outside the image is cut off."""
-    mask = np.zeros(image_shape[:2], dtype=np.uint8)
-    left, top = offset
-    rows, columns = np.nonzero(part)
-    inside = (rows >= -top) & (rows < mask.shape[0] - top) & (columns >= -left) & (columns < mask.shape[1] - left)
-    mask[rows[inside] + top, columns[inside] + left] = 1
-    return mask
 
 
 def to_trax_region(prediction: Prediction, kind: str, image_shape: tuple[int, ...]) -> Any:
