@@ -93,9 +93,16 @@ def write_new(path: Path, data: bytes) -> None:
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """A stream whose content is the file's when the block ends well; else the old file stays, or none.
 
+    Devices and pipes are written as they are, and a link's own file in its place.
+
     Raises:
         StorageError: here, in a write or at the end.
     """
+    if path.exists() and not path.is_file():
+        with io.BufferedWriter(_Written(path, "w")) as stream:
+            yield stream
+        return
+    path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,22 @@ def test_what_a_killed_write_left_is_removed_and_nothing_else(tmp_path: Path) ->
     assert all(path.exists() for path in others)
 
 
+def test_devices_are_written_and_never_replaced(tmp_path: Path) -> None:
+    """As root, a rename over /dev/null would leave a machine without it."""
+    with pytest.raises(StorageError, match="No space left on device; make room"):
+        write_atomic(Path("/dev/full"), "page")
+    write_atomic(Path("/dev/null"), "page")
+    assert Path("/dev/full").is_char_device() and Path("/dev/null").is_char_device()
+
+
+def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "page.html").symlink_to(tmp_path / "far/page.html")
+    write_atomic(tmp_path / "page.html", "new")
+    assert (tmp_path / "page.html").is_symlink()
+    assert (tmp_path / "far/page.html").read_text() == "new"
+
+
 @pytest.mark.parametrize("damage", ["size", "middle", "end"])
 def test_a_picture_replaced_under_its_name_has_another_fingerprint(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "0001.jpg"

@@ -22,20 +22,20 @@ FRAMES = 8
 BEGIN, END = "<!-- faults: made by make faults -->", "<!-- faults: end -->"
 # What is another one in every run: the test's own folder, processes and the machine they run on.
 _PASSING = ((re.compile(r"/\S*?pytest-\d+/[^/\s]+/"), ""), (re.compile(r"process \d+ on [\w.-]+"), "process N on HOST"))
-_rows: list[tuple[str, str]] = []
+_rows: list[tuple[str, str, str]] = []
 
 Note = Callable[[str, str], None]
 
 
 @pytest.fixture
-def note() -> Note:
+def note(request: pytest.FixtureRequest) -> Note:
     """note(fault, what happened): a line of the table; a traceback is no answer to a fault."""
 
     def add(fault: str, happened: str) -> None:
         for pattern, instead in _PASSING:
             happened = pattern.sub(instead, happened)
         assert "traceback" not in happened.lower()
-        _rows.append((fault, " ".join(happened.split())))
+        _rows.append((fault, " ".join(happened.split()), f"pytest -m '' '{request.node.nodeid}'"))
 
     return add
 
@@ -48,8 +48,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not _rows:
         return
     terminalreporter.section("faults tried, and what happened")
-    width = max(len(fault) for fault, _ in _rows)
-    for fault, happened in _rows:
+    width = max(len(fault) for fault, _, _ in _rows)
+    for fault, happened, _ in _rows:
         terminalreporter.write_line(f"{fault:<{width}}  {happened}")
     page = config.getoption("--write-table", default=None)
     if page is not None and not terminalreporter.stats.get("failed"):
@@ -59,8 +59,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _with_table(text: str) -> str:
     """The page with the table between its marks."""
     before, rest = text.split(BEGIN)
-    lines = ["| fault | what happened |", "| --- | --- |"]
-    lines += [f"| {_cell(fault)} | {_cell(happened)} |" for fault, happened in _rows]
+    lines = ["| fault | what happened | again |", "| --- | --- | --- |"]
+    lines += [f"| {_cell(fault)} | {_cell(happened)} | `{_cell(command)}` |" for fault, happened, command in _rows]
     return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + rest.split(END)[1]
 
 
@@ -102,7 +102,8 @@ def environment() -> dict[str, str]:
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
     """`samn ARGUMENTS` as a process of its own."""
-    line = [sys.executable, "-m", "samn_tracker.cli", *map(str, arguments)]
+    program = ["samn_tracker.runner.ope"] if arguments[0] == "ope" else ["samn_tracker.cli", str(arguments[0])]
+    line = [sys.executable, "-m", *program, *map(str, arguments[1:])]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(line, text=True, env=environment(), **pipes, **options)  # type: ignore[call-overload]
 

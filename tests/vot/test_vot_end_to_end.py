@@ -160,7 +160,7 @@ def test_a_terminated_run_leaves_no_toolkit_and_no_tracker_behind(tmp_path: Path
             process.wait(20)
         second = command("run", workspace)
         assert second.returncode == 1
-        assert f"in use by another run (process {process.pid}" in second.stderr
+        assert f"is being written by process {process.pid}" in second.stderr
         process.terminate()
         assert process.wait(30) == 130
     with locked(workspace):  # its children inherit the lock, so it is free only when all have ended
