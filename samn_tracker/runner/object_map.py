@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samn_tracker.errors import ImageError
-from samn_tracker.runner.label_png import Labels, open_png
+from samn_tracker.runner.label_png import Labels, decode_grey, open_png
 
 VOID = 255
 _MIDDLE = 127
@@ -48,9 +48,13 @@ def decode_objects(data: bytes, name: str, single: bool = False, white_is_object
     Raises:
         ImageError: not readable, colours, or grey values that are neither ids nor a white object; they are named.
     """
-    image = open_png(data, name)
-    grey = grey_values(image, name)
-    labels = objects_of(grey, image.mode == "P", image.format in LOSSY, name, white_is_object)
+    grey = decode_grey(data)
+    if grey is not None:
+        labels = objects_of(grey, False, False, name, white_is_object)
+    else:
+        image = open_png(data, name)
+        lossy = image.format in LOSSY
+        labels = objects_of(grey_values(image, name), image.mode == "P", lossy, name, white_is_object)
     return (labels != 0).view(np.uint8) if single else labels
 
 

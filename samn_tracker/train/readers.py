@@ -13,7 +13,7 @@ from samn_tracker.errors import DatasetError, ImageError
 from samn_tracker.images import read_image
 from samn_tracker.runner import frames
 from samn_tracker.runner.frames import IMAGE_SUFFIXES, order_key
-from samn_tracker.runner.label_png import open_png
+from samn_tracker.runner.label_png import decode_grey, open_png
 from samn_tracker.runner.object_map import LOSSY, grey_values, objects_of
 from samn_tracker.train.sources import LabelledImage
 
@@ -88,14 +88,17 @@ def read_labels(path: Path, binary: bool = False, white_is_object: bool = True) 
         DatasetError: the file is missing, broken, or holds something else than ids or a mask.
     """
     try:
-        image = open_png(path.read_bytes(), str(path))
-        if image.mode in DEEP_MODES:
-            values = np.array(image).astype(np.uint16)
-            return (values > 0).astype(np.uint16) if binary else values
-        grey = grey_values(image, str(path))
+        data = path.read_bytes()
+        grey, indexed, lossy = decode_grey(data), False, False
+        if grey is None:
+            image = open_png(data, str(path))
+            if image.mode in DEEP_MODES:
+                values = np.array(image).astype(np.uint16)
+                return (values > 0).astype(np.uint16) if binary else values
+            grey, indexed, lossy = grey_values(image, str(path)), image.mode == "P", image.format in LOSSY
         if binary:
             return (grey > (_MIDDLE if grey.max() > _MIDDLE else 0)).astype(np.uint16)
-        return objects_of(grey, image.mode == "P", image.format in LOSSY, str(path), white_is_object).astype(np.uint16)
+        return objects_of(grey, indexed, lossy, str(path), white_is_object).astype(np.uint16)
     except (ImageError, OSError) as error:
         raise DatasetError(f"label file {path} cannot be read: {error}") from None
 
