@@ -16,8 +16,7 @@ from samn_tracker.model.weights import WeightsInfo, load_weights, read_info
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.devices import resolve_device
 from samn_tracker.runtime.engine import Engine
-
-SHIPPED_WEIGHTS = Path(__file__).with_name("weights")
+from samn_tracker.shipped import SHIPPED_WEIGHTS
 
 
 @lru_cache(maxsize=4)

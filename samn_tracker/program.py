@@ -20,6 +20,16 @@ from samn_tracker.errors import SamnError, StorageError
 INTERRUPTED = 130
 GO_ON = "interrupted; run the same command again to go on"
 
+_EXTRAS = {
+    **dict.fromkeys(("cv2", "numpy", "ot", "PIL", "safetensors", "shapely", "torch", "tqdm"), ""),
+    **dict.fromkeys(("attributee", "trax", "vot", "yaml"), "vot"),
+    **dict.fromkeys(("pycocotools", "tensorboard"), "train"),
+    "got10k": "got10k",
+    "matplotlib": "report",
+    "skimage": "demo",
+}
+"""The extra that brings a package, by the name that is imported; empty for what is always needed."""
+
 _STOPPING = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 """What ends a program as Ctrl-C does: `kill`, a closed terminal, a dropped ssh, Ctrl-\\, Windows' closed console."""
 
@@ -38,6 +48,11 @@ def run_program(name: str, command: Callable[[], int], interrupted: str = GO_ON)
                 sys.stdout.flush()
         except SamnError as error:
             return _failed(name, str(error))
+        except ModuleNotFoundError as error:
+            sentence = _missing(error)
+            if sentence is None:
+                raise
+            return _failed(name, sentence)
         except BrokenPipeError:  # what reads our output has ended, as `head` does
             _silence(sys.stdout)
             return 1
@@ -49,6 +64,15 @@ def run_program(name: str, command: Callable[[], int], interrupted: str = GO_ON)
         except KeyboardInterrupt:
             print(f"{name}: {interrupted}", file=sys.stderr)
             return INTERRUPTED
+
+
+def _missing(error: ModuleNotFoundError) -> str | None:
+    """What to do about a package that is not installed; None where that is a fault of the program."""
+    package = (error.name or "").split(".")[0]
+    if package not in _EXTRAS:
+        return None
+    extra = _EXTRAS[package]
+    return f"this needs {package}, which is not installed: pip install 'samn-tracker{f'[{extra}]' if extra else ''}'"
 
 
 def _failed(name: str, sentence: str) -> int:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from samn_tracker.app.weights import shipped_hashes
-from samn_tracker.loading import SHIPPED_WEIGHTS
 from samn_tracker.model.weights import file_hash
+from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
 
 ROOT = Path(__file__).resolve().parents[1]
 # Before these versions: CVE-2025-32434 (torch.load with weights_only runs code), CVE-2024-28219 (Pillow), and

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
+from pathlib import Path
 
 from samn_tracker.app.selection import display_problem
 from samn_tracker.app.video import require_av
-from samn_tracker.app.weights import shipped_hashes
 from samn_tracker.errors import EnvironmentProblemError, SamnError
-from samn_tracker.loading import SHIPPED_WEIGHTS
-from samn_tracker.model.weights import load_weights
+from samn_tracker.files import sha256
+from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
 
 OK, OPTIONAL, FAULT = "ok", "missing", "fault"
 OPENCV_BUILDS = (
@@ -84,8 +84,11 @@ def opencv() -> list[Finding]:
 
 def device() -> Finding:
     """What `--device auto` would use."""
-    import torch
-
+    try:
+        import torch
+    except ImportError as error:
+        words = f"torch cannot be loaded ({error}), so nothing of ours tracks; scores and reports work"
+        return Finding("device", FAULT, words)
     if not torch.cuda.is_available():
         return Finding("device", OK, f"cpu, {torch.get_num_threads()} threads; torch sees no CUDA device")
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
@@ -93,23 +96,32 @@ def device() -> Finding:
 
 
 def weights() -> list[Finding]:
-    """Each shipped weights file: complete, and as it was shipped."""
+    """Each shipped weights file: as it was shipped, and complete as far as torch is there to load it."""
     files = sorted(SHIPPED_WEIGHTS.glob("*.safetensors"))
     if not files:
         return [Finding("weights", FAULT, f"none in {SHIPPED_WEIGHTS}; reinstall the package")]
-    listed = shipped_hashes() if (SHIPPED_WEIGHTS / "SHA256SUMS").is_file() else {}
+    listed = shipped_hashes(SHIPPED_WEIGHTS) if (SHIPPED_WEIGHTS / "SHA256SUMS").is_file() else {}
     found = []
     for path in files:
-        try:
-            _, info = load_weights(path)
-        except SamnError as error:
-            found.append(Finding(path.name, FAULT, str(error)))
-            continue
-        if info.sha256 != listed.get(path.name):
-            found.append(Finding(path.name, FAULT, f"sha256 {info.sha256}, another was listed; reinstall the package"))
+        digest = sha256(path)
+        if problem := _loading_problem(path):
+            found.append(Finding(path.name, FAULT, problem))
+        elif digest != listed.get(path.name):
+            found.append(Finding(path.name, FAULT, f"sha256 {digest}, another was listed; reinstall the package"))
         else:
-            found.append(Finding(path.name, OK, f"sha256 {info.sha256}"))
+            found.append(Finding(path.name, OK, f"sha256 {digest}"))
     return found
+
+
+def _loading_problem(path: Path) -> str | None:
+    """Why the weights cannot be loaded; None where they can, or torch is not there to try."""
+    try:
+        import_module("samn_tracker.model.weights").load_weights(path)
+    except SamnError as error:
+        return str(error)
+    except ImportError:
+        return None
+    return None
 
 
 def video() -> Finding:

@@ -21,11 +21,12 @@ from pathlib import Path
 import torch
 
 from samn_tracker.files import refuse_what_is_read
-from samn_tracker.loading import SHIPPED_WEIGHTS, find_weights
+from samn_tracker.loading import find_weights
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.published import LAYOUTS, Layout, export_published, import_published
 from samn_tracker.model.weights import load_weights, read_info, save_weights
 from samn_tracker.settings import to_dict
+from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,12 +89,6 @@ def _verify(arguments: argparse.Namespace) -> int:
         return 1
     print(f"{path.name}: complete, finite, fits its model; sha256 {info.sha256}")
     return 0
-
-
-def shipped_hashes() -> dict[str, str]:
-    """File name -> sha256 of every shipped weights file, as listed in the package (`sha256sum` format)."""
-    lines = (SHIPPED_WEIGHTS / "SHA256SUMS").read_text(encoding="utf-8").split("\n")
-    return {name: digest for digest, name in (line.split() for line in lines if line)}
 
 
 def _convert(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,44 @@ def test_a_damaged_weights_file_is_a_fault(
     digest = hashlib.sha256(whole).hexdigest()
     (tmp_path / "SHA256SUMS").write_text(f"{digest}  whole.safetensors\n{'0' * 64}  other.safetensors\n")
     monkeypatch.setattr("samn_tracker.app.doctor.SHIPPED_WEIGHTS", tmp_path)
-    monkeypatch.setattr("samn_tracker.app.weights.SHIPPED_WEIGHTS", tmp_path)
     states = {one.subject: one.state for one in doctor.weights()}
     assert states == {"cut.safetensors": "fault", "other.safetensors": "fault", "whole.safetensors": "ok"}
     assert main(["doctor"]) == 1
     assert "another was listed; reinstall" in capsys.readouterr().out
+
+
+def without(package: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """`samn WORDS` where `package` is not installed, in a process of its own."""
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from samn_tracker.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+
+
+def test_it_works_without_torch_and_says_what_is_missing() -> None:
+    ended = without("torch", "doctor", "--json")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    found = {one["subject"]: one for one in json.loads(ended.stdout)}
+    assert found["device"]["state"] == "fault"
+    assert "torch cannot be loaded" in found["device"]["words"]
+    assert found["samn-lite.safetensors"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("package", "words", "remedy"),
+    [
+        ("torch", ["weights", "list"], "pip install 'samn-tracker'"),
+        ("torch", ["train", "mine.toml", "--run", "run"], "pip install 'samn-tracker'"),
+        ("yaml", ["vot", "create", "w18", "--rules", "vot2018", "--data", "data"], "pip install 'samn-tracker[vot]'"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_one_sentence(package: str, words: list[str], remedy: str) -> None:
+    """It was a traceback."""
+    ended = without(package, *words)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"samn {words[0]}")
+    assert ended.stderr.endswith(f": this needs {package}, which is not installed: {remedy}\n")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_two_builds_of_opencv_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
