@@ -15,7 +15,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO
 
@@ -48,11 +48,11 @@ def storage(place: Path) -> Iterator[None]:
 
 
 class _Written(io.FileIO):
-    """A file that tells every refusal as a StorageError."""
+    """A file that tells every refusal as a StorageError about `called`, its own path by default."""
 
-    def __init__(self, path: Path, mode: str) -> None:
-        self._path = path
-        with storage(path):
+    def __init__(self, path: Path, mode: str, called: Path | None = None) -> None:
+        self._path = called or path
+        with storage(self._path):
             super().__init__(path, mode)
 
     def write(self, data: Any) -> int:
@@ -107,7 +107,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with io.BufferedWriter(_Written(temporary, "w")) as stream:
+        with io.BufferedWriter(_Written(temporary, "w", path)) as stream:
             yield stream
             stream.flush()
             with storage(path):
@@ -115,7 +115,8 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
         with storage(path):
             temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
 

@@ -102,8 +102,7 @@ def environment() -> dict[str, str]:
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
     """`samn ARGUMENTS` as a process of its own."""
-    program = ["samn_tracker.runner.ope"] if arguments[0] == "ope" else ["samn_tracker.cli", str(arguments[0])]
-    line = [sys.executable, "-m", *program, *map(str, arguments[1:])]
+    line = [sys.executable, "-m", "samn_tracker.cli", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(line, text=True, env=environment(), **pipes, **options)  # type: ignore[call-overload]
 

@@ -40,6 +40,16 @@ binary = true
 paste = 1.0
 still = 1.0
 background = 1.0
+
+[sampling]
+longest_gap = 3
+
+[[sets]]
+name = "clips"
+reader = "sequences"
+path = "clips"
+binary = true
+clip = 1.0
 """
 
 
@@ -130,11 +140,19 @@ def _vot(place: Path) -> None:
 
 
 def _training(place: Path) -> None:
-    for kind in ("img", "mask"):
-        (place / "stills" / kind).mkdir(parents=True)
-    for index, (_, frames, _, mask) in enumerate(_sequences()):
-        cv2.imwrite(str(place / f"stills/img/{index}.jpg"), frames[0][..., ::-1])
-        cv2.imwrite(str(place / f"stills/mask/{index}.png"), mask * 255)
+    """Two stills and two clips of all frames, with masks of 0 and 255."""
+    for seed, name in enumerate(_NAMES):
+        sequence = make_sequence("moving", seed, FRAMES, _SIZE, "procedural")
+        for folder, indices in ((place / "stills", [0]), (place / "clips" / name, range(FRAMES))):
+            for index in indices:
+                stem = f"{name}{index:03d}"
+                for kind, suffix, image in (
+                    ("img", "jpg", sequence.frame(index)),
+                    ("mask", "png", sequence.mask(index)),
+                ):
+                    (folder / kind).mkdir(parents=True, exist_ok=True)
+                    picture = image[..., ::-1] if kind == "img" else image * 255
+                    cv2.imwrite(str(folder / kind / f"{stem}.{suffix}"), picture)
     (place / "small.toml").write_text(_TRAINING.format(root=place))
 
 
@@ -194,7 +212,7 @@ PROGRAMS: dict[str, Program] = {
         _parameters,
     ),
 }
-"""By what a person types after `samn`; "ope run" is `python -m samn_tracker.runner.ope run`."""
+"""By what a person types after `samn`."""
 
 
 def prepared(name: str, place: Path, output: Path) -> list[object]:
