@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev,vot,got10k,demo,docs,studio,report
 
-.PHONY: install demo test test-slow lint regress faults audit docs format clean
+.PHONY: install demo test test-slow lint regress faults matrix audit docs format clean
 
 install:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { echo \
@@ -38,6 +38,10 @@ regress:
 # Breaks things under the real programs, and writes what happened into docs/reliability.md.
 faults:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m '' tests/faults --write-table docs/reliability.md
+
+# The tests on Python 3.10 to 3.13 and on the lowest allowed dependencies; MATRIX="3.12 lowest" for some.
+matrix:
+	.ci/matrix $(MATRIX)
 
 audit:
 	$(PYTHON) -m venv .audit

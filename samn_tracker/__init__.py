@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from samn_tracker.core.tracker import Tracker
     from samn_tracker.loading import load_tracker
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Prediction", "SamnError", "Tracker", "TrackerConfig", "__version__", "load_tracker"]
 
 _LAZY = {

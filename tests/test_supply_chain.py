@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from samn_tracker import __version__
 from samn_tracker.model.weights import file_hash
 from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
 
@@ -36,6 +37,39 @@ def _required() -> dict[str, tuple[int, ...]]:
 def test_least_versions_carry_known_mends(package: str) -> None:
     assert _required()[package] >= LEAST[package]
     assert _numbers(version(package)) >= LEAST[package]
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_are_allowed() -> None:
+    """`.ci/matrix lowest` said nothing of numpy 2.0 with OpenCV 4.9, which were allowed and did not import together."""
+    setup = ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    asked = setup["options"]["install_requires"]
+    for extra in ("vot", "got10k", "demo", "report", "studio"):
+        asked += setup["options.extras_require"][extra]
+    allowed = dict(re.findall(r"^([\w-]+)>=([\d.]+)", asked, re.M))
+    text = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8")
+    tested = dict(re.findall(r"^([\w-]+)==([\d.]+)", text, re.M))
+    assert {name: _release(one) for name, one in tested.items()} == {n: _release(one) for n, one in allowed.items()}
+
+
+def _release(text: str) -> tuple[int, ...]:
+    """4.10.0 and 4.10 are one."""
+    numbers = [int(part) for part in text.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def test_who_cites_finds_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (\S+)$", text, re.M) == [__version__]
+    titles = re.findall(r"^## (\d+\.\d+\.\d+) \((unreleased|\d{4}-\d\d-\d\d)\)$", _changelog(), re.M)
+    assert titles[-1][0] == __version__
+    assert [when == "unreleased" for _, when in titles[:-1]] == [False] * (len(titles) - 1)
+
+
+def _changelog() -> str:
+    return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_every_shipped_weights_file_is_listed_and_has_its_hash() -> None:
