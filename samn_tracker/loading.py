@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.core.config import VARIANTS, TrackerConfig
+from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.tracker import Tracker
-from samn_tracker.errors import WeightsError
+from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.model.weights import WeightsInfo, load_weights, read_info
+from samn_tracker.runtime.calibration import check_ranges
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.devices import resolve_device
 from samn_tracker.runtime.engine import Engine
+from samn_tracker.settings import merge
 from samn_tracker.shipped import SHIPPED_WEIGHTS
 
 
@@ -23,7 +24,9 @@ from samn_tracker.shipped import SHIPPED_WEIGHTS
 def _engine(path: Path, sha256: str, device: str, runtime: RuntimeConfig) -> tuple[Engine, WeightsInfo]:
     """Weights are loaded once per process for each file, device and runtime; engines hold no state of a target."""
     network, info = load_weights(path)
-    return Engine(network, device, runtime), info
+    if info.ranges:
+        check_ranges(info.ranges, network)
+    return Engine(network, device, runtime, info.ranges), info
 
 
 def find_weights(name_or_path: str | Path) -> Path:
@@ -76,15 +79,34 @@ def load_tracker(
             "other objects, not the background, and they know no location map; train from them (start.weights), or "
             "track all the same with --training-weights (in Python training_weights=True)"
         )
-    config = _configured(VARIANTS.get(info.name, TrackerConfig()), info, overrides)
+    config = _configured(own_settings(path, info), info, overrides)
     engine, info = _engine(path.resolve(), info.sha256, str(resolve_device(device)), config.runtime)
     return Tracker(engine, config, info)
 
 
+def own_settings(path: Path, info: WeightsInfo) -> TrackerConfig:
+    """The configuration that the header of a weights file says.
+
+    Raises:
+        WeightsError: it says nothing of tracking, or names a setting that does not exist.
+    """
+    if info.tracking is None:
+        raise WeightsError(
+            f"{path} does not say how to track with it, as an earlier version wrote it; give it a header with "
+            "`samn weights describe`"
+        )
+    try:
+        return merge(TrackerConfig(model=info.model), info.tracking)
+    except ConfigError as error:
+        raise WeightsError(
+            f"{path} asks for settings that this version does not have: {error}; write its header anew with `samn "
+            "weights describe`"
+        ) from None
+
+
 def _configured(
-    variant: TrackerConfig, info: WeightsInfo, overrides: Mapping[str, Any] | TrackerConfig | None
+    config: TrackerConfig, info: WeightsInfo, overrides: Mapping[str, Any] | TrackerConfig | None
 ) -> TrackerConfig:
-    config = replace(variant, model=info.model)
     if isinstance(overrides, TrackerConfig):
         config = overrides
     elif overrides:

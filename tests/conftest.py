@@ -33,13 +33,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A weights file of the light variant with random parameters."""
     import torch
 
-    from samn_tracker.core.config import SAMN_LITE
+    from samn_tracker.core.config import SAMN_LITE, tracking_settings
     from samn_tracker.model.network import Network
     from samn_tracker.model.weights import save_weights
 
     torch.manual_seed(3)
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {"note": "random"})
+    tracking = tracking_settings("samn-lite")
+    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {"note": "random"}, tracking=tracking)
     return str(path)
 
 

@@ -15,7 +15,7 @@ import torch
 
 from samn_tracker import cli
 from samn_tracker.app import weights
-from samn_tracker.core.config import SAMN_LITE, SAMN_R50
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50, tracking_settings
 from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.loading import find_weights, load_tracker
 from samn_tracker.model.network import Network
@@ -28,7 +28,8 @@ from samn_tracker.runner.trackers import create_tracker
 def lite_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "own.safetensors"
     torch.manual_seed(0)
-    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {"note": "random"})
+    tracking = tracking_settings("samn-lite")
+    save_weights(path, Network(SAMN_LITE.model), "samn-lite", {"note": "random"}, tracking=tracking)
     return path
 
 

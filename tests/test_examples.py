@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker import load_tracker
-from samn_tracker.core.config import SAMN_LITE, VARIANTS
+from samn_tracker import load_tracker, loading
+from samn_tracker.core.config import SAMN_LITE
 from samn_tracker.synthetic import MultiObjectSequence, make_multi_object, make_sequence, write_sequence_images
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -28,7 +28,7 @@ Example = Callable[[str, list[str]], int]
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Example]:
     """Runs the script of this name with these arguments, as `python examples/NAME.py` would."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.setitem(VARIANTS, "samn-lite", QUICK)
+    monkeypatch.setattr(loading, "own_settings", lambda path, info: QUICK)
 
     def example(name: str, arguments: list[str]) -> int:
         return int(import_module(name).main(arguments))

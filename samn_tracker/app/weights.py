@@ -3,6 +3,7 @@
 Examples:
   samn weights list
   samn weights verify samn-lite
+  samn weights describe mine.safetensors --preset samn-lite --training-data davis16/cows --licence "for research"
   samn weights convert SAMN.tar samn.safetensors --as samn     the authors' checkpoint; the result goes to --tracker
   samn weights convert STM_weights.pth stm.safetensors --as stm    a start for training, not for tracking
   samn weights export samn.safetensors ours.pth           and back, for the authors' code
@@ -16,16 +17,21 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from samn_tracker.core.config import TrackerConfig, preset_names, tracking_settings
+from samn_tracker.errors import ConfigError
 from samn_tracker.files import refuse_what_is_read
 from samn_tracker.loading import find_weights
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.published import LAYOUTS, Layout, export_published, import_published
-from samn_tracker.model.weights import load_weights, read_info, save_weights
-from samn_tracker.settings import to_dict
+from samn_tracker.model.weights import describe_weights, load_weights, read_info, save_weights
+from samn_tracker.runtime.calibration import activation_ranges
+from samn_tracker.settings import add_settings, key_values, merge, to_dict
 from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
 
 
@@ -42,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("list", help="the shipped weights").set_defaults(run=_list)
     for name, run, text in (
-        ("info", _info, "print a file's model, provenance and hash as JSON"),
+        ("info", _info, "print all that a file says of itself as JSON"),
         ("verify", _verify, "load a file completely and check it against the shipped hash, if it is a shipped one"),
     ):
         command = commands.add_parser(name, help=text)
@@ -59,6 +65,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     convert.add_argument("--float32", action="store_true", help="keep full precision; default is float16")
     convert.set_defaults(run=_convert)
+    describe = commands.add_parser(
+        "describe",
+        help="write what a file says of itself anew, its parameters unchanged; int8's ranges are measured here, once",
+    )
+    describe.add_argument("weights", help="a shipped name or a .safetensors file")
+    describe.add_argument("output", type=Path, nargs="?", help="the file to write; default the same one")
+    describe.add_argument("--name", help="of the variant; default as it was")
+    describe.add_argument("--preset", help="whose settings to track with; default as they were")
+    describe.add_argument("--training-data", action="append", metavar="NAME", help="set or set/sequence; repeatable")
+    describe.add_argument("--licence", metavar="TEXT", help="the terms of use")
+    describe.add_argument("--note", action="append", default=[], metavar="KEY=VALUE", help="a fact of its origin")
+    add_settings(describe, "a setting to track with, on top of the preset")
+    describe.set_defaults(run=_describe)
     export = commands.add_parser("export", help="samn-r50 weights to a checkpoint for the authors' code")
     export.add_argument("weights", help="a .safetensors file of samn-r50")
     export.add_argument("output", type=Path, help="the .pth file to write")
@@ -75,9 +94,43 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     info = read_info(find_weights(arguments.weights))
-    fields = {"name": info.name, "sha256": info.sha256, "model": to_dict(info.model), "provenance": info.provenance}
-    print(json.dumps(fields, indent=2))
+    print(json.dumps({**vars(info), "model": to_dict(info.model)}, indent=2))
     return 0
+
+
+def _describe(arguments: argparse.Namespace) -> int:
+    path = find_weights(arguments.weights)
+    network, info = load_weights(path)
+    tracking = tracking_settings(arguments.preset) if arguments.preset else info.tracking
+    if tracking is None:
+        raise ConfigError(f"{path} does not say how to track with it; say so with --preset {'|'.join(preset_names())}")
+    before = merge(TrackerConfig(model=info.model), tracking)
+    new = replace(
+        info,
+        name=arguments.name or info.name,
+        tracking=_merged(tracking, before.with_overrides(key_values(arguments.set)), before),
+        ranges=activation_ranges(network),
+        training_data=tuple(arguments.training_data or info.training_data),
+        licence=arguments.licence or info.licence,
+        provenance={**info.provenance, **key_values(arguments.note)},
+    )
+    output = arguments.output or path
+    describe_weights(path, output, new)
+    print(f"wrote {output}")
+    return 0
+
+
+def _merged(tracking: dict[str, Any], wanted: TrackerConfig, before: TrackerConfig) -> dict[str, Any]:
+    """The settings by section, with those that are other ones in `wanted` than `before`."""
+    merged = {section: dict(values) for section, values in tracking.items()}
+    now, then = to_dict(wanted), to_dict(before)
+    for section, values in now.items():
+        changed = {key: value for key, value in values.items() if value != then[section][key]}
+        if changed and section in ("model", "runtime"):
+            raise ConfigError(f"{section}.{next(iter(changed))} is no setting of tracking; a file cannot change it")
+        if changed:
+            merged.setdefault(section, {}).update(changed)
+    return merged
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -95,8 +148,16 @@ def _convert(arguments: argparse.Namespace) -> int:
     refuse_what_is_read(arguments.output, [arguments.checkpoint], "output")
     network, layout = import_published(arguments.checkpoint, arguments.layout)
     dtype = torch.float32 if arguments.float32 else torch.float16
-    facts = {"source": arguments.checkpoint.name, "layout": layout}
-    save_weights(arguments.output, network, variant_of(network.config, layout), facts, dtype)
+    name = variant_of(network.config, layout)
+    save_weights(
+        arguments.output,
+        network,
+        name,
+        {"source": arguments.checkpoint.name, "layout": layout},
+        dtype,
+        tracking=tracking_settings(name) if name in preset_names() else {},
+        ranges=activation_ranges(network),
+    )
     print(f"wrote {arguments.output}")
     if layout == "stm":
         print("these weights start a training (start.weights); they do not track like SAMN's", file=sys.stderr)

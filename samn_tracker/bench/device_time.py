@@ -7,14 +7,13 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from samn_tracker.bench.scenario import ProductFrame, Still, Variant
-from samn_tracker.runtime.engine import Engine
 
 STORED = 20
 
 
 def device_milliseconds(variant: Variant, device: str, repeats: int) -> float:
     """Mean over `repeats` frames with 20 stored ones, on a CUDA device."""
-    frame = ProductFrame(Engine(variant.network, device, variant.config.runtime), variant.config, Still(), STORED)
+    frame = ProductFrame(variant.engine(device), variant.config, Still(), STORED)
     for _ in range(3):
         frame.run()
     with profile(activities=[ProfilerActivity.CUDA]) as profiled:

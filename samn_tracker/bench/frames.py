@@ -11,7 +11,6 @@ from samn_tracker.bench.scenario import FRAME_SIZE, ProductFrame, ReferenceFrame
 from samn_tracker.bench.stopwatch import interleaved, medians
 from samn_tracker.core.multi_tracker import MultiTracker
 from samn_tracker.core.tracker import Tracker
-from samn_tracker.runtime.engine import Engine
 from samn_tracker.synthetic import make_multi_object
 
 STORED_FRAMES = (1, 20, 60)
@@ -43,7 +42,7 @@ def compare_frames(variants: list[Variant], device: str, repeats: int) -> dict[s
     The reference follows the first variant's configuration, and every variant is compared to it.
     """
     still, first = Still(), variants[0]
-    engine = Engine(first.network, device, first.config.runtime)
+    engine = first.engine(device)
     reference = Reference(first.network, first.config, str(engine.device))
     reference.start(still.image, still.mask)
     theirs = {stored: ReferenceFrame(reference, still, stored) for stored in STORED_FRAMES}
@@ -72,7 +71,7 @@ def _parts(whole: float, samples: list[dict[str, float]]) -> dict[str, float]:
 
 def compare_starts(variant: Variant, device: str, repeats: int) -> Comparison:
     """First memory and filter from a given mask, interleaved."""
-    still, engine = Still(), Engine(variant.network, device, variant.config.runtime)
+    still, engine = Still(), variant.engine(device)
     reference = Reference(variant.network, variant.config, str(engine.device))
     tracker = Tracker(engine, variant.config)
     times = interleaved(
@@ -87,7 +86,7 @@ def compare_starts(variant: Variant, device: str, repeats: int) -> Comparison:
 
 def compare_objects(variant: Variant, device: str, repeats: int) -> dict[str, float]:
     """Median milliseconds of a frame with one and with five objects in one pass, and with one in the single tracker."""
-    engine = Engine(variant.network, device, variant.config.runtime)
+    engine = variant.engine(device)
     sequence = make_multi_object(seed=1, length=1, size=FRAME_SIZE, objects=OBJECTS)
     image, labels = sequence.frame(0), sequence.labels(0)
     trackers = {count: MultiTracker(engine, variant.config) for count in (1, OBJECTS)}

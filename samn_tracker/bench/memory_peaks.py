@@ -10,7 +10,6 @@ import torch
 
 from samn_tracker.bench.reference import Reference
 from samn_tracker.bench.scenario import ProductFrame, ReferenceFrame, Still, make_variants
-from samn_tracker.runtime.engine import Engine
 
 STORED = 60
 _FRAMES = 3
@@ -39,7 +38,7 @@ def _peak(name: str, side: str, device: str) -> dict[str, float]:
         reference.start(still.image, still.mask)
         frame = ReferenceFrame(reference, still, STORED)
     else:
-        frame = ProductFrame(Engine(variant.network, device, variant.config.runtime), variant.config, still, STORED)
+        frame = ProductFrame(variant.engine(device), variant.config, still, STORED)
     for _ in range(_FRAMES):
         frame.run()
     on_device = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0

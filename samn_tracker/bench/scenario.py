@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from samn_tracker.errors import WeightsError
 from samn_tracker.loading import find_weights
 from samn_tracker.model.decoder import Decoder
 from samn_tracker.model.network import Network
-from samn_tracker.model.weights import load_weights
+from samn_tracker.model.weights import Ranges, load_weights
+from samn_tracker.runtime.calibration import activation_ranges
 from samn_tracker.runtime.engine import Engine
 from samn_tracker.synthetic import make_sequence
 
@@ -37,6 +39,14 @@ class Variant:
     network: Network
     config: TrackerConfig
     weights: str
+
+    def engine(self, device: str) -> Engine:
+        """The network on a device, as the configuration says, with the ranges that int8 needs."""
+        return Engine(self.network, device, self.config.runtime, self._ranges)
+
+    @cached_property
+    def _ranges(self) -> Ranges:
+        return activation_ranges(self.network)
 
 
 def make_variants() -> list[Variant]:

@@ -22,7 +22,6 @@ from samn_tracker.errors import EnvironmentProblemError
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.loop import prefetched
 from samn_tracker.runner.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
-from samn_tracker.runtime.engine import Engine
 from samn_tracker.shapes.regions import mask_to_box
 from samn_tracker.synthetic import make_sequence, write_sequence_images
 
@@ -72,7 +71,7 @@ def compare_trackers(variants: list[Variant], device: str, videos: list[Video], 
     """
     makers: dict[str, Callable[[], TrackerProtocol]] = {}
     for variant in variants:
-        engine = Engine(variant.network, device, variant.config.runtime)
+        engine = variant.engine(device)
         configs = {variant.name: variant.config}
         if variant is variants[0]:
             configs |= {f"{variant.name}, patch {size}": variant.config.with_patch_size(size) for size in OTHER_PATCHES}
@@ -117,7 +116,7 @@ def long_run(variant: Variant, device: str, frames: int, video_length: int = 60)
     images = list(sequence.frames)
     there_and_back = [*range(1, video_length), *range(video_length - 2, -1, -1)]
     config = variant.config.with_patch_size(LONG_RUN_PATCH)
-    engine = Engine(variant.network, device, config.runtime)
+    engine = variant.engine(device)
     tracker, young = (Tracker(engine, config) for _ in range(2))
     early, late = slice(frames // 20, frames // 20 + frames // 10), slice(frames - frames // 10, frames)
     # Filled beforehand, so that the record of the run does not count as its growth.

@@ -171,27 +171,27 @@ def load_toml(path: str | Path, default: TrackerConfig | None = None) -> Tracker
     return merge(default or TrackerConfig(), read_toml(path))
 
 
-SAMN_R50 = TrackerConfig()
-SAMN_LITE = TrackerConfig(
-    model=ModelConfig(
-        trunk="resnet18",
-        key_channels=64,
-        value_channels=128,
-        decoder_channels=64,
-        memory_encoder="feature",
-        similarity="l2",
-        mask_channels=16,
-        batch_norm=False,
-    ),
-    spatial=SpatialConfig(projection_channels=32),
-    appearance=AppearanceConfig(interval=3),
-    mask_start=StartConfig(patch_size=448, threshold=0.4, scale_step=0.1),
-    box_start=StartConfig(patch_size=288, scale_step=0.005),
-    segmentation=SegmentationConfig(area_jump=3.0),
-)
-SAMN_PUBLISHED = TrackerConfig(model=ModelConfig(aggregate_single=True, location_sampling="corner"))
-VARIANTS: dict[str, TrackerConfig] = {
-    "samn-r50": SAMN_R50,
-    "samn-lite": SAMN_LITE,
-    "samn-published": SAMN_PUBLISHED,
-}
+def preset_names() -> list[str]:
+    """The presets that ship: a TOML file each."""
+    return sorted(path.stem for path in _PRESETS.glob("*.toml"))
+
+
+def preset_settings(name: str) -> dict[str, Any]:
+    """What a preset says by section: what it does not name is the method's default.
+
+    Raises:
+        ConfigError: no such preset, with those that there are.
+    """
+    if name not in preset_names():
+        raise ConfigError(f"no preset is called {name!r}; give one of {', '.join(preset_names())}")
+    return read_toml(_PRESETS / f"{name}.toml")
+
+
+def tracking_settings(name: str) -> dict[str, Any]:
+    """What a preset says of tracking, without the network's own section: what a weights file of it carries."""
+    return {section: values for section, values in preset_settings(name).items() if section != "model"}
+
+
+_PRESETS = Path(__file__).with_name("presets")
+VARIANTS: dict[str, TrackerConfig] = {name: merge(TrackerConfig(), preset_settings(name)) for name in preset_names()}
+SAMN_R50, SAMN_LITE = VARIANTS["samn-r50"], VARIANTS["samn-lite"]

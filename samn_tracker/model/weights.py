@@ -1,14 +1,15 @@
 """Weights on disk: our own safetensors files, and ImageNet trunks to start from.
 
-A file holds the parameters as float16 (or float32) and, in its header, the format, the model's name, its configuration
-and its provenance, so that it says by itself what it is. Loading is strict and lists every mismatch.
+A file holds the parameters as float16 (or float32) and, in its header, all that decides what comes of them: the model,
+the settings to track with, the ranges that int8 needs, what it was trained on and under which licence. Loading is by
+content, strict, and lists every mismatch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,8 +30,13 @@ from samn_tracker.model.numpy_numbers import numpy_numbers
 from samn_tracker.model.trunk import Trunk
 from samn_tracker.settings import merge, to_dict
 
-FORMAT = "samn-weights-1"
+FORMAT = "samn-weights-2"
+EARLIER_FORMAT = "samn-weights-1"
+"""Of files that say nothing of tracking: a start for training, until `samn weights describe` gives them a header."""
+NOT_STATED = "not stated"
 _SHOWN_FAULTS = 20
+
+Ranges = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -41,13 +47,24 @@ class WeightsInfo:
         name: the variant's name, for instance "samn-lite".
         model: the configuration that the parameters fit.
         provenance: free facts: data, iterations, seconds, command, source.
+        tracking: the settings to track with, by section; what they do not name is the method's default. None where a
+            file of an earlier version says nothing of it.
+        ranges: the least and the largest number that enters each convolution; empty where they were not measured.
+        training_data: names of the sets and sequences that it was trained on, for instance "davis16/cows".
+        licence: the terms of use.
         sha256: of the whole file.
+        header_sha256: of the header alone, which holds the hash of the parameters.
     """
 
     name: str
     model: ModelConfig
     provenance: dict[str, Any]
+    tracking: dict[str, Any] | None
+    ranges: dict[str, tuple[float, float]]
+    training_data: tuple[str, ...]
+    licence: str
     sha256: str
+    header_sha256: str
 
 
 def save_weights(
@@ -56,17 +73,66 @@ def save_weights(
     name: str,
     provenance: Mapping[str, Any],
     dtype: torch.dtype = torch.float16,
+    *,
+    tracking: Mapping[str, Any] | None = None,
+    ranges: Ranges | None = None,
+    training_data: Sequence[str] = (),
+    licence: str = NOT_STATED,
 ) -> None:
-    """Write `network` to a safetensors file with `name`, its configuration and `provenance` in the header."""
+    """Write `network` to a safetensors file whose header says what `WeightsInfo` lists."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     state = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
-    header = {
-        "format": FORMAT,
-        "name": name,
-        "model": json.dumps(to_dict(network.config)),
-        "provenance": json.dumps(dict(provenance)),
+    facts = {
+        "model": to_dict(network.config),
+        "provenance": dict(provenance),
+        "tracking": dict(tracking or {}),
+        "ranges": {key: list(ends) for key, ends in (ranges or {}).items()},
+        "training_data": list(training_data),
     }
-    write_atomic(Path(path), save(state, metadata=header))  # save_file() would let no one else read it
+    _write(Path(path), state, name, facts, licence)
+
+
+def describe_weights(path: str | Path, output: str | Path, info: WeightsInfo) -> None:
+    """Write the parameters of a weights file, as they are, with the header that `info` says.
+
+    Raises:
+        WeightsError: the file is missing or is not safetensors.
+    """
+    _, state = _open(Path(path))
+    facts = {
+        "model": to_dict(info.model),
+        "provenance": info.provenance,
+        "tracking": info.tracking or {},
+        "ranges": {key: list(ends) for key, ends in info.ranges.items()},
+        "training_data": list(info.training_data),
+    }
+    _write(Path(output), state, info.name, facts, info.licence)
+
+
+def _write(path: Path, state: Mapping[str, Tensor], name: str, facts: Mapping[str, Any], licence: str) -> None:
+    header = {"format": FORMAT, "name": name, "licence": licence, "parameters_sha256": _parameters_hash(state)}
+    header |= {key: json.dumps(value, sort_keys=True) for key, value in facts.items()}
+    # save_file() would let no one else read the file.
+    write_atomic(path, _in_order(save(dict(state), metadata=header)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with the facts of its header in alphabetical order, so that equal files are equal bytes."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+def _parameters_hash(state: Mapping[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and bytes of the parameters."""
+    digest = hashlib.sha256()
+    for key, value in sorted(state.items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_info(path: str | Path) -> WeightsInfo:
@@ -83,10 +149,13 @@ def load_weights(path: str | Path) -> tuple[Network, WeightsInfo]:
     """The network in a weights file, in float32 and evaluation mode, with the file's header.
 
     Raises:
-        WeightsError: as `read_info`, and if the parameters do not fit the header's configuration or are not finite.
+        WeightsError: as `read_info`, and if the parameters are not those that the header was written for, do not fit
+            its configuration or are not finite.
     """
     header, state = _open(Path(path))
     info = _parse_header(Path(path), header)
+    if header["format"] == FORMAT and header.get("parameters_sha256") != _parameters_hash(state):
+        raise WeightsError(f"{path}: the parameters are not those of its header; the file is damaged, copy it again")
     network = Network(info.model)
     load_state(network, state, str(path))
     return network.eval(), info
@@ -204,17 +273,33 @@ def _require_readable(path: Path) -> None:
 
 
 def _parse_header(path: Path, header: Mapping[str, str]) -> WeightsInfo:
-    if header.get("format") != FORMAT:
+    if header.get("format") not in (FORMAT, EARLIER_FORMAT):
         raise WeightsError(
             f"{path} is not a weights file of this project (format {header.get('format')!r}, expected {FORMAT!r}); "
             "convert published checkpoints with `samn weights convert`"
         )
     try:
-        model = merge(ModelConfig(), json.loads(header["model"]))
-        provenance = json.loads(header["provenance"])
-    except (KeyError, json.JSONDecodeError, ConfigError, AttributeError, RecursionError) as error:
+        return WeightsInfo(
+            name=header["name"],
+            model=merge(ModelConfig(), json.loads(header["model"])),
+            provenance=_parsed(header, "provenance", {}),
+            tracking=_parsed(header, "tracking", {}) if header["format"] == FORMAT else None,
+            ranges={key: (float(low), float(high)) for key, (low, high) in _parsed(header, "ranges", {}).items()},
+            training_data=tuple(map(str, _parsed(header, "training_data", []))),
+            licence=header.get("licence", NOT_STATED),
+            sha256=file_hash(path),
+            header_sha256=hashlib.sha256(json.dumps(dict(header), sort_keys=True).encode()).hexdigest(),
+        )
+    except (KeyError, ValueError, TypeError, ConfigError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path} has a damaged header: {error}") from None
-    return WeightsInfo(header.get("name", path.stem), model, provenance, file_hash(path))
+
+
+def _parsed(header: Mapping[str, str], key: str, default: Any) -> Any:
+    """A fact of the header, of the default's type; the default where an earlier version did not write it."""
+    value = json.loads(header[key]) if key in header or header["format"] == FORMAT else default
+    if not isinstance(value, type(default)):
+        raise TypeError(f"{key} is {value!r}")
+    return value
 
 
 def _listed(faults: list[str]) -> str:

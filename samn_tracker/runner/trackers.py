@@ -30,10 +30,7 @@ SPEC_HELP += "trax:COMMAND|trackers.ini:NAME|got10k:module:factory|pytracking:mo
 _CORE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("samn-tracker", "numpy", "opencv-python", "opencv-contrib-python")
 _NETWORK_PACKAGES = ("torch", "POT")
-_NOT_TRACKING = {
-    *("app", "bench", "regress", "report", "runner", "studio", "synthetic", "train", "trax"),
-    *("answers.py", "cli.py", "files.py", "output_folder.py", "program.py"),
-}
+_DECIDING = ("core", "memory", "model", "runtime", "shapes", "images.py", "loading.py", "prediction.py", "settings.py")
 
 
 def create_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> TrackerProtocol:
@@ -100,9 +97,11 @@ def make_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] |
 def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What decides the tracker's answers, as a JSON-able dictionary: two equal identities mean comparable results.
 
-    Keys: `tracker` (the specification, weights paths reduced to the file's name), `weights_sha256` (None without
-    weights), `code_sha256` (of this project's tracker or the factory's module; None for OpenCV), `config`, `overrides`,
-    `packages` (name to version) and `device` ("cpu" or "cuda...", resolved; or that the factory takes none).
+    Keys: `tracker` (the specification, weights paths reduced to the file's name), `weights_sha256` and `header_sha256`
+    (None without weights; the header holds the model, the settings, int8's ranges and the hash of the parameters),
+    `code_sha256` (of the rooms that decide what this project's tracker answers, or of the factory's module; None for
+    OpenCV), `config`, `overrides`, `packages` (name to version) and `device` ("cpu" or "cuda...", resolved; or that the
+    factory takes none).
 
     Raises:
         As `create_tracker`.
@@ -112,6 +111,7 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
     identity: dict[str, Any] = {
         "tracker": spec,
         "weights_sha256": None,
+        "header_sha256": None,
         "code_sha256": None,
         "config": {},
         "overrides": overrides,
@@ -168,6 +168,7 @@ def _own_identity(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:
     return {
         "tracker": Path(spec).name,
         "weights_sha256": tracker.info.sha256,
+        "header_sha256": tracker.info.header_sha256,
         "code_sha256": _own_code_hash(),
         "config": to_dict(tracker.config),
     }
@@ -182,12 +183,12 @@ def _load_own_tracker(spec: str, device: str, overrides: Mapping[str, str]) -> A
 
 
 def _own_code_hash() -> str:
-    """sha256 over the sources that decide what this project's tracker answers."""
+    """sha256 over the sources that decide what this project's tracker answers, its presets included."""
     digest = hashlib.sha256()
-    for source in sorted(_CORE.rglob("*.py")):
-        name = source.relative_to(_CORE)
-        if name.parts[0] not in _NOT_TRACKING:
-            digest.update(name.as_posix().encode() + source.read_bytes())
+    for place in _DECIDING:
+        found = (_CORE / place).rglob("*") if (_CORE / place).is_dir() else [_CORE / place]
+        for source in sorted(path for path in found if path.suffix in (".py", ".toml")):
+            digest.update(source.relative_to(_CORE).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()
 
 

@@ -1,10 +1,12 @@
 """Which numbers enter each convolution of a network: what its int8 form needs to know beforehand.
 
-They are measured on generated pictures, so that any weights can run in int8 and every machine finds the same ranges.
+They are measured once, when a weights file is written, and stand in its header. The pictures are generated with
+textures that nothing but NumPy and OpenCV decides, so that every machine finds the same ranges.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from samn_tracker.errors import WeightsError
 from samn_tracker.memory.reader import read_memory
+from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.network import Network, location_map
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.regions import mask_to_box
@@ -36,7 +39,7 @@ class _Scenes(NamedTuple):
 
 @torch.inference_mode()
 def activation_ranges(network: Network) -> dict[str, tuple[float, float]]:
-    """The least and the largest number that enters each convolution of `network`, by its name.
+    """The least and the largest number that enters each convolution of `network`, BatchNorm folded, by its name.
 
     `network` takes patches in 0..1; it is run on its own device, in its own dtype. Ranges are rounded, so that they do
     not depend on the order in which a machine adds.
@@ -44,6 +47,7 @@ def activation_ranges(network: Network) -> dict[str, tuple[float, float]]:
     Raises:
         WeightsError: a number is not finite.
     """
+    network = fold_batch_norm(network)
     ends: dict[str, tuple[float, float]] = {}
     hooks = [
         module.register_forward_pre_hook(lambda _, inputs, name=name: _widen(ends, name, inputs[0]))  # type: ignore[misc]
@@ -55,6 +59,20 @@ def activation_ranges(network: Network) -> dict[str, tuple[float, float]]:
     for hook in hooks:
         hook.remove()
     return {name: (_rounded(low), _rounded(high)) for name, (low, high) in ends.items()}
+
+
+def check_ranges(ranges: Mapping[str, tuple[float, float]], network: Network) -> None:
+    """Make sure that no convolution of `network` lacks its range.
+
+    Raises:
+        WeightsError: some do.
+    """
+    convolutions = {name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    if missing := sorted(convolutions - ranges.keys()):
+        raise WeightsError(
+            f"the ranges of {len(missing)} convolutions are missing, the first of {missing[0]}; run `samn "
+            "weights describe`"
+        )
 
 
 def _run(network: Network, scenes: _Scenes) -> None:
@@ -85,7 +103,7 @@ def _rounded(value: float) -> float:
 def _scenes() -> _Scenes:
     parts: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for seed in range(_SCENES):
-        sequence = make_sequence("moving", seed=seed, length=_LATER + 1)
+        sequence = make_sequence("moving", seed=seed, length=_LATER + 1, textures="procedural")
         for index, patches in ((0, parts[0]), (_LATER, parts[2])):
             box = mask_to_box(sequence.mask(index))
             middle = box[:2] + box[2:] / 2

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.model.encoders import IMAGENET_MEAN, IMAGENET_STD, ImageMemoryEncoder, MemoryFeatures, SearchFeatures
 from samn_tracker.model.folding import fold_batch_norm, join_stem
 from samn_tracker.model.fused import fuse_blocks, has_matrix_units
 from samn_tracker.model.int8 import to_int8
 from samn_tracker.model.network import Network, aggregate, location_map, single_logits, target_probability
 from samn_tracker.model.transfer import to_device
-from samn_tracker.runtime.calibration import activation_ranges
+from samn_tracker.model.weights import Ranges
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.devices import resolve_device, resolve_precision
 from samn_tracker.shapes.decoded_region import CellRegion
@@ -61,12 +61,19 @@ class Engine:
         network: in float32; it is not changed.
         device: "auto" (CUDA when present, else CPU), "cpu", "cuda", "cuda:1", ...
         runtime: precision and threads.
+        ranges: of what enters each convolution (`calibration.activation_ranges`), for int8; "auto" has none without.
 
     Raises:
         ConfigError: the device does not exist here, or has no such precision.
     """
 
-    def __init__(self, network: Network, device: str = "auto", runtime: RuntimeConfig | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        device: str = "auto",
+        runtime: RuntimeConfig | None = None,
+        ranges: Ranges | None = None,
+    ) -> None:
         runtime = runtime or RuntimeConfig()
         self.device = resolve_device(device)
         self.dtype, int8 = resolve_precision(runtime.precision, self.device)
@@ -82,8 +89,13 @@ class Engine:
         join_stem(self.network)
         mean, std = (255 * torch.tensor(values, device=self.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
         self._mean_and_std = (mean, std)
-        if int8:
-            to_int8(self.network, activation_ranges(self.network))
+        if runtime.precision == "int8" and not ranges:
+            raise ConfigError(
+                "int8 needs the ranges of these weights, which were not measured; do so with `samn weights describe`, "
+                "or set runtime.precision to bfloat16 or float32"
+            )
+        if int8 and ranges:
+            to_int8(self.network, ranges)
         if self.device.type == "cpu" and self.dtype == torch.bfloat16 and has_matrix_units():
             fuse_blocks(self.network)
         _drop_normalisation(self.network)

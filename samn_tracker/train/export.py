@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from samn_tracker.core.config import tracking_settings
 from samn_tracker.errors import TrainingError
 from samn_tracker.model.network import Network
-from samn_tracker.model.weights import load_state, save_weights
+from samn_tracker.model.weights import load_state, read_info, save_weights
+from samn_tracker.runtime.calibration import activation_ranges
 from samn_tracker.train.checkpoint import FILE
-from samn_tracker.train.config import load_config
+from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.runlog import CONFIG, PROVENANCE
 
 RUN_FILES = (FILE, CONFIG, PROVENANCE)
@@ -40,5 +43,28 @@ def export(folder: Path, out: Path) -> dict[str, Any]:
         "samples": state["progress"]["iteration"] * config.run.batch * config.run.accumulate,
         "seconds": round(state["progress"]["seconds"]),
     }
-    save_weights(out, network, config.variant, provenance)
+    write_weights(out, network, config, provenance)
     return provenance
+
+
+def write_weights(out: Path, network: Network, config: TrainConfig, provenance: Mapping[str, Any]) -> None:
+    """A weights file of a run, with all that it takes to track with it; int8's ranges are measured here.
+
+    Raises:
+        WeightsError: the network gives numbers that are not finite.
+    """
+    save_weights(
+        out,
+        network,
+        config.variant,
+        provenance,
+        tracking=tracking_settings(config.variant),
+        ranges=activation_ranges(network),
+        training_data=trained_on(config),
+    )
+
+
+def trained_on(config: TrainConfig) -> list[str]:
+    """Names of the sets of a run and of all that its start weights were trained on, sorted."""
+    earlier = read_info(config.start.weights).training_data if Path(config.start.weights).is_file() else ()
+    return sorted({*(one.name for one in config.sets), *earlier})

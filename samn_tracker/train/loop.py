@@ -16,11 +16,11 @@ from samn_tracker.core.config import VARIANTS
 from samn_tracker.errors import TrainingError
 from samn_tracker.memory.config import DynamicConfig
 from samn_tracker.model.network import Network
-from samn_tracker.model.weights import save_weights
 from samn_tracker.train.checkpoint import load_checkpoint, save_checkpoint
 from samn_tracker.train.config import LossConfig, RunConfig, TrainConfig
 from samn_tracker.train.data import make_samples
 from samn_tracker.train.distributed import Processes
+from samn_tracker.train.export import write_weights
 from samn_tracker.train.forward import Batch, segment
 from samn_tracker.train.initialise import build_network
 from samn_tracker.train.loader import Tensors, as_tensors, make_loader, patch_size, to_batch
@@ -172,7 +172,7 @@ class Trainer:
         if score.region > self.progress.best:
             self.progress.best = score.region
             facts = {"iterations": self.progress.iteration, "validation_j": score.region}
-            save_weights(self._folder / BEST, network, self.config.variant, facts)
+            write_weights(self._folder / BEST, network, self.config, facts)
 
 
 def example_patches(maker: SampleMaker, count: int = 24, size: int = 256) -> Tensor:

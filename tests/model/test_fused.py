@@ -17,6 +17,7 @@ from samn_tracker.model.fused import FusedBlock, PackedConvolution, fuse_blocks,
 from samn_tracker.model.network import Network
 from samn_tracker.model.trunk import BasicBlock, Bottleneck
 from samn_tracker.runtime import engine as engine_module
+from samn_tracker.runtime.calibration import activation_ranges
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.engine import Engine
 
@@ -100,8 +101,9 @@ def test_feature_maps_are_not_written_over(config: TrackerConfig) -> None:
 @pytest.mark.parametrize("config", [SAMN_LITE, SAMN_R50], ids=["samn-lite", "samn-r50"])
 def test_an_engine_fuses_every_block_where_there_are_matrix_units(config: TrackerConfig) -> None:
     network = Network(config.model)
+    ranges = activation_ranges(network)
     for precision, fused in (("bfloat16", True), ("int8", True), ("float32", False)):
-        modules = list(Engine(network, "cpu", RuntimeConfig(precision=precision)).network.modules())
+        modules = list(Engine(network, "cpu", RuntimeConfig(precision=precision), ranges).network.modules())
         plain = [one for one in modules if isinstance(one, BasicBlock | Bottleneck | ResidualBlock)]
         assert bool(plain) != fused
         assert any(isinstance(one, FusedBlock) for one in modules) == fused
