@@ -44,18 +44,25 @@ class Learner:
         """
         config, shape = self._config, (image.shape[0], image.shape[1])
         box = start_box(target)
+        start = config.mask_start if target_kind(target) == "mask" else config.box_start
+        centre, size = inside_image(middle_of(box), shape), np.maximum(box[2:], MINIMUM_SIDE)
+        window = segmentation_window(centre, size, start.patch_size, config)
+        encoded = self._engine.encode(window.crop(image)[None])
+        first = first_mask_crop(self._engine, config, encoded, window, target, shape)
+        pixels = int(first.crop.sum() * window.scale**2)
         state = TrackState(
             shape=shape,
-            start=config.mask_start if target_kind(target) == "mask" else config.box_start,
-            centre=inside_image(box[:2] + box[2:] / 2, shape),
-            size=np.maximum(box[2:], MINIMUM_SIDE),
+            start=start,
+            centre=centre,
+            size=size,
             extent=np.array([-box[2:] / 2, box[2:] / 2]),
             bank=AppearanceBank(config.appearance, config.dynamic, self._engine.model_config.similarity),
             spatial=SpatialMemory(config.spatial) if config.spatial.enabled else None,
-            last=first_answer(target, shape, config.segmentation),
-            areas=deque(maxlen=config.segmentation.area_window),
+            last=first_answer(target, first, window, shape, config),
+            areas=deque([pixels], maxlen=config.segmentation.area_window),
+            habit=box_habit(target, first.crop, window, shape, config),
         )
-        self._start_appearance(state, image, target)
+        state.bank.start(*self._engine.memorise(encoded, first.crop[None]))
         if state.spatial is not None:
             self._start_spatial(state, state.spatial, image)
         return state
@@ -147,14 +154,6 @@ class Learner:
         window = window_around(mask, state.start.patch_size, self._config)
         encoded = self._engine.encode(window.crop(image)[None])
         return self._engine.memorise(encoded, window.crop_mask(mask)[None])
-
-    def _start_appearance(self, state: TrackState, image: NDArray[np.uint8], target: NDArray[Any]) -> None:
-        window = segmentation_window(state.centre, state.size, state.start.patch_size, self._config)
-        encoded = self._engine.encode(window.crop(image)[None])
-        first = first_mask_crop(self._engine, self._config, encoded, window, target, state.shape)
-        state.bank.start(*self._engine.memorise(encoded, first[None]))
-        state.habit = box_habit(target, first, window, state.shape, self._config)
-        state.areas.append(int(first.sum() * window.scale**2))
 
     def _start_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
         window = search_window(state.centre, state.size, state.start.patch_size, self._config)

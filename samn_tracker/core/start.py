@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -39,6 +39,7 @@ from samn_tracker.shapes.regions import (
     box_to_polygon,
     largest_component,
     mask_to_box,
+    parts_around,
     polygon_to_box_same_area,
     polygon_to_mask,
     target_kind,
@@ -96,11 +97,34 @@ def given_polygon(target: NDArray[Any], shape: tuple[int, int], config: Segmenta
     return target if target.shape == (4, 2) else fit_rotated_box(filled_mask(target, shape), config)
 
 
-def first_answer(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> Prediction:
-    """The checked target as it was given, in all three forms."""
-    mask = filled_mask(target, shape)
-    box = mask_to_box(mask) if target_kind(target) == "polygon" else start_box(target)
-    return Prediction(box, given_polygon(target, shape, config), mask)
+class FirstMask(NamedTuple):
+    """The mask (S, S) in 0..1 that becomes the first memory, and how sure the network is of its pixels, 0 to 1."""
+
+    crop: NDArray[np.float32]
+    confidence: float
+
+
+def first_answer(
+    target: NDArray[Any], first: FirstMask, window: Window, shape: tuple[int, int], config: TrackerConfig
+) -> Prediction:
+    """The first frame's answer: box and polygon as they were given, and the mask as it was given or segmented."""
+    filled = filled_mask(target, shape)
+    box = mask_to_box(filled) if target_kind(target) == "polygon" else start_box(target)
+    mask = first_mask(target, first, window, shape, config)
+    return Prediction(box, given_polygon(target, shape, config.segmentation), mask, first.confidence)
+
+
+def first_mask(
+    target: NDArray[Any], first: FirstMask, window: Window, shape: tuple[int, int], config: TrackerConfig
+) -> NDArray[np.uint8]:
+    """The mask (H, W) that a checked target stands for: a given one, or the parts that were segmented in it."""
+    if target_kind(target) == "mask":
+        return target
+    box = start_box(target)
+    above = (window.paste(first.crop, shape) > config.box_start.threshold).astype(np.uint8)
+    reach = config.segmentation.part_reach * float(np.sqrt(box[2:].prod()))
+    _, mask = parts_around(above, box[:2] + box[2:] / 2, reach, config.segmentation.part_share)
+    return mask if mask.any() else filled_mask(target, shape)
 
 
 def box_habit(
@@ -154,8 +178,8 @@ def first_mask_crop(
     window: Window,
     target: NDArray[Any],
     shape: tuple[int, int],
-) -> NDArray[np.float32]:
-    """The mask (S, S) in 0..1 that becomes the first memory, in the patch of `window`.
+) -> FirstMask:
+    """The mask that becomes the first memory, in the patch of `window`.
 
     A given mask is used as it is. A box or polygon is filled and memorised, the same patch is segmented with that
     memory, and the result is kept inside the slightly dilated box; where that leaves too little of the box, the filled
@@ -172,12 +196,14 @@ def first_mask_crop(
             f"{window.side:.0f} pixels; give the part that is visible, or start at a later frame"
         )
     if target_kind(target) == "mask":
-        return filled
+        return FirstMask(filled, 1.0)
     bank = AppearanceBank(config.appearance, config.dynamic, engine.model_config.similarity)
     bank.start(*engine.memorise(encoded, filled[None]))
     segmented = engine.segment(bank.read(encoded.query.key), encoded)[0] * _dilated(filled, config.segmentation)
-    kept = (segmented > config.box_start.threshold).sum()
-    return segmented if kept >= config.segmentation.box_start_minimum_fill * filled.sum() else filled
+    above = segmented > config.box_start.threshold
+    if above.sum() < config.segmentation.box_start_minimum_fill * filled.sum():
+        return FirstMask(filled, float(segmented[filled > 0.5].mean()) if (filled > 0.5).any() else 0.0)
+    return FirstMask(segmented, float(segmented[above].mean()))
 
 
 def first_frame_features(

@@ -114,3 +114,27 @@ def test_correct_before_initialize_and_impossible_points_are_errors(tracker: Tra
     tracker.initialize(frame(40), truth(40))
     with pytest.raises(RegionError, match="the mask is empty"):
         tracker.correct(np.zeros(SIZE, dtype=np.uint8))
+
+
+def test_the_first_mask_after_a_box_start_is_the_trackers_own_and_not_the_filled_box(tracker: Tracker) -> None:
+    given = [34, 44, 38, 38]
+    first = tracker.initialize(frame(40), given)
+    assert first.box.tolist() == given, "the box is as it was given"
+    assert first.mask is not None and mask_iou(first.mask, truth(40)) > 0.85
+    assert first.mask.sum() < 38 * 38
+    assert 0.5 < first.confidence < 1
+
+
+def test_the_first_polygon_is_kept_and_its_mask_segmented(tracker: Tracker) -> None:
+    corners = np.array([[53.0, 36], [80, 63], [53, 90], [26, 63]])
+    first = tracker.initialize(frame(40), corners)
+    assert np.array_equal(first.polygon, corners)
+    assert mask_iou(first.mask, truth(40)) > 0.85
+
+
+def test_a_box_in_which_nothing_is_seen_is_filled_and_not_certain(tracker: Tracker) -> None:
+    """On one flat colour the network finds no object in the box; the mask is the box, and says that it is a guess."""
+    plain = np.full((*SIZE, 3), 100, dtype=np.uint8)
+    first = tracker.initialize(plain, [60, 40, 20, 20])
+    assert first.mask is not None and first.mask.any()
+    assert first.confidence < 1

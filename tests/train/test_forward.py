@@ -105,7 +105,7 @@ def test_training_and_tracker_start_alike_from_a_box(aggregated: bool) -> None:
     images, box = scene(1)
     engine, window = Engine(network, "cpu", config.runtime), Window((64, 64), SIZE, SIZE)
     given = np.array([48.0, 48.0, 32.0, 32.0])
-    started = first_mask_crop(engine, config, engine.encode(images[0][None]), window, given, (SIZE, SIZE))
+    started = first_mask_crop(engine, config, engine.encode(images[0][None]), window, given, (SIZE, SIZE)).crop
     with torch.no_grad():
         logits = segment(network, batch_of([images[0], images[0], images[2]], box, True))
     predicted = target_probability(logits[0])[0, 0].numpy()
