@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ class FrameSource(ABC):
         files: what is read; empty for cameras.
         frames_per_second: of the recording.
         total: how many frames iteration is expected to give, or None where nobody knows.
+        live: it goes on until the person stops it, which is no fault.
         notes: sentences that the person has to read, complete when the first frame is given.
     """
 
@@ -41,6 +43,7 @@ class FrameSource(ABC):
     files: tuple[Path, ...] = ()
     frames_per_second: float
     total: int | None
+    live: bool = False
     notes: tuple[str, ...] = ()
 
     @abstractmethod
@@ -50,3 +53,18 @@ class FrameSource(ABC):
         Raises:
             ImageError: a frame cannot be decoded, or the recording ends before it should; frames before it were given.
         """
+
+
+class EveryNth(FrameSource):
+    """Every `stride`th frame of a source, the first one counted."""
+
+    def __init__(self, source: FrameSource, stride: int) -> None:
+        self._source, self._stride = source, stride
+        self.name, self.files, self.live = source.name, source.files, source.live
+        self.frames_per_second = source.frames_per_second / stride
+        self.total = None if source.total is None else -(-source.total // stride)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in islice(self._source, 0, None, self._stride):
+            self.notes = self._source.notes
+            yield frame

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from samn_tracker.app.coco import coco_counts
+from samn_tracker.app.datasets import CocoOutput, MotOutput, Sam2Output, YoloOutput
 from samn_tracker.app.frames import Frame
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.errors import ConfigError, ResultError
@@ -28,16 +28,23 @@ KINDS: dict[str, str] = {
     "masks": "masks/00000000.png, ...: indexed PNG of object ids with the palette of DAVIS",
     "txt": "boxes.txt, one x,y,w,h a frame; boxes_ID.txt for several objects",
     "json": "boxes.json, box, polygon, confidence and found of each object in each frame",
-    "coco": "coco.json, run-length masks and boxes in the layout of COCO results",
+    "coco": "coco.json, a COCO data set with run-length masks",
+    "yolo": "yolo/, a YOLO data set: images, segments, boxes",
+    "mot": "mot.txt, MOTChallenge's lines",
+    "sam2": "sam2/video/00000.png, ...: as SAM 2 writes and reads masks",
 }
 """What can be saved, and as what."""
 
+_YOLO = (("images", "jpg"), ("labels", "txt"), ("boxes", "txt"))
 PATTERNS: dict[str, tuple[str, ...]] = {
     "overlay": ("overlay.mp4", "overlay.part.mp4"),
     "masks": (f"masks/{'[0-9]' * 8}.png",),
     "txt": ("boxes.txt", "boxes_*.txt"),
     "json": ("boxes.json",),
     "coco": ("coco.json",),
+    "yolo": (*(f"yolo/{name}/{'[0-9]' * 8}.{kind}" for name, kind in _YOLO), "yolo/data.yaml"),
+    "mot": ("mot.txt",),
+    "sam2": (f"sam2/video/{'[0-9]' * 5}.png",),
 }
 """Where each kind is below the folder."""
 
@@ -138,8 +145,6 @@ def _row(answer: Prediction | None) -> str:
 class RecordOutput:
     """A JSON array with one record an object and frame, one a line."""
 
-    name = "boxes.json"
-
     def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
         self._stream: TextIO | None = None
@@ -147,11 +152,9 @@ class RecordOutput:
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """As `Output.write`."""
         for number, answer in answers.items():
-            record = self.record(frame.index, number, answer)
-            if record is None:
-                continue
+            record = _record(frame.index, number, answer)
             if self._stream is None:
-                self._stream = open_text(self._folder.new(self.name), "x")
+                self._stream = open_text(self._folder.new("boxes.json"), "x")
                 self._stream.write("[\n")
             else:
                 self._stream.write(",\n")
@@ -163,36 +166,18 @@ class RecordOutput:
             return None
         with self._stream as stream:
             stream.write("\n]\n")
-        return self._folder.root / self.name
-
-    def record(self, index: int, number: int, answer: Prediction) -> dict[str, Any] | None:
-        """One object in one frame, or None to leave it out."""
-        return {
-            "frame": index,
-            "object": number,
-            "box": np.round(answer.box, 3).tolist(),
-            "polygon": None if answer.polygon is None else np.round(answer.polygon, 3).tolist(),
-            "confidence": round(float(answer.confidence), 4),
-            "found": bool(answer.found),
-        }
+        return self._folder.root / "boxes.json"
 
 
-class CocoOutput(RecordOutput):
-    """COCO's results layout: `image_id` is the frame, `category_id` the object. Objects not found are left out."""
-
-    name = "coco.json"
-
-    def record(self, index: int, number: int, answer: Prediction) -> dict[str, Any] | None:
-        """As `RecordOutput.record`."""
-        if not answer.found or answer.mask is None:
-            return None
-        return {
-            "image_id": index,
-            "category_id": number,
-            "bbox": np.round(answer.box, 3).tolist(),
-            "score": round(float(answer.confidence), 4),
-            "segmentation": {"size": list(answer.mask.shape), "counts": coco_counts(answer.mask)},
-        }
+def _record(index: int, number: int, answer: Prediction) -> dict[str, Any]:
+    return {
+        "frame": index,
+        "object": number,
+        "box": np.round(answer.box, 3).tolist(),
+        "polygon": None if answer.polygon is None else np.round(answer.polygon, 3).tolist(),
+        "confidence": round(float(answer.confidence), 4),
+        "found": bool(answer.found),
+    }
 
 
 def open_outputs(folder: OutputFolder, kinds: list[str], frames_per_second: float) -> dict[str, Output]:
@@ -201,17 +186,17 @@ def open_outputs(folder: OutputFolder, kinds: list[str], frames_per_second: floa
     Raises:
         EnvironmentProblemError: an overlay is wanted and PyAV is not installed.
     """
-    outputs: dict[str, Output] = {}
-    for kind in kinds:
-        if kind == "overlay":
-            outputs[kind] = OverlayOutput(folder, frames_per_second)
-        elif kind == "masks":
-            outputs[kind] = MaskOutput(folder)
-        elif kind == "txt":
-            outputs[kind] = TextOutput(folder)
-        else:
-            outputs[kind] = RecordOutput(folder) if kind == "json" else CocoOutput(folder)
-    return outputs
+    makers: dict[str, Callable[[OutputFolder], Output]] = {
+        "overlay": lambda inside: OverlayOutput(inside, frames_per_second),
+        "masks": MaskOutput,
+        "txt": TextOutput,
+        "json": RecordOutput,
+        "coco": CocoOutput,
+        "yolo": YoloOutput,
+        "mot": MotOutput,
+        "sam2": Sam2Output,
+    }
+    return {kind: makers[kind](folder) for kind in kinds}
 
 
 def patterns_of(kinds: list[str]) -> list[str]:
@@ -252,7 +237,7 @@ def check_masks(kinds: list[str], answers: Mapping[int, Prediction]) -> None:
     Raises:
         ResultError: masks cannot be saved.
     """
-    wanted = [kind for kind in kinds if kind in ("masks", "coco")]
+    wanted = [kind for kind in kinds if kind in ("masks", "coco", "sam2")]
     if wanted and any(answer.mask is None for answer in answers.values()):
         rest = [kind for kind in kinds if kind not in wanted] or ["overlay"]
         raise ResultError(

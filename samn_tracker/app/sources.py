@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
+from samn_tracker.app.frames import IMAGES_PER_SECOND, EveryNth, Frame, FrameSource
+from samn_tracker.app.stream import VideoAddress, is_address
 from samn_tracker.app.video import VideoFile
 from samn_tracker.errors import ConfigError, DatasetError, ImageError
 from samn_tracker.images import ImageReader
@@ -55,6 +56,8 @@ class ImageFiles(FrameSource):
 class Camera(FrameSource):
     """A camera by its number, as OpenCV counts them; it ends after `end` frames or when the person stops it."""
 
+    live = True
+
     def __init__(self, index: int, end: int | None) -> None:
         self.name = f"camera {index}"
         self.total = end
@@ -74,13 +77,15 @@ class Camera(FrameSource):
             index += 1
 
 
-def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSource:
+def open_source(text: str, start: int = 0, end: int | None = None, stride: int = 1) -> FrameSource:
     """The frames of what a person named.
 
     Args:
-        text: a video file, a folder of images, a glob such as "img/*.jpg", or a camera's number.
+        text: a video file, a folder of images, a glob such as "img/*.jpg", a camera's number, or an http, https or rtsp
+            address.
         start, end: frames start..end-1 are given, by the numbers in the names of images, else counted from 0; None is
             to the end.
+        stride: every how many of them one is given.
 
     Raises:
         ConfigError: an impossible range.
@@ -90,6 +95,13 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
     """
     if start < 0 or (end is not None and end <= start):
         raise ConfigError(f"frames {start}..{end} are none; --start is 0 or more, and --end is larger than --start")
+    source = _source(text, start, end)
+    return source if stride == 1 else EveryNth(source, stride)
+
+
+def _source(text: str, start: int, end: int | None) -> FrameSource:
+    if is_address(text):
+        return VideoAddress(text, start, end)
     path = Path(text)
     try:
         is_folder = path.is_dir()
@@ -114,8 +126,8 @@ def open_source(text: str, start: int = 0, end: int | None = None) -> FrameSourc
     if re.search(r"[*?\[]", text):
         return ImageFiles(frame_list(ordered_images(_glob(path), text), text), start, end)
     raise DatasetError(
-        f"there is no file or folder {text}{similar(path)}; give a video, a folder of images, a glob, or a camera "
-        "number"
+        f"there is no file or folder {text}{similar(path)}; give a video, a folder of images, a glob, a camera "
+        "number, or an address"
     )
 
 

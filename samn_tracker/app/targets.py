@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from samn_tracker.app.sources import similar
 from samn_tracker.errors import RegionError, SamnError
 from samn_tracker.runner.object_map import read_objects
+from samn_tracker.shapes.points import Points, points_from_text
 from samn_tracker.shapes.regions import as_target
+
+Region = NDArray[Any] | Points
 
 
 @dataclass(frozen=True)
@@ -20,30 +23,40 @@ class Targets:
     """The objects to follow.
 
     Attributes:
-        regions: id -> checked box (4,), polygon (n, 2) or mask (H, W), in rising order of ids.
+        regions: id -> checked box (4,), polygon (n, 2), mask (H, W) or points, in rising order of ids.
         labels: (H, W) uint8, where all objects came as one label map; else None.
     """
 
-    regions: dict[int, NDArray[Any]]
+    regions: dict[int, Region]
     labels: NDArray[np.uint8] | None = None
 
 
-def targets_from_text(boxes: list[str], polygons: list[str], masks: list[str], shape: tuple[int, int]) -> Targets:
-    """Targets from "x,y,w,h" boxes, "x1,y1,x2,y2,..." polygons and mask files, numbered from 1 in this order.
+def targets_from_text(
+    boxes: list[str], polygons: list[str], masks: list[str], shape: tuple[int, int], points: list[str]
+) -> Targets:
+    """Targets from "x,y,w,h" boxes, "x1,y1,x2,y2,..." polygons, points and mask files, numbered from 1 in this order.
 
-    A single mask file keeps its own ids; what counts as one object and what as void is said in `runner/object_map.py`.
+    All points, "x,y", "x,y,+" or "x,y,-", are of one object. A single mask file keeps its own ids; what counts as one
+    object and what as void is said in `runner/object_map.py`.
 
     Raises:
         RegionError: lists every region that is malformed, empty or outside the frame.
     """
     faults: list[str] = []
-    found: list[NDArray[Any]] = []
+    found: list[Region] = []
     for text in boxes:
         _collect(found, faults, f"--box {text}", _numbers(text, 4), shape, "x,y,w,h, for instance --box 310,120,80,60")
     for text in polygons:
         values = _numbers(text, None)
         corners = values.reshape(-1, 2) if values is not None and len(values) >= 6 and len(values) % 2 == 0 else None
         _collect(found, faults, f"--polygon {text}", corners, shape, "x1,y1,x2,y2,x3,y3,... of at least three corners")
+    if points:
+        try:
+            clicks = points_from_text(points)
+            clicks.check_inside(shape)
+            found.append(clicks)
+        except RegionError as error:
+            faults.append(f"--point: {error}")
     maps = [labels for text in masks if (labels := _label_map(Path(text), shape, faults)) is not None]
     if faults:
         raise RegionError("; ".join(faults))
@@ -60,7 +73,7 @@ def targets_from_labels(labels: NDArray[np.uint8]) -> Targets:
 
 
 def _collect(
-    found: list[NDArray[Any]],
+    found: list[Region],
     faults: list[str],
     option: str,
     region: NDArray[np.float64] | None,

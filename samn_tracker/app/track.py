@@ -3,6 +3,7 @@
 Examples:
   samn track holiday.mp4                                  draw the object with the mouse
   samn track holiday.mp4 --box 310,120,80,60              a box x,y,w,h in the first frame, in pixels from the top left
+  samn track holiday.mp4 --point 350,150                  what a click there shows; --preview PNG draws what is meant
   samn track 'frames/*.jpg' --mask first.png --save masks every id in the PNG is an object
   samn track 0 --show                                     the camera; q or Ctrl-C ends
 
@@ -19,9 +20,14 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
 
 from samn_tracker.app.followers import Follower, create_follower
 from samn_tracker.app.frames import Frame, FrameSource
+from samn_tracker.app.later import changes, first_and_later
 from samn_tracker.app.outputs import (
     DEBUG_PATTERNS,
     KINDS,
@@ -33,6 +39,7 @@ from samn_tracker.app.outputs import (
 )
 from samn_tracker.app.selection import Viewer, draw_boxes
 from samn_tracker.app.sources import open_source
+from samn_tracker.app.stream import is_address
 from samn_tracker.app.targets import Targets, targets_from_text
 from samn_tracker.app.tracking import INTERRUPTED, Run, close_all, track_all
 from samn_tracker.errors import ImageError, ResultError
@@ -42,7 +49,7 @@ from samn_tracker.output_folder import OutputFolder
 from samn_tracker.runner.digits import ascii_number
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.settings import add_settings, key_values
-from samn_tracker.shapes.overlay import draw_ruler
+from samn_tracker.shapes.overlay import draw_answers, draw_ruler
 
 if TYPE_CHECKING:
     from samn_tracker.app.debug import DebugOutput
@@ -56,27 +63,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _arguments(argv)
     kinds = parse_kinds(arguments.save)
-    source = open_source(arguments.input, arguments.start, arguments.end)
+    start, later = first_and_later(arguments.start)
+    source = open_source(arguments.input, start, arguments.end, arguments.stride)
     folder, inside = _folders(arguments, source, kinds)
     viewer = Viewer() if arguments.show else None
     frames = iter(source)
     first = next(frames, None)
     if first is None:
-        raise ImageError(f"{source.name} ends before frame {arguments.start}; give a smaller --start")
+        raise ImageError(f"{source.name} ends before frame {start}; give a smaller --start")
     for note in source.notes:
         print(f"samn track: {note}", file=sys.stderr)
     if arguments.ruler:
-        return _write_ruler(arguments.ruler, first, source)
+        return _write_picture(arguments.ruler, draw_ruler(first.image), source, "--ruler")
     targets = _targets(arguments, first)
+    shape = (first.image.shape[0], first.image.shape[1])
+    coming = changes(later, arguments.stop, targets, first.index, shape)
     follower = create_follower(arguments.tracker, arguments.device, key_values(arguments.set), targets)
     debug = _debug(inside, follower, arguments.debug_pixel)
     answers = follower.start(first.image)
+    if arguments.preview:
+        return _write_picture(arguments.preview, draw_answers(first.image, answers), source, "--preview")
     check_masks(kinds, answers)
     tell_earlier(folder, kinds)
     run = Run(source, arguments.tracker)
     with folder, inside or nullcontext():
-        outputs = open_outputs(folder, kinds, source.frames_per_second) | ({"debug": debug} if debug else {})
-        fault = track_all(run, follower, (first, answers), frames, outputs, viewer, debug.before if debug else None)
+        outputs = open_outputs(folder, kinds, source.frames_per_second / arguments.every) | (
+            {"debug": debug} if debug else {}
+        )
+        before = debug.before if debug else None
+        begun = first, answers
+        fault = track_all(run, follower, begun, frames, outputs, coming, viewer, before, arguments.every)
         files, faults = close_all(outputs)
     every = [fault, *faults] if fault else faults
     _report(run.summary(files, "; ".join(every) or None), arguments.json)
@@ -93,8 +109,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _targets(arguments: argparse.Namespace, first: Frame) -> Targets:
     shape = first.image.shape[:2]
-    if arguments.box or arguments.polygon or arguments.mask:
-        return targets_from_text(arguments.box, arguments.polygon, arguments.mask, (shape[0], shape[1]))
+    given = arguments
+    if given.box or given.polygon or given.mask or given.point:
+        return targets_from_text(given.box, given.polygon, given.mask, (shape[0], shape[1]), given.point)
     return Targets(dict(enumerate(draw_boxes(first.image), start=1)))
 
 
@@ -120,13 +137,14 @@ def _debug(inside: OutputFolder | None, follower: Follower, pixel: tuple[float, 
     return DebugOutput(inside, follower, pixel)
 
 
-def _write_ruler(path: Path, first: Frame, source: FrameSource) -> int:
-    refuse_what_is_read(path, source.files, "--ruler")
+def _write_picture(path: Path, picture: NDArray[np.uint8], source: FrameSource, option: str) -> int:
+    """Write what was asked for instead of tracking; returns the exit code."""
+    refuse_what_is_read(path, source.files, option)
     try:
-        picture = encode_image(draw_ruler(first.image), path.suffix)
+        data = encode_image(picture, path.suffix)
     except ImageError:
-        raise ResultError(f"cannot write {path}; give --ruler a name that ends in .png") from None
-    write_atomic(path, picture)
+        raise ResultError(f"cannot write {path}; give {option} a name that ends in .png") from None
+    write_atomic(path, data)
     print(path)
     return 0
 
@@ -135,7 +153,7 @@ def _joined(words: Sequence[str]) -> list[str]:
     """`--box -5,10,40,30` as one word, `--box=-5,10,40,30`: argparse takes what begins with "-" for an option."""
     joined: list[str] = []
     for word in words:
-        if joined and joined[-1] in ("--box", "--polygon") and re.match(r"-[\d.]", word):
+        if joined and joined[-1] in ("--box", "--polygon", "--point") and re.match(r"-[\d.]", word):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
@@ -152,14 +170,14 @@ def _report(summary: dict[str, Any], as_json: bool) -> None:
     rate = summary["tracker_frames_per_second"]
     print(f"{summary['frames']} frames of {summary['input']}, {rate} a second in the tracker")
     for number, one in summary["objects"].items():
-        seen = f"seen in {one['frames_found']} of {summary['frames']} frames"
+        seen = f"seen in {one['frames_found']} of {one['frames']} frames"
         print(f"  object {number}: {seen}, mean confidence {one['mean_confidence']:.2f}")
     for kind, path in summary["files"].items():
         print(f"  {kind}: {path}")
 
 
 def _default_folder(text: str) -> Path:
-    path = Path(text)
+    path = Path(urlsplit(text).path if is_address(text) else text)
     is_camera = ascii_number(text) is not None and not path.exists()
     name = f"camera{text}" if is_camera else (path.parent.name if "*" in path.name else path.stem) or "frames"
     return Path(f"{name}_samn")
@@ -173,21 +191,40 @@ def _pixel(text: str) -> tuple[float, float]:
     return x, y
 
 
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of `samn track`."""
     saved = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
     result = argparse.ArgumentParser(
         prog="samn track", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    result.add_argument("input", help="video file, folder of images, glob in quotes, or camera number")
+    result.add_argument(
+        "input", help="video file, folder of images, glob in quotes, camera number, or http, https or rtsp address"
+    )
     add = result.add_argument_group(
         "what to follow, in the first frame (repeat for several objects; none: the mouse)"
     ).add_argument
     add("--box", action="append", default=[], metavar="X,Y,W,H", help="left, top, width, height")
     add("--polygon", action="append", default=[], metavar="X,Y,...", help="corners")
+    add("--point", action="append", default=[], metavar="X,Y[,+|-]", help="on the object, or with - beside it")
     add("--mask", action="append", default=[], metavar="PNG", help="each id of an indexed PNG")
     add("--ruler", type=Path, metavar="PNG", help="only write the first frame with coordinates, to read a box from")
-    add("--start", type=int, default=0, metavar="N", help="first frame: the number in its name, else from 0")
+    add("--preview", type=Path, metavar="PNG", help="only write the first frame with the masks that would be tracked")
+    add(
+        "--start",
+        action="append",
+        default=[],
+        metavar="N[:KIND:VALUES]",
+        help="first frame: the number in its name, else from 0; or an object that comes later: 120:box:10,20,30,40, "
+        "120:mask:later.png, '120:point:50,60;55,90,-'",
+    )
+    add("--stop", action="append", default=[], metavar="N:ID", help="from frame N on this object is not followed")
+    add("--stride", type=_positive, default=1, metavar="N", help="track every Nth frame of the input only")
     add("--end", type=int, metavar="N", help="stop before this frame")
     add = result.add_argument_group("what to leave behind").add_argument
     add(
@@ -197,6 +234,7 @@ def parser() -> argparse.ArgumentParser:
         help="default NAME_samn here; an earlier run's files of the same kinds are replaced",
     )
     add("--save", default="overlay,masks,txt", metavar="KINDS", help=f"comma separated; {saved}")
+    add("--every", type=_positive, default=1, metavar="N", help="save every Nth tracked frame only")
     add("--json", action="store_true", help="print one JSON object to stdout instead of words")
     add("--show", action="store_true", help="watch in a window while tracking")
     add = result.add_argument_group("the tracker").add_argument

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from samn_tracker.app.followers import Answers, Follower
 from samn_tracker.app.frames import Frame, FrameSource
+from samn_tracker.app.later import Changes
 from samn_tracker.app.outputs import Output
 from samn_tracker.app.selection import Viewer
-from samn_tracker.app.sources import Camera
 from samn_tracker.errors import SamnError
 from samn_tracker.images import next_frame
 from samn_tracker.prediction import Prediction
@@ -35,6 +35,7 @@ class Run:
     frames: int = 0
     last_frame: int | None = None
     seconds: float = 0.0
+    shown: dict[int, int] = field(default_factory=dict)
     found: dict[int, int] = field(default_factory=dict)
     confidence: dict[int, float] = field(default_factory=dict)
     last: Answers = field(default_factory=dict)
@@ -44,8 +45,9 @@ class Run:
         self.seconds += seconds
         self.frames += 1
         self.last_frame = frame.index
-        self.last = dict(answers)
+        self.last |= answers
         for number, answer in answers.items():
+            self.shown[number] = self.shown.get(number, 0) + 1
             self.found[number] = self.found.get(number, 0) + answer.found
             self.confidence[number] = self.confidence.get(number, 0.0) + float(answer.confidence)
 
@@ -66,8 +68,9 @@ class Run:
             "tracker_frames_per_second": round(self.frames_per_second, 2),
             "objects": {
                 str(number): {
+                    "frames": self.shown[number],
                     "frames_found": self.found[number],
-                    "mean_confidence": round(self.confidence[number] / self.frames, 4),
+                    "mean_confidence": round(self.confidence[number] / self.shown[number], 4),
                     "last_box": np.round(answer.box, 2).tolist(),
                 }
                 for number, answer in self.last.items()
@@ -82,18 +85,22 @@ def track_all(
     first: tuple[Frame, Answers],
     frames: Iterator[Frame],
     outputs: Mapping[str, Output],
+    changes: Changes,
     viewer: Viewer | None = None,
     before: Callable[[], None] | None = None,
+    every: int = 1,
 ) -> str | None:
     """Follow through all frames, filling `run` and every output; says what ended it early, or None.
 
     Args:
         first: the first frame and its answers; `frames` begins after it.
+        changes: objects that come and go later.
         before: called before each frame is followed.
+        every: how many frames lie between those that are written, the first one counted; 1 writes all.
     """
     try:
-        for frame, answers, seconds in _answered(run, follower, first, frames, before):
-            for output in outputs.values():
+        for place, (frame, answers, seconds) in enumerate(_answered(run, follower, first, frames, changes, before)):
+            for output in outputs.values() if place % every == 0 else ():
                 output.write(frame, answers)
             run.add(frame, answers, seconds)
             if viewer and not viewer.show(draw_answers(frame.image, answers)):
@@ -101,7 +108,7 @@ def track_all(
     except (SamnError, OSError) as error:
         return str(error)
     except KeyboardInterrupt:
-        return None if isinstance(run.source, Camera) else INTERRUPTED
+        return None if run.source.live else INTERRUPTED
     return None
 
 
@@ -123,6 +130,7 @@ def _answered(
     follower: Follower,
     first: tuple[Frame, Answers],
     frames: Iterator[Frame],
+    changes: Changes,
     before: Callable[[], None] | None,
 ) -> Iterator[tuple[Frame, Answers, float]]:
     """Frame, answers and the tracker's seconds; the progress goes to a terminal only."""
@@ -135,6 +143,9 @@ def _answered(
                 before()
             image = next_frame(frame.image, shape, frame.index)
             start = time.perf_counter()
-            answers = follower.follow(image)
+            added, removed = changes.due(frame.index)
+            for number in removed:
+                follower.remove(number)
+            answers = follower.follow(image, added)
             yield frame, answers, time.perf_counter() - start
             progress.update()

@@ -11,12 +11,12 @@ from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.decide import MINIMUM_SIDE, middle_of
 from samn_tracker.core.places import segmentation_window
 from samn_tracker.core.proposal import propose_mask, recalled_mask
-from samn_tracker.core.start import filled_mask, first_mask, first_mask_crop
+from samn_tracker.core.start import first_mask, first_mask_crop
 from samn_tracker.core.state import TrackState
 from samn_tracker.runtime.engine import Engine
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.points import Points
-from samn_tracker.shapes.regions import as_target, mask_to_box, target_kind
+from samn_tracker.shapes.regions import as_target, mask_to_box, region_to_mask, target_kind
 
 Mask = NDArray[np.uint8]
 
@@ -41,7 +41,7 @@ def mask_of(
     region = as_target(target, shape)
     if target_kind(region) == "mask":
         return region
-    window = window_around(filled_mask(region, shape), config.box_start.patch_size, config)
+    window = window_around(region_to_mask(region, shape), config.box_start.patch_size, config)
     encoded = engine.encode(window.crop(image)[None])
     first = first_mask_crop(engine, config, encoded, window, region, shape)
     return first_mask(region, first, window, shape, config)

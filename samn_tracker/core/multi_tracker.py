@@ -27,12 +27,14 @@ class MultiState:
     """Everything that changes between frames.
 
     Attributes:
+        image: (H, W, 3) RGB, the frame answered last.
         values: of 16-bit frames, what becomes 0 and 255.
         boxes: each object's last box (O, 4), in image pixels.
         confidences: (O,) of the frame answered last.
     """
 
     shape: tuple[int, int]
+    image: NDArray[np.uint8]
     bank: AppearanceBank
     ids: list[int] = field(default_factory=list)
     boxes: list[NDArray[np.float64]] = field(default_factory=list)
@@ -70,9 +72,8 @@ class MultiTracker:
         if not ids:
             raise RegionError("the label map shows no object; start at the first frame that has one")
         bank = AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity)
-        state = MultiState(
-            shape, bank, ids, [mask_to_box(labels == one) for one in ids], [1.0] * len(ids), values=values
-        )
+        boxes = [mask_to_box(labels == one) for one in ids]
+        state = MultiState(shape, image, bank, ids, boxes, [1.0] * len(ids), values=values)
         window, encoded = self._view(state, image)
         bank.start(*self.engine.memorise(encoded, _crops(window, labels, ids)))
         self.state = state
@@ -87,12 +88,11 @@ class MultiTracker:
             ImageError: not an image, or one of another size than the first.
             RegionError: labels of another size, or an id that is already tracked.
         """
-        state = self.state
-        if state is None:
-            raise TrackerStateError("track_objects() was called before initialize_objects(); call that first")
+        state = self._started("track_objects")
         image = next_frame(image, state.shape, state.frame_index + 1, state.values)
         added = self._checked_new(state, new_labels)
         state.frame_index += 1
+        state.image = image
         window, encoded = self._view(state, image)
         retrieved = state.bank.read(encoded.query.key)
         probability = self.engine.segment_together(retrieved, encoded)
@@ -106,6 +106,40 @@ class MultiTracker:
             if (mask := labels == one).any():
                 state.boxes[index] = mask_to_box(mask)
         return labels
+
+    @tells_full_memory
+    def add(self, labels: NDArray[Any]) -> None:
+        """Follow the objects of `labels` (H, W), with ids not used before, from the frame answered last on.
+
+        Raises:
+            TrackerStateError: `initialize_objects` was not called.
+            RegionError: labels of another size, no object, or an id that is already tracked.
+        """
+        state = self._started("add")
+        added = self._checked_new(state, labels)
+        if added is None:
+            raise RegionError("the label map shows no object; give the ids of the new ones")
+        self._add(state, state.image, added)
+
+    def remove(self, one: int) -> None:
+        """Follow the object with this id no longer; its id may be used again.
+
+        Raises:
+            TrackerStateError: `initialize_objects` was not called.
+            RegionError: no such object, or it is the only one.
+        """
+        state = self._started("remove")
+        if one not in state.ids or len(state.ids) == 1:
+            raise RegionError(f"object {one} cannot be removed; tracked are {state.ids}, of which one has to stay")
+        place = state.ids.index(one)
+        for listed in (state.ids, state.boxes, state.confidences):
+            del listed[place]
+        state.bank.remove_object(place)
+
+    def _started(self, called: str) -> MultiState:
+        if self.state is None:
+            raise TrackerStateError(f"{called}() was called before initialize_objects(); call that first")
+        return self.state
 
     def _checked_new(self, state: MultiState, new_labels: NDArray[Any] | None) -> NDArray[np.uint8] | None:
         if new_labels is None or not np.any(new_labels):

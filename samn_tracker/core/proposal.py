@@ -18,13 +18,11 @@ from samn_tracker.errors import RegionError
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.shapes.geometry import Window
-from samn_tracker.shapes.points import Points, adjust, cut_around, with_points
+from samn_tracker.shapes.points import SCALES, Points, adjust, cut_around, with_points
 from samn_tracker.shapes.regions import box_to_mask, mask_iou, mask_to_box, parts_around
 
 Mask = NDArray[np.uint8]
 
-SCALES = (1.6, 1.0, 0.6, 0.35)
-"""Sides of the squares that GrabCut looks at, largest first, relative to the shorter side of the image."""
 KNOWN_SCALE = 2.2
 """The same relative to the target's own mean side, where that is known."""
 AGREEMENT = 0.8

@@ -35,13 +35,12 @@ from samn_tracker.shapes.box_fit import fit_rotated_box
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.polygons import polygon_area, visible_part
 from samn_tracker.shapes.regions import (
-    box_to_mask,
     box_to_polygon,
     largest_component,
     mask_to_box,
     parts_around,
     polygon_to_box_same_area,
-    polygon_to_mask,
+    region_to_mask,
     target_kind,
 )
 
@@ -82,19 +81,11 @@ def start_box(target: NDArray[Any]) -> NDArray[np.float64]:
     return polygon_to_box_same_area(target) if kind == "polygon" else np.asarray(target, dtype=np.float64)
 
 
-def filled_mask(target: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """The target (box, polygon or mask) as an (H, W) mask of 0 and 1."""
-    kind = target_kind(target)
-    if kind == "mask":
-        return target
-    return polygon_to_mask(target, shape) if kind == "polygon" else box_to_mask(target, shape)
-
-
 def given_polygon(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> NDArray[np.float64]:
     """The rotated box (4, 2) of a checked target: as given, or fitted to a mask or to a polygon of more corners."""
     if target_kind(target) == "box":
         return box_to_polygon(target)
-    return target if target.shape == (4, 2) else fit_rotated_box(filled_mask(target, shape), config)
+    return target if target.shape == (4, 2) else fit_rotated_box(region_to_mask(target, shape), config)
 
 
 class FirstMask(NamedTuple):
@@ -108,7 +99,7 @@ def first_answer(
     target: NDArray[Any], first: FirstMask, window: Window, shape: tuple[int, int], config: TrackerConfig
 ) -> Prediction:
     """The first frame's answer: box and polygon as they were given, and the mask as it was given or segmented."""
-    filled = filled_mask(target, shape)
+    filled = region_to_mask(target, shape)
     box = mask_to_box(filled) if target_kind(target) == "polygon" else start_box(target)
     mask = first_mask(target, first, window, shape, config)
     return Prediction(box, given_polygon(target, shape, config.segmentation), mask, first.confidence)
@@ -124,7 +115,7 @@ def first_mask(
     above = (window.paste(first.crop, shape) > config.box_start.threshold).astype(np.uint8)
     reach = config.segmentation.part_reach * float(np.sqrt(box[2:].prod()))
     _, mask = parts_around(above, box[:2] + box[2:] / 2, reach, config.segmentation.part_share)
-    return mask if mask.any() else filled_mask(target, shape)
+    return mask if mask.any() else region_to_mask(target, shape)
 
 
 def box_habit(
@@ -188,7 +179,7 @@ def first_mask_crop(
     Raises:
         RegionError: so little of the target lies inside the image that nothing of it is left in the patch.
     """
-    mask = filled_mask(target, shape)
+    mask = region_to_mask(target, shape)
     filled = window.crop_mask(mask)
     if not filled.any():
         raise RegionError(

@@ -142,6 +142,19 @@ class AppearanceBank:
         self._write(0, key, value, slice(present, None))
         self._refresh()
 
+    @torch.no_grad()
+    def remove_object(self, place: int) -> None:
+        """Forget the object at `place`; those after it move up by one, and the buffers shrink by its share."""
+        self._check_started()
+        rest = [row for row in range(len(self._first_frames)) if row != place]
+        with torch.inference_mode(False):
+            self._keys, self._values, self._pooled = (
+                buffer[rest].clone() for buffer in (self._keys, self._values, self._pooled)
+            )
+        del self._first_frames[place]
+        self._bias = None
+        self._refresh()
+
     def read(self, query_key: Tensor) -> Tensor:
         """Retrieve (O, Cv, h, w) for a query key (O, Ck, h, w), or (1, Ck, h, w) shared by all objects.
 

@@ -17,6 +17,8 @@ Mask = NDArray[np.uint8]
 
 PATCH = 144
 """Pixels of the side of the patch that is cut; enough for an outline, and a few dozen milliseconds."""
+SCALES = (1.6, 1.0, 0.6, 0.35)
+"""Sides of the squares that are looked at, largest first, relative to the shorter side of the image."""
 _ITERATIONS = 4
 _SEED = 0.02
 """Radius of the disk around a click that surely is what the click says, as a share of the patch."""
@@ -95,6 +97,22 @@ def cut_around(image: NDArray[np.uint8], points: Points, side: float) -> Mask:
     _border(seeds, bounds, image.shape)
     cut = _grab_cut(image, points.positive, points.negative, bounds, seeds)
     return with_points(_to_image(cut, bounds, image.shape), points.positive)
+
+
+def cut_out(image: NDArray[np.uint8], points: Points) -> Mask:
+    """The mask (H, W) that the picture alone proposes for the points: the first of `SCALES` at which one stands out.
+
+    Raises:
+        RegionError: a point lies outside, or nothing stands out.
+    """
+    points.check_inside(image.shape)
+    for scale in SCALES:
+        mask = cut_around(image, points, scale * min(image.shape[:2]))
+        if mask.any():
+            return mask
+    raise RegionError(
+        "nothing stands out around the point; put it on a part with a colour of its own, add points, or draw a box"
+    )
 
 
 def adjust(image: NDArray[np.uint8], mask: Mask, positive: FloatArray, negative: FloatArray) -> Mask:

@@ -142,6 +142,14 @@ def box_to_mask(box: FloatArray, image_shape: Sequence[int]) -> Mask:
     return polygon_to_mask(box_to_polygon(box), image_shape)
 
 
+def region_to_mask(target: NDArray[Any], image_shape: Sequence[int]) -> Mask:
+    """The checked target (box, polygon or mask) as a filled (H, W) mask of 0 and 1."""
+    kind = target_kind(target)
+    if kind == "mask":
+        return target
+    return polygon_to_mask(target, image_shape) if kind == "polygon" else box_to_mask(target, image_shape)
+
+
 def mask_to_box(mask: Mask) -> FloatArray:
     """The smallest box (4,) around the non-zero pixels.
 

@@ -68,7 +68,7 @@ def test_every_output_holds_the_answers(workplace: Path, whites: str, capsys: py
     assert [(one["frame"], one["object"], one["box"]) for one in records] == [
         (index, 1, list(box(index))) for index in range(FRAMES)
     ]
-    coco = json.loads((folder / "coco.json").read_text())
+    coco = json.loads((folder / "coco.json").read_text())["annotations"]
     for index in range(FRAMES):
         assert np.array_equal(read_labels(folder / "masks" / f"{index:08d}.png"), truth(index))
         assert np.array_equal(coco_mask(coco[index]["segmentation"]), truth(index))

@@ -95,7 +95,7 @@ def _settings(text: str) -> object:
 
 def _targets(text: str) -> object:
     boxes, polygons = ([text], []) if text.replace(" ", ",").count(",") == 3 else ([], [text])
-    return targets_from_text(boxes, polygons, [], _SHAPE)
+    return targets_from_text(boxes, polygons, [], _SHAPE, [])
 
 
 def _trax_region(text: str) -> object:

@@ -180,7 +180,7 @@ def read_training(name: str, **settings: object) -> Callable[[Path], object]:
 
 
 def first_mask(root: Path) -> object:
-    return targets_from_text([], [], [str(root / "first.png")], SIZE)
+    return targets_from_text([], [], [str(root / "first.png")], SIZE, [])
 
 
 def frame_names(data: bytes, folder: Path) -> object:

@@ -1,0 +1,78 @@
+"""Objects that come and go in mid-video: `samn track --start 120:box:10,20,30,40 --stop 200:1`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from samn_tracker.app.targets import Region, Targets, targets_from_text
+from samn_tracker.errors import ConfigError
+
+_KINDS = ("box", "polygon", "mask", "point")
+
+
+@dataclass
+class Changes:
+    """What becomes of the objects while a video is tracked, in the order of the frames.
+
+    Attributes:
+        added: frame, id and region of every object that comes later.
+        removed: frame and id of every object that goes.
+    """
+
+    added: list[tuple[int, int, Region]] = field(default_factory=list)
+    removed: list[tuple[int, int]] = field(default_factory=list)
+
+    def due(self, index: int) -> tuple[dict[int, Region], list[int]]:
+        """The objects that come in frame `index` and those that have gone, frames that were left out included."""
+        added = {number: region for frame, number, region in self.added if frame <= index}
+        removed = [number for frame, number in self.removed if frame <= index]
+        self.added = [one for one in self.added if one[0] > index]
+        self.removed = [one for one in self.removed if one[0] > index]
+        return added, removed
+
+
+def first_and_later(starts: Sequence[str]) -> tuple[int, list[str]]:
+    """The first frame to track, and the objects that begin later, of all `--start N` and `--start N:KIND:VALUES`.
+
+    Raises:
+        ConfigError: one that is neither.
+    """
+    later = [text for text in starts if ":" in text]
+    first = [text for text in starts if ":" not in text]
+    if not all(text.isascii() and text.isdigit() for text in first):
+        raise ConfigError(f"--start {' '.join(first)} is no frame's number; give 120, or 120:box:10,20,30,40")
+    return int(first[-1]) if first else 0, later
+
+
+def changes(
+    later: Sequence[str], stops: Sequence[str], targets: Targets, first: int, shape: tuple[int, int]
+) -> Changes:
+    """The changes that the texts of `--start` and `--stop` ask for; new objects have the next free ids, in this order.
+
+    Raises:
+        ConfigError: a text of another form, or an object that begins before the others.
+        RegionError: a region that is malformed, empty or outside the frame.
+    """
+    made = Changes()
+    ids = set(targets.regions)
+    for text in later:
+        frame, _, rest = text.partition(":")
+        kind, _, values = rest.partition(":")
+        if not (frame.isascii() and frame.isdigit()) or kind not in _KINDS or not values:
+            raise ConfigError(f"--start {text} is not FRAME:KIND:VALUES with a kind of {', '.join(_KINDS)}")
+        if int(frame) <= first:
+            raise ConfigError(f"--start {text} is not after the first frame, {first}; give it as --{kind} {values}")
+        given = {one: [values] if one == kind else [] for one in _KINDS}
+        given["point"] = values.split(";") if kind == "point" else []
+        found = targets_from_text(given["box"], given["polygon"], given["mask"], shape, given["point"])
+        for region in found.regions.values():
+            number = max(ids, default=0) + 1
+            ids.add(number)
+            made.added.append((int(frame), number, region))
+    for text in stops:
+        frame, _, one = text.partition(":")
+        if not all(part.isascii() and part.isdigit() for part in (frame, one)) or int(one) not in ids:
+            raise ConfigError(f"--stop {text} is not FRAME:ID with an object of {', '.join(map(str, sorted(ids)))}")
+        made.removed.append((int(frame), int(one)))
+    return made
