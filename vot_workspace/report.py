@@ -43,6 +43,8 @@ TOOLKIT = Convention(
     "overlap",
 )
 
+_NO_EAO = "EAO is not defined: no sequence is as long as the shortest length that it averages over."
+
 
 def read_report(asked: Asked) -> Report:
     """The report of trackers' folders of VOT results.
@@ -60,7 +62,8 @@ def read_report(asked: Asked) -> Report:
     convention = scored[0][1]
     title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
     name = asked.truth.resolve().stem
-    return Report(title, name, convention.primary, runs, convention.lower_is_better, (convention.note,))
+    notes = (convention.note, *([_NO_EAO] if any(run.overall.get("eao") is None for run in runs) else []))
+    return Report(title, name, convention.primary, runs, convention.lower_is_better, notes)
 
 
 def _is_vot(truth: Path) -> bool:

@@ -13,6 +13,7 @@ pytest.importorskip("yaml", reason="the VOT toolkit is not installed (pip instal
 
 from workspaces import SIZE, left, made, mask, polygon, write_flat, write_images
 
+from samn_tracker.cli import main as samn
 from samn_tracker.errors import ConfigError, DatasetError, ImageError, ResultError
 from vot_workspace.__main__ import main
 from vot_workspace.create import create
@@ -203,8 +204,6 @@ def test_results_of_one_pass_are_not_scored_as_reset_based_ones(
     with pytest.raises(ResultError, match=r"1 of 1 results of baseline were not made with resets.*a: "):
         pysot_scores(*read_truth(workspace.folder), results)
     assert main(["score", str(workspace.folder), "MIL", "--no-toolkit"]) == 1
-    from samn_tracker.cli import main as samn
-
     assert samn(["report", str(results), "--truth", str(workspace.folder), "--output", str(tmp_path / "r.html")]) == 1
     assert capsys.readouterr().err.count("were not made with resets") == 2
     assert not (tmp_path / "r.html").exists()
@@ -234,6 +233,10 @@ def test_pysots_eao_of_short_sequences_is_null_in_json(tmp_path: Path, capsys: p
     assert json.loads(capsys.readouterr().out)["pysot"]["eao"] is None
     assert main(["score", str(workspace.folder), "--no-toolkit"]) == 0
     assert "not defined" in capsys.readouterr().out
+    page = tmp_path / "r.html"
+    results = str(workspace.results("SAMN"))
+    assert samn(["report", results, "--truth", str(workspace.folder), "--output", str(page)]) == 0
+    assert "EAO is not defined" in page.read_text(encoding="utf-8")
 
 
 def test_a_broken_mask_is_named_and_not_a_traceback(tmp_path: Path) -> None:
