@@ -15,10 +15,11 @@ import numpy as np
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.frames import FrameList, image_files, match_by_number, pair_by_number, read_frames, visible
+from samn_tracker.runner.frames import FrameList, image_files, read_frames, visible
 from samn_tracker.runner.label_png import Labels, read_labels
 from samn_tracker.runner.layout import first_existing, raise_all, require_data
 from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
+from samn_tracker.runner.mask_pairs import match_by_number, pair_by_number
 from samn_tracker.runner.metrics import davis as metrics
 from samn_tracker.runner.object_map import VOID, read_objects
 from samn_tracker.runner.scores import ScoreTable

@@ -18,7 +18,7 @@ import numpy as np
 from samn_tracker.errors import DatasetError
 from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.frames import read_frames
+from samn_tracker.runner.frames import read_frames, visible
 from samn_tracker.runner.layout import read_results
 from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults
 from samn_tracker.runner.scores import ScoreTable
@@ -66,7 +66,7 @@ def main(argv: Several[str] | None = None) -> int:
 
 
 def _truth_files(data: Path) -> list[Path]:
-    files = sorted((data / "boxes").glob("*.csv"))
+    files = visible((data / "boxes").glob("*.csv"))
     if not files:
         raise DatasetError(f"no boxes/*.csv in {data}")
     return files

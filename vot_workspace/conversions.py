@@ -10,7 +10,7 @@ import numpy as np
 from samn_tracker.core.config import SegmentationConfig
 from samn_tracker.shapes.box_fit import fit_rotated_box
 from samn_tracker.shapes.regions import box_to_polygon, polygon_to_mask
-from vot_workspace.layouts import SourceSequence
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import UNKNOWN, MaskPart, Region
 
 ANCHOR_SPACING = 50  # frames, VOT2020

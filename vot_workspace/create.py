@@ -16,8 +16,9 @@ from samn_tracker.runner.frames import listed
 from samn_tracker.trax.options import settings_text
 from vot_workspace.conversions import ANCHOR_SPACING, with_first_pixel, with_masks, with_polygons
 from vot_workspace.download import download
-from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.layouts import read_dataset
 from vot_workspace.sequence_files import write_sequences
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.workspace import Workspace, empty_anchors
 
 HERE = Path(__file__).parent

@@ -20,12 +20,12 @@ from samn_tracker.synthetic import SyntheticSequence, make_sequence, write_seque
 from vot_workspace.conversions import with_masks, with_polygons
 from vot_workspace.create import create
 from vot_workspace.demo_pictures import LEGEND, Picture, drawn_frames, write_strip, write_video
-from vot_workspace.layouts import SourceSequence
 from vot_workspace.run import run
 from vot_workspace.score import pysot_scores, table
 from vot_workspace.score_pysot import Score
 from vot_workspace.score_toolkit import analyse_workspace
 from vot_workspace.sequence_files import write_sequences
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart
 from vot_workspace.workspace import Workspace
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samn_tracker.errors import ResultError
 from samn_tracker.files import write_atomic
 from samn_tracker.images import encode_image
-from vot_workspace.layouts import SourceSequence
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region, read_trajectory
 from vot_workspace.workspace import Workspace
 

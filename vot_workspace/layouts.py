@@ -12,52 +12,24 @@ A `list.txt` names the sequences and their order; without one every folder that 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.images import read_image
 from samn_tracker.runner.box_text import separated
-from samn_tracker.runner.frames import FrameList, image_files, listed, pair_by_number, require_every_mask, visible
+from samn_tracker.runner.frames import FrameList, image_files, listed, visible
+from samn_tracker.runner.mask_pairs import pair_by_number, require_every_mask
 from samn_tracker.runner.object_map import read_objects
-from samn_tracker.runner.truth import decode_text, read_lines, read_names, read_text, targets_of
+from samn_tracker.runner.truth import read_lines, read_names, read_text, targets_of
+from vot_workspace.pysot_index import pysot_index, read_index, read_pysot
+from vot_workspace.source_sequence import SourceSequence, checked_size, find_frames
 from vot_workspace.trajectory import MaskPart, Region, parse_region
 
-IMAGE_FOLDERS = ("color", "img", "imgs")
 GROUNDTRUTH = "groundtruth.txt"
-PYSOT_TAGS = ("camera_motion", "illum_change", "motion_change", "size_change", "occlusion")
-
-
-@dataclass(frozen=True)
-class SourceSequence:
-    """One sequence of a data folder.
-
-    Attributes:
-        frames: image files in order; empty where only the ground truth is at hand (scoring needs no more).
-        groundtruth: one region a frame.
-        size: width, height.
-        tags: for each tag, one truth value a frame.
-        anchors: one number a frame, positive to track forward from there, negative backward; empty if not given.
-        first_pixel: what the ground truth calls the first pixel, 0 or 1; None where the layout is used with either.
-    """
-
-    name: str
-    frames: list[Path]
-    groundtruth: list[Region]
-    size: tuple[int, int]
-    fps: int = 30
-    tags: Mapping[str, list[bool]] = field(default_factory=dict)
-    anchors: list[float] = field(default_factory=list)
-    first_pixel: int | None = 0
-
-    def __len__(self) -> int:
-        return len(self.frames) or len(self.groundtruth)
 
 
 def read_dataset(source: Path, names: Iterable[str] | None = None) -> list[SourceSequence]:
@@ -95,27 +67,10 @@ def _naming_malformed(name: str) -> Iterator[None]:
 
 def _readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
     """For each sequence of the source, in order, what reads it."""
-    index = source if source.suffix == ".json" else _pysot_index(source)
+    index = source if source.suffix == ".json" else pysot_index(source)
     if index is None:
         return _folder_readers(source)
-    return {name: partial(_read_pysot, name, entry, index.parent) for name, entry in _load_json(index).items()}
-
-
-def _load_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(decode_text(path.read_bytes()))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} cannot be read as JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} is not an index of sequences; it must be an object with a name for each")
-    return content
-
-
-def _pysot_index(source: Path) -> Path | None:
-    found = sorted(source.glob("VOT20*.json"))
-    if len(found) > 1:
-        raise DatasetError(f"{source} has {', '.join(p.name for p in found)}; give the path of one of them")
-    return found[0] if found else None
+    return {name: partial(read_pysot, name, entry, index.parent) for name, entry in read_index(index).items()}
 
 
 def _folder_readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
@@ -174,7 +129,7 @@ def _only(folder: Path) -> tuple[str, Path]:
 
 def _read_folder(folder: Path, name: str, truth: Path) -> SourceSequence:
     properties = _read_properties(folder / "sequence")
-    images = _find_frames(folder)
+    images = find_frames(folder)
     frames = FrameList(str(folder), images)
     groundtruth = _read_masks(truth, frames) if truth.is_dir() else _read_groundtruth(truth)
     length = len(frames) or int(properties.get("length", len(groundtruth)))
@@ -201,12 +156,6 @@ def _read_properties(path: Path) -> dict[str, str]:
         return {}
     lines = read_text(path).splitlines()
     return {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines if "=" in line)}
-
-
-def _find_frames(folder: Path) -> tuple[Path, ...]:
-    """The images; links to nothing are kept, for scoring needs their number only."""
-    place = next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
-    return image_files(place, dangling_links=True)
 
 
 def _read_groundtruth(path: Path) -> list[Region]:
@@ -257,36 +206,8 @@ def _read_anchors(path: Path, length: int) -> list[float]:
 
 def _image_size(folder: Path, frames: Sequence[Path], properties: Mapping[str, str]) -> tuple[int, int]:
     if "width" in properties and "height" in properties:
-        return _checked_size(int(properties["width"]), int(properties["height"]), str(folder / "sequence"))
+        return checked_size(int(properties["width"]), int(properties["height"]), str(folder / "sequence"))
     if not frames:
         raise DatasetError(f"{folder} has no images, and no width= and height= in its file 'sequence'")
     height, width = read_image(frames[0]).shape[:2]
     return width, height
-
-
-def _checked_size(width: int, height: int, place: str) -> tuple[int, int]:
-    if min(width, height) < 1:
-        raise DatasetError(f"{place} says a size of {width} x {height}, which would cut every region away; correct it")
-    return width, height
-
-
-def _read_pysot(name: str, entry: Mapping[str, Any], root: Path) -> SourceSequence:
-    """A sequence of pysot's index; images that are not on disk are left out, all or none."""
-    frames = [root / path for path in entry.get("img_names", [])]
-    if not frames and (root / name).is_dir():
-        frames = list(_find_frames(root / name))
-    present = [path for path in frames if path.is_file()]
-    if present and len(present) != len(frames):
-        raise DatasetError(f"{name}: {len(frames) - len(present)} of {len(frames)} images are missing under {root}")
-    groundtruth = [parse_region(",".join(map(str, values))) for values in entry["gt_rect"]]
-    if frames and len(frames) != len(groundtruth):
-        raise DatasetError(f"{name} has {len(frames)} images and {len(groundtruth)} rows of ground truth")
-    if "width" in entry:
-        size = _checked_size(int(entry["width"]), int(entry["height"]), name)
-    elif present:
-        height, width = read_image(present[0]).shape[:2]
-        size = (width, height)
-    else:
-        raise DatasetError(f"{name} has neither images under {root} nor width and height in the index")
-    tags = {tag: [bool(value) for value in entry[tag]] for tag in PYSOT_TAGS if entry.get(tag)}
-    return SourceSequence(name, present, groundtruth, size, tags=tags)

@@ -17,8 +17,8 @@ from samn_tracker.report.kinds import Asked, Kind, register
 from samn_tracker.report.model import Curve, Report, Run, with_unique_names
 from samn_tracker.report.runs import manifest_facts
 from samn_tracker.report.thumbnails import best_and_worst
-from vot_workspace.layouts import SourceSequence
 from vot_workspace.report_frames import Shown, clips, confidences, frames_per_second, mean_overlap, read_shown
+from vot_workspace.source_sequence import SourceSequence
 
 _EXPERIMENT = "baseline"
 

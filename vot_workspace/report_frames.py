@@ -17,7 +17,7 @@ from samn_tracker.report.thumbnails import LINE, Picture
 from samn_tracker.shapes.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.shapes.polygons import polygon_to_mask
 from samn_tracker.shapes.regions import box_to_polygon, mask_iou
-from vot_workspace.layouts import SourceSequence
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region, read_trajectory, read_values
 
 FloatArray = NDArray[np.float64]

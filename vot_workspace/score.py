@@ -20,10 +20,11 @@ from typing import Any
 from samn_tracker.errors import ConfigError, ResultError
 from samn_tracker.runner.frames import listed
 from vot_workspace.check import one_pass_fault
-from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.layouts import read_dataset
 from vot_workspace.score_plots import write_plots
 from vot_workspace.score_pysot import AttributeScore, Score, score
 from vot_workspace.score_toolkit import analyse
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import SUFFIXES, Region, read_trajectory, trajectory_file
 from vot_workspace.workspace import Experiment, Workspace, experiments_of, has_eao, longest_run, read_stack
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
-from vot_workspace.layouts import SourceSequence
 from vot_workspace.overlaps import overlaps
 from vot_workspace.score_eao import FloatArray, Measured, average, expected_overlaps
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import FAILURE, INITIALISATION, UNKNOWN, Region
 
 ALL, UNTAGGED = 0, "empty"  # the row of all frames among the tags, and VOT's name for frames without any tag

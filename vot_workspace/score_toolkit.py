@@ -12,8 +12,8 @@ import yaml  # type: ignore[import-untyped]
 
 from samn_tracker.errors import ResultError
 from vot_workspace import toolkit
-from vot_workspace.layouts import SourceSequence
 from vot_workspace.sequence_files import write_sequences
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.workspace import Experiment, Workspace, experiments_of, has_eao
 
 NAME = "scored"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.files import write_atomic
-from vot_workspace.layouts import SourceSequence
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import write_trajectory
 
 

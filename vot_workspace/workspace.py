@@ -17,7 +17,8 @@ import yaml  # type: ignore[import-untyped]
 from samn_tracker.errors import ConfigError, DatasetError, EnvironmentProblemError
 from samn_tracker.runner.frames import listed
 from samn_tracker.runner.truth import read_names
-from vot_workspace.layouts import SourceSequence, read_folder
+from vot_workspace.layouts import read_folder
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region
 
 KINDS = ("supervised", "unsupervised", "multistart")

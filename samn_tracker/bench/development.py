@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.runner.box_text import separated
-from samn_tracker.runner.frames import image_files, pair_by_number, read_frames, require_every_mask, visible
+from samn_tracker.runner.frames import image_files, read_frames, visible
+from samn_tracker.runner.mask_pairs import pair_by_number, require_every_mask
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.truth import read_boxes, read_lines
 from samn_tracker.shapes.regions import mask_to_box, polygon_to_box

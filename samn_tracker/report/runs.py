@@ -14,6 +14,7 @@ from samn_tracker.errors import ResultError
 from samn_tracker.report.model import Curve, Run
 from samn_tracker.report.thumbnails import best_and_worst, clips_of_run
 from samn_tracker.runner.benchmark import Benchmark
+from samn_tracker.runner.frames import visible
 from samn_tracker.runner.run_folder import RunFolder, results_folder
 from samn_tracker.runner.scores import ScoreTable
 
@@ -72,7 +73,7 @@ def run_from_folder(
     """
     table = benchmark.score(truth, results_folder(path), split)
     scored = run_from_scores(name, table)
-    logs = {log.stem: read_log(log) for log in sorted((path / "frames").glob("*.csv"))}
+    logs = {log.stem: read_log(log) for log in visible((path / "frames").glob("*.csv"))}
     scores = {sequence: row.get(PRIMARY[benchmark.name]) for sequence, row in table.sequences.items()}
     # Without pictures the data needs no images.
     clip_of = clips_of_run(benchmark, path, truth, split) if pictures else None

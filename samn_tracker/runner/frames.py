@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -45,7 +45,7 @@ class FrameList:
     @cached_property
     def numbers(self) -> tuple[int, ...] | None:
         """The frame's number in each name, rising; None where the names differ in more than one number."""
-        return _numbers([order_key(path.name) for path in self.paths])
+        return common_numbers([order_key(path.name) for path in self.paths])
 
     @property
     def gaps(self) -> str:
@@ -181,48 +181,6 @@ def visible(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if not path.name.startswith("."))
 
 
-def pair_by_number(frames: FrameList, masks: Sequence[Path]) -> Mapping[int, Path]:
-    """The mask of each frame that has one, by the frame's index, as `match_by_number`.
-
-    Raises:
-        DatasetError: masks that belong to no frame; they are named.
-    """
-    pairs, orphans = match_by_number(frames, masks)
-    if orphans:
-        names = listed([path.name for path in orphans])
-        raise DatasetError(
-            f"{masks[0].parent} has masks of frames that {frames.place} lacks: {names}; copy those images again"
-        )
-    return pairs
-
-
-def match_by_number(frames: FrameList, files: Sequence[Path]) -> tuple[dict[int, Path], list[Path]]:
-    """The file of each frame that has one, by index: of equal number, else of equal name; and all other files."""
-    numbers, own = frames.numbers, _numbers([order_key(path.name) for path in files])
-    if numbers is not None and own is not None:
-        index: dict[object, int] = {number: place for place, number in enumerate(numbers)}
-        places = [index.get(number) for number in own]
-    else:
-        index = {order_key(path.name): place for place, path in enumerate(frames.paths)}
-        places = [index.get(order_key(path.name)) for path in files]
-    pairs = list(zip(places, files, strict=True))
-    return {place: path for place, path in pairs if place is not None}, [path for place, path in pairs if place is None]
-
-
-def require_every_mask(frames: FrameList, masks: Mapping[int, Path], place: Path) -> None:
-    """Refuse masks that are there for some of the frames only.
-
-    Raises:
-        DatasetError: the frames without a mask are named.
-    """
-    bare = [path.name for index, path in enumerate(frames.paths) if index not in masks]
-    if bare:
-        raise DatasetError(
-            f"{place} has no mask for {len(bare)} of {len(frames)} frames: {listed(bare)}; add them (empty ones where "
-            "the target is not to be seen), or keep only the frames that have one"
-        )
-
-
 def order_key(name: str) -> OrderKey:
     """What a file's name is sorted by: words and numbers in turn, without suffix, case and leading zeros."""
     parts: list[str | int] = list(_DIGITS.split(name[: name.rfind(".")].lower()))
@@ -244,7 +202,7 @@ def _ordered(names: list[str], place: str) -> list[str]:
     return [name for _, name in keyed]
 
 
-def _numbers(keys: Sequence[OrderKey]) -> tuple[int, ...] | None:
+def common_numbers(keys: Sequence[OrderKey]) -> tuple[int, ...] | None:
     """The one number in which all keys differ, of each; of a single key the last one."""
     first = keys[0] if keys else ()
     places = range(1, len(first), 2)

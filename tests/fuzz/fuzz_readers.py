@@ -15,9 +15,10 @@ import numpy as np
 
 from samn_tracker.app.benchmarks import load_benchmark
 from samn_tracker.app.targets import targets_from_text
-from samn_tracker.runner.frames import FrameList, ordered_images, pair_by_number
+from samn_tracker.runner.frames import FrameList, ordered_images
 from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.runner.lint import open_source
+from samn_tracker.runner.mask_pairs import pair_by_number
 from samn_tracker.train.config import SetConfig
 from samn_tracker.train.layouts import open_set
 from vot_workspace.conversions import with_masks, with_polygons

@@ -14,7 +14,6 @@ from app.conftest import FRAMES, box, picture
 from samn_tracker.cli import main
 from samn_tracker.report.thumbnails import draw
 from samn_tracker.shapes.regions import box_to_polygon
-from vot_workspace.layouts import SourceSequence
 from vot_workspace.report_frames import (
     Shown,
     clips,
@@ -23,6 +22,7 @@ from vot_workspace.report_frames import (
     mean_overlap,
     read_shown,
 )
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import FAILURE, INITIALISATION, UNKNOWN, MaskPart, Region, write_trajectory
 
 BOXES = [np.array(box(index), dtype=np.float64) for index in range(FRAMES)]

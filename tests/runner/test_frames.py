@@ -8,14 +8,8 @@ import pytest
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.runner.digits import ascii_number
-from samn_tracker.runner.frames import (
-    FrameList,
-    image_files,
-    ordered_images,
-    pair_by_number,
-    read_frames,
-    require_every_mask,
-)
+from samn_tracker.runner.frames import FrameList, image_files, ordered_images, read_frames
+from samn_tracker.runner.mask_pairs import pair_by_number, require_every_mask
 
 
 def touch(folder: Path, *names: str) -> Path:

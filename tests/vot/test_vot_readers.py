@@ -17,10 +17,11 @@ from samn_tracker.cli import main as samn
 from samn_tracker.errors import ConfigError, DatasetError, ImageError, ResultError
 from vot_workspace.__main__ import main
 from vot_workspace.create import create
-from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.layouts import read_dataset
 from vot_workspace.score import pysot_scores, read_truth, table, warn_of_short_sequences
 from vot_workspace.score_pysot import score
 from vot_workspace.score_toolkit import _defined
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region, write_trajectory
 from vot_workspace.workspace import Workspace, experiments_of, longest_run, read_stack
 

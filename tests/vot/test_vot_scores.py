@@ -12,11 +12,12 @@ import pytest
 
 from samn_tracker.errors import ResultError
 from vot_workspace.create import create
-from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.layouts import read_dataset
 from vot_workspace.overlaps import overlaps
 from vot_workspace.score import main, read_runs
 from vot_workspace.score_plots import accuracy_robustness, write_plots
 from vot_workspace.score_pysot import score
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region, write_trajectory
 
 INTERVALS = {"VOT2018": (100, 356), "VOT2019": (46, 291)}

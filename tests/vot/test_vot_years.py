@@ -26,7 +26,8 @@ from samn_tracker.synthetic import make_sequence, write_sequence_images
 from vot_workspace.__main__ import main
 from vot_workspace.create import create
 from vot_workspace.export import to_box
-from vot_workspace.layouts import SourceSequence, read_dataset
+from vot_workspace.layouts import read_dataset
+from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import format_region, read_trajectory
 from vot_workspace.workspace import Workspace
 
