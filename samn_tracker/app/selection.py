@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import EnvironmentProblemError, RegionError
 
+# OpenCV's Qt warns three times a window that its own folder of fonts is missing; it finds the system's without it.
+os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
+
 _TITLE = "drag a box around each object, ENTER after each, ESC when done"
 _SHOW_TITLE = "samn: q stops"
 _ESCAPE = 27

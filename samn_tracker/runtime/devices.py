@@ -18,10 +18,13 @@ def resolve_device(device: str) -> torch.device:
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    resolved: torch.device | None
     try:
         resolved = torch.device(device)
     except RuntimeError:
-        raise ConfigError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:INDEX") from None
+        resolved = None
+    if resolved is None or resolved.type not in ("cpu", "cuda"):  # Apple's mps and others have never been tried
+        raise ConfigError(f"device {device!r} is none of ours; use auto, cpu, cuda or cuda:INDEX")
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device {device!r} was asked for, but torch sees no CUDA device; use --device cpu or auto")
     if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():

@@ -31,6 +31,8 @@ _SUBPIXEL_BITS = 4
 _RULER = (255, 255, 0)
 _RULER_STEPS = (10, 20, 50, 100, 200, 500)
 _RULER_LINES = 20
+_RULER_TIMES = (1, 2, 5, 10, 20)
+_PLATE = 3
 
 
 def colour_of(number: int) -> Colour:
@@ -90,28 +92,62 @@ def corners_of(answer: Prediction) -> NDArray[np.float64]:
 
 def draw_text(canvas: NDArray[np.uint8], text: str, place: tuple[float, float], colour: Colour) -> None:
     """Text on a dark plate, its lower left corner at `place` (x, y), moved into the picture; in place."""
-    size = max(0.4, min(canvas.shape[:2]) / 800)
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    x = int(np.clip(place[0], 3, max(3, canvas.shape[1] - width - 3)))
-    y = int(np.clip(place[1], height + 3, canvas.shape[0] - below - 3))
-    plate = canvas[y - height - 3 : y + below + 3, x - 3 : x + width + 3]
+    left, top, right, bottom = text_plate(canvas.shape, text, place)
+    (_, height), _ = _text_size(canvas.shape, text)
+    plate = canvas[top:bottom, left:right]
     plate[:] = plate // 4
-    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
+    origin = (left + _PLATE, top + _PLATE + height)
+    cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, _font_scale(canvas.shape), colour, 1, cv2.LINE_AA)
+
+
+def text_plate(shape: tuple[int, ...], text: str, place: tuple[float, float]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the plate that `draw_text` draws in a picture of `shape` (H, W)."""
+    (width, height), below = _text_size(shape, text)
+    x = int(np.clip(place[0], _PLATE, max(_PLATE, shape[1] - width - _PLATE)))
+    y = int(np.clip(place[1], height + _PLATE, shape[0] - below - _PLATE))
+    return x - _PLATE, y - height - _PLATE, x + width + _PLATE, y + below + _PLATE
 
 
 def draw_ruler(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A copy of the image (H, W, 3) RGB with lines at round pixel coordinates and their numbers, to read a box from."""
     canvas = image.copy()
-    height, width = canvas.shape[:2]
-    step = next((one for one in _RULER_STEPS if max(height, width) <= _RULER_LINES * one), _RULER_STEPS[-1])
+    step = _ruler_step(canvas.shape)
     lines = np.zeros(canvas.shape[:2], dtype=bool)
     lines[:, ::step] = lines[::step] = True
     canvas[lines] = canvas[lines] // 2 + np.array(_RULER, dtype=np.uint8) // 2
-    for x in range(0, width, step):
-        draw_text(canvas, str(x), (x + 3, 0), _RULER)
-    for y in range(step, height, step):
-        draw_text(canvas, str(y), (0, y - 3), _RULER)
+    for text, place in ruler_labels(canvas.shape):
+        draw_text(canvas, text, place, _RULER)
     return canvas
+
+
+def ruler_labels(shape: tuple[int, ...]) -> list[tuple[str, tuple[float, float]]]:
+    """The numbers of `draw_ruler` and their places, so many that none lies on another: not every line may have one."""
+    height, width = shape[:2]
+    step = _ruler_step(shape)
+    room_x, room_y = _plate_size(shape, str(max(height, width)))
+    across = next(step * times for times in _RULER_TIMES if step * times > room_x)
+    down = next(step * times for times in _RULER_TIMES if step * times > room_y)
+    labels: list[tuple[str, tuple[float, float]]] = [(str(x), (x + 3, 0)) for x in range(0, width - room_x, across)]
+    return labels + [(str(y), (0, y - 3)) for y in range(down, height, down) if y >= 2 * room_y + 3]
+
+
+def _ruler_step(shape: tuple[int, ...]) -> int:
+    longest = max(shape[:2])
+    return next((one for one in _RULER_STEPS if longest <= _RULER_LINES * one), _RULER_STEPS[-1])
+
+
+def _plate_size(shape: tuple[int, ...], text: str) -> tuple[int, int]:
+    (width, height), below = _text_size(shape, text)
+    return width + 2 * _PLATE, height + below + 2 * _PLATE
+
+
+def _text_size(shape: tuple[int, ...], text: str) -> tuple[tuple[int, int], int]:
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _font_scale(shape), 1)
+    return (width, height), below
+
+
+def _font_scale(shape: tuple[int, ...]) -> float:
+    return max(0.4, min(shape[:2]) / 800)
 
 
 def line_width(canvas: NDArray[np.uint8]) -> int:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from samn_tracker.errors import ConfigError
-from samn_tracker.runtime.devices import Precision, resolve_precision
+from samn_tracker.runtime.devices import Precision, resolve_device, resolve_precision
 
 CPU = torch.device("cpu")
 
@@ -46,3 +46,9 @@ def test_int8_is_refused_where_nothing_multiplies_it(monkeypatch: pytest.MonkeyP
 def test_int8_is_refused_on_a_gpu() -> None:
     with pytest.raises(ConfigError, match=r"int8 needs a CPU.*cuda"):
         resolve_precision("int8", torch.device("cuda"))
+
+
+@pytest.mark.parametrize("name", ["mps", "mps:0", "xpu", "meta", "tpu", "cuda:99", "", "cpu cpu"])
+def test_a_device_that_is_none_of_ours_is_a_config_error(name: str) -> None:
+    with pytest.raises(ConfigError, match="device"):
+        resolve_device(name)

@@ -7,7 +7,7 @@ import pytest
 
 from samn_tracker.app.debug_picture import heat_over
 from samn_tracker.prediction import Prediction
-from samn_tracker.shapes.overlay import COLOURS, colour_of, draw_answers
+from samn_tracker.shapes.overlay import COLOURS, colour_of, draw_answers, draw_ruler, ruler_labels, text_plate
 
 GREY = np.full((60, 80, 3), 100, dtype=np.uint8)
 
@@ -59,3 +59,19 @@ def test_heat_grows_with_the_value() -> None:
     brightness = heat_over(GREY, values, 1.0).astype(int).sum(axis=2).mean(axis=0)
     assert (np.diff(brightness[2:-2]) >= -2).all()
     assert brightness[-3] > brightness[2] + 200
+
+
+@pytest.mark.parametrize(
+    "shape", [(120, 160), (60, 400), (480, 854), (720, 1280), (2160, 3840), (1920, 1080), (100, 100)]
+)
+def test_no_number_of_the_ruler_lies_on_another(shape: tuple[int, int]) -> None:
+    labels = ruler_labels(shape)
+    plates = [text_plate(shape, text, place) for text, place in labels]
+    drawn = np.zeros(shape, dtype=int)
+    for left, top, right, bottom in plates:
+        assert left >= 0 and right <= shape[1]
+        drawn[top:bottom, left:right] += 1
+    assert drawn.max() == 1
+    across = [text for text, place in labels if place[1] == 0]
+    assert across[0] == "0" and len(across) >= 2
+    assert draw_ruler(np.zeros((*shape, 3), dtype=np.uint8)).shape == (*shape, 3)
