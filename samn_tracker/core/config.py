@@ -60,6 +60,8 @@ class SegmentationConfig:
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
             relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
+        confidence: of an answer: "contrast" weighs how well the first frame tells the masked place from the rest; with
+            "probability" it is the mask's mean probability, less where the spatial memory is unsure.
         part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
             centre are left out.
         part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an
@@ -87,6 +89,7 @@ class SegmentationConfig:
     follow: Literal["mask", "peak"] = "peak"
     follow_limit: float | None = 0.4
     box_habit_limit: float = 1.4
+    confidence: Literal["contrast", "probability"] = "contrast"
     part_reach: float = 1.0
     part_share: float = 0.1
     decode_margin: float = 0.25

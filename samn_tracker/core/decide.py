@@ -25,6 +25,9 @@ from samn_tracker.shapes.regions import mask_to_box, parts_around
 MINIMUM_SIDE = 2.0
 """Image pixels; a smaller target is searched as if it had this size."""
 
+HALF_SURE = 0.05
+"""Evidence below which a box is as often wrong as right (`samn bench accuracy` prints what confidence is worth)."""
+
 Point = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
@@ -112,7 +115,7 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
     centre = next_centre(box, leads, state, observation)
     bounds = mask_to_box(seen.mask)
     return Decision(
-        answer=Prediction(box, polygon, seen.mask, seen.confidence),
+        answer=Prediction(box, polygon, seen.mask, answered_confidence(seen, observation)),
         centre=centre,
         size=next_size(box, pixels, state, config.segmentation) if may_scale(observation, config) else state.size,
         extent=np.array([bounds[:2], bounds[:2] + bounds[2:]]) - centre,
@@ -138,6 +141,21 @@ def target_seen(state: TrackState, observation: Observation, config: TrackerConf
 def confidence_of(probability: NDArray[np.float32], mask: Mask, uncertainty: float) -> float:
     """Mean probability (H, W) of the mask's own pixels, less where the spatial memory is unsure; 0 for none."""
     return float(cv2.mean(probability, mask)[0]) / max(1.0, uncertainty)
+
+
+def answered_confidence(seen: Seen, observation: Observation) -> float:
+    """How sure the answer is, 0 to 1: 0.5 where the evidence for the first frame's target is `HALF_SURE`.
+
+    The evidence is how well the first frame tells the masked place from the rest, times how clear the mask is, times
+    the spatial memory's peak: a network that has slipped onto something else is as clear about that as ever, and a
+    filter that learns from its own peaks believes in itself.
+    """
+    if observation.contrast is None:
+        return seen.confidence
+    clear = seen.confidence * max(1.0, observation.uncertainty)
+    peak = min(observation.search.localisation.peak, 1.0) if observation.search else 1.0
+    evidence = max(observation.contrast, 0.0) * clear * max(peak, 0.0)
+    return evidence / (evidence + HALF_SURE)
 
 
 def is_found(seen: Seen, state: TrackState, observation: Observation, config: TrackerConfig) -> bool:

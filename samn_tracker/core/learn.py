@@ -16,8 +16,10 @@ from samn_tracker.core.places import inside_image, no_places, search_window, seg
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.core.state import Pending, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.model.encoders import MemoryFeatures
+from samn_tracker.model.transfer import to_device
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Engine
 from samn_tracker.shapes.box_fit import fit_rotated_box
@@ -63,6 +65,9 @@ class Learner:
             habit=box_habit(target, first.crop, window, shape, config),
         )
         state.bank.start(*self._engine.memorise(encoded, first.crop[None]))
+        if config.segmentation.confidence == "contrast":
+            state.first_look = PixelModel()
+            state.first_look.start(encoded.query.f16, to_device(first.crop[None, None], encoded.query.f16.device))
         if state.spatial is not None:
             self._start_spatial(state, state.spatial, image)
         return state

@@ -19,6 +19,7 @@ from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, search_window, segmentation_window
 from samn_tracker.core.state import TrackState
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
+from samn_tracker.model.transfer import to_device
 from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.runtime.side_by_side import beside
 from samn_tracker.shapes.decoded_region import grown_extent, holds_target, touched_region
@@ -54,6 +55,8 @@ class Observation:
         place: (2,) x, y in image pixels where the target was expected when the patch was segmented.
         window: the segmented patch's place in the image.
         probability: (S, S) float32 of the target in the patch.
+        contrast: how well what the first frame showed tells the target from the rest of the patch, -1 to 1
+            (`PixelModel.contrast`); None where it is not asked.
         encoded: what the network says of the patch, for the memories to learn from.
         read_frames, read_bias: the memory frames that were read, and the logarithm of their weights (1, N), up to a
             constant, on the device.
@@ -65,6 +68,7 @@ class Observation:
     window: Window
     probability: NDArray[np.float32]
     encoded: Encoded | None = field(default=None, repr=False)
+    contrast: float | None = None
     read_frames: tuple[int, ...] = ()
     read_bias: Tensor | None = field(default=None, repr=False)
 
@@ -111,7 +115,17 @@ class Observer:
         bias = state.bank.weigh(encoded.query.key)
         probability = self._segment(state, place, window, encoded, bias)
         frames = tuple(state.bank.frame_indices)
-        return Observation(state.frame_index + 1, search, place, window, probability, encoded, frames, bias)
+        return Observation(
+            frame_index=state.frame_index + 1,
+            search=search,
+            place=place,
+            window=window,
+            probability=probability,
+            encoded=encoded,
+            contrast=contrast(state, encoded, probability),
+            read_frames=frames,
+            read_bias=bias,
+        )
 
     def look(
         self,
@@ -175,6 +189,14 @@ class Observer:
             if holds_target(probability > state.start.threshold, region):
                 return probability
         return self._engine.segment(state.bank.attend(key, bias), encoded, middle)[0]
+
+
+def contrast(state: TrackState, encoded: Encoded, probability: NDArray[np.float32]) -> float | None:
+    """How well the first frame tells what is segmented now, (S, S), from the rest of the patch; None if not asked."""
+    if state.first_look is None:
+        return None
+    f16 = encoded.query.f16
+    return float(state.first_look.contrast(f16, to_device(probability[None, None], f16.device)))
 
 
 def search_place(state: TrackState, search: Search | None) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from samn_tracker.core.places import no_places
 from samn_tracker.core.start import BoxHabit
 from samn_tracker.images import ALL_VALUES, Values
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Encoded
@@ -31,6 +32,7 @@ class TrackState:
         size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
         extent: (2, 2) corners of the last mask relative to `centre`, top left and bottom right, in image pixels.
         bank, spatial: the two memories; `spatial` is None where it is switched off.
+        first_look: what tells the target of the first frame from the rest of it; None where it is not asked.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
         habit: how the user's box or polygon lies around the mask, where the start was one.
@@ -50,6 +52,7 @@ class TrackState:
     last: Prediction
     areas: deque[int]
     values: Values = ALL_VALUES
+    first_look: PixelModel | None = None
     habit: BoxHabit = field(default_factory=BoxHabit)
     elsewhere: NDArray[np.float64] = field(default_factory=no_places)
     frame_index: int = 0

@@ -91,6 +91,17 @@ class PixelModel:
         share = (self._design(f16) @ self._filter).view(len(f16), 1, *f16.shape[-2:])
         return share.clamp(0, 1) * 2 - 1
 
+    def contrast(self, f16: Tensor, mask: Tensor) -> Tensor:
+        """(B,) in -1..1: the mean share that is called target inside a mask (B, 1, 16 h, 16 w), less that outside it.
+
+        Near 0 where the mask lies on something that the target cannot be told from; 0 for an empty mask.
+        """
+        share = (self.score(f16) + 1) / 2
+        covered = functional.avg_pool2d(mask.float(), 16)
+        inside = (share * covered).sum((1, 2, 3)) / covered.sum((1, 2, 3)).clamp_min(1e-6)
+        outside = (share * (1 - covered)).sum((1, 2, 3)) / (1 - covered).sum((1, 2, 3)).clamp_min(1e-6)
+        return (inside - outside) * (covered.sum((1, 2, 3)) > 0)
+
     def _design(self, f16: Tensor) -> Tensor:
         """(B, h*w, 9 CHANNELS + 1): the projected features of each cell and its neighbours, and a constant."""
         assert self._projection is not None

@@ -15,7 +15,8 @@ from samn_tracker.report.model import Curve, Run
 from samn_tracker.report.thumbnails import best_and_worst, clips_of_run
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.frames import visible
-from samn_tracker.runner.run_folder import RunFolder, results_folder
+from samn_tracker.runner.run_folder import RunFolder
+from samn_tracker.runner.score_run import score_run
 from samn_tracker.runner.scores import ScoreTable
 
 PRIMARY = {"got10k": "ao", "trackingnet": "success", "davis": "jf_mean", "ope": "success"}
@@ -71,7 +72,7 @@ def run_from_folder(
     Raises:
         As `Benchmark.score`.
     """
-    table = benchmark.score(truth, results_folder(path), split)
+    table = score_run(benchmark, truth, path, split)
     scored = run_from_scores(name, table)
     logs = {log.stem: read_log(log) for log in visible((path / "frames").glob("*.csv"))}
     scores = {sequence: row.get(PRIMARY[benchmark.name]) for sequence, row in table.sequences.items()}

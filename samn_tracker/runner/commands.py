@@ -18,6 +18,7 @@ from samn_tracker.runner.lint import open_source
 from samn_tracker.runner.packing import pack
 from samn_tracker.runner.progress import tell
 from samn_tracker.runner.run_folder import RunFolder, read_places, results_folder
+from samn_tracker.runner.score_run import score_run
 from samn_tracker.runner.show import save_overlays, summary
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.runner.worker import RunRequest
@@ -161,8 +162,7 @@ def _lint(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
 
 def _score(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
     split = _split(benchmark, arguments)
-    score = benchmark.score_part if arguments.partial else benchmark.score
-    table = score(arguments.truth, results_folder(arguments.results), split)
+    table = score_run(benchmark, arguments.truth, arguments.results, split, arguments.partial)
     if arguments.csv:
         refuse_what_is_read(arguments.csv, [arguments.truth, *read_places(arguments.results)], "--csv")
         write_atomic(arguments.csv, table.to_csv())

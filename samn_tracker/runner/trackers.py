@@ -99,6 +99,7 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
 
     Keys: `tracker` (the specification, weights paths reduced to the file's name), `weights_sha256` and `header_sha256`
     (None without weights; the header holds the model, the settings, int8's ranges and the hash of the parameters),
+    `training_data` (what that header names; of this project's trackers only),
     `code_sha256` (of the rooms that decide what this project's tracker answers, or of the factory's module; None for
     OpenCV), `config`, `overrides`, `packages` (name to version) and `device` ("cpu" or "cuda...", resolved; or that the
     factory takes none).
@@ -169,6 +170,7 @@ def _own_identity(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:
         "tracker": Path(spec).name,
         "weights_sha256": tracker.info.sha256,
         "header_sha256": tracker.info.header_sha256,
+        "training_data": list(tracker.info.training_data),
         "code_sha256": _own_code_hash(),
         "config": to_dict(tracker.config),
     }

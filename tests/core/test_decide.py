@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,16 @@ import pytest
 from frame_cases import PEAK, SHAPE, TARGET, blobs, some_observation, some_state
 
 from samn_tracker.core.config import StartConfig, TrackerConfig
-from samn_tracker.core.decide import confidence_of, decide, is_large_enough, is_steady, middle_of
+from samn_tracker.core.decide import (
+    HALF_SURE,
+    Seen,
+    answered_confidence,
+    confidence_of,
+    decide,
+    is_large_enough,
+    is_steady,
+    middle_of,
+)
 from samn_tracker.core.start import BoxHabit
 
 CONFIG = TrackerConfig().with_overrides({"segmentation.area_jump": "2", "segmentation.scale_jump": "0.75"})
@@ -291,3 +301,24 @@ def test_deciding_changes_nothing_and_gives_the_same_again() -> None:
         assert np.array_equal(getattr(state, name), getattr(before, name)), name
         assert np.array_equal(getattr(first, name), getattr(second, name)), name
     assert np.array_equal(observation.probability, some_observation().probability)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "peak", "uncertainty", "expected"),
+    [
+        (None, 0.5, 2.0, 0.45),  # not asked: the mask's probability, halved by the doubt
+        (0.4, 0.5, 1.0, 0.18 / (0.18 + HALF_SURE)),
+        (0.4, 0.25, 2.0, 0.09 / (0.09 + HALF_SURE)),  # the peak says what the uncertainty would say again
+        (0.0, 0.5, 1.0, 0.0),  # on something that the first frame does not know
+        (-0.2, 0.5, 1.0, 0.0),
+        (0.4, 3.0, 1.0, 0.36 / (0.36 + HALF_SURE)),  # a peak above the label's counts as that
+    ],
+)
+def test_confidence_weighs_what_the_first_frame_knows(
+    contrast: float | None, peak: float, uncertainty: float, expected: float
+) -> None:
+    mask = np.ones((2, 2), np.uint8)
+    seen = Seen(mask, mask, 0.9 / max(1.0, uncertainty))
+    search = SimpleNamespace(localisation=SimpleNamespace(peak=peak))
+    observation = SimpleNamespace(contrast=contrast, uncertainty=uncertainty, search=search)
+    assert answered_confidence(seen, observation) == pytest.approx(expected)  # type: ignore[arg-type]

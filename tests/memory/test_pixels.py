@@ -72,3 +72,12 @@ def test_autocast_does_not_reach_the_normal_equations() -> None:
         cast.start(f16, mask)
         score = cast.score(f16)
     np.testing.assert_array_equal(score, plain.score(f16))
+
+
+def test_contrast_is_high_on_the_target_and_low_on_what_is_not_it() -> None:
+    model = PixelModel()
+    model.start(*scene(0))
+    moved, mask = scene(1, (5, 1))
+    on, off = model.contrast(moved, mask).item(), model.contrast(moved, scene(2, (1, 5))[1]).item()
+    assert on > 0.7 and off < 0.1
+    assert model.contrast(moved, torch.zeros_like(mask)).item() == 0
