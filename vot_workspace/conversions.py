@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from samn_tracker.core.config import SegmentationConfig
 from samn_tracker.shapes.box_fit import fit_rotated_box
-from samn_tracker.shapes.regions import box_to_polygon, polygon_to_mask
+from samn_tracker.shapes.regions import box_to_polygon, mask_to_box, polygon_to_box, polygon_to_mask
+from vot_workspace.rules import TargetOf
 from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import UNKNOWN, MaskPart, Region
+from vot_workspace.workspace import shows_target
 
 ANCHOR_SPACING = 50  # frames, VOT2020
 
@@ -41,13 +43,35 @@ def _to_polygon(region: Region) -> Region:
     return fit_rotated_box(region.mask, SegmentationConfig()) + region.offset
 
 
-def with_masks(sequence: SourceSequence, spacing: int = ANCHOR_SPACING) -> SourceSequence:
-    """The sequence with boxes and polygons replaced by masks, and with anchors if it has none."""
+def with_masks(sequence: SourceSequence) -> SourceSequence:
+    """The sequence with boxes and polygons replaced by masks."""
     width, height = sequence.size
-    groundtruth = [_to_mask(region, (height, width)) for region in sequence.groundtruth]
-    visible = [bool(region.mask.any()) for region in groundtruth]
-    anchors = sequence.anchors or make_anchors(visible, spacing)
-    return replace(sequence, groundtruth=list(groundtruth), anchors=anchors)
+    return replace(sequence, groundtruth=[_to_mask(region, (height, width)) for region in sequence.groundtruth])
+
+
+def with_boxes(sequence: SourceSequence) -> SourceSequence:
+    """The sequence with masks and polygons replaced by the smallest boxes around them."""
+    return replace(sequence, groundtruth=[_to_box(region) for region in sequence.groundtruth])
+
+
+CONVERSIONS: Mapping[TargetOf, Callable[[SourceSequence], SourceSequence]] = {
+    "polygon": with_polygons,
+    "mask": with_masks,
+    "box": with_boxes,
+}
+"""By what the ground truth is to be."""
+
+
+def with_anchors(sequence: SourceSequence, spacing: int = ANCHOR_SPACING) -> SourceSequence:
+    """The sequence with anchors if it has none."""
+    visible = [shows_target(region) for region in sequence.groundtruth]
+    return replace(sequence, anchors=sequence.anchors or make_anchors(visible, spacing))
+
+
+def _to_box(region: Region) -> Region:
+    if isinstance(region, MaskPart):
+        return mask_to_box(region.mask) + np.array([*region.offset, 0, 0]) if region.mask.any() else UNKNOWN
+    return region if isinstance(region, int) or region.shape == (4,) else polygon_to_box(region)
 
 
 def _to_mask(region: Region, shape: tuple[int, int]) -> MaskPart:

@@ -10,20 +10,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped]
+
 from samn_tracker.errors import ConfigError, DatasetError
 from samn_tracker.files import write_atomic
 from samn_tracker.runner.frames import listed
 from samn_tracker.trax.options import settings_text
-from vot_workspace.conversions import ANCHOR_SPACING, with_first_pixel, with_masks, with_polygons
+from vot_workspace.conversions import ANCHOR_SPACING, CONVERSIONS, with_anchors, with_first_pixel
 from vot_workspace.download import download
 from vot_workspace.layouts import read_dataset
+from vot_workspace.rules import RULES, YEARS, Rules
 from vot_workspace.sequence_files import write_sequences
 from vot_workspace.source_sequence import SourceSequence
-from vot_workspace.workspace import Workspace, empty_anchors
+from vot_workspace.workspace import Workspace, empty_anchors, read_stack
 
 HERE = Path(__file__).parent
-YEARS = ("vot2016", "vot2018", "vot2019", "vot2020")
-MASK_RULES = ("vot2020", "demo/masks")
 
 
 def create(
@@ -39,10 +40,10 @@ def create(
 ) -> None:
     """Write a workspace: stack, trackers.ini for this interpreter, and the sequences (images as links).
 
-    `rules` names a folder of ready files here: a year, "demo" or "demo/masks". Reset-based years get polygons or boxes
-    as ground truth, VOT2020 masks and anchors; the other kind is converted. Without sequences `download` or the toolkit
-    gets those of the year. `first_pixel` is what the boxes and polygons of the sequences call the first pixel, 0 or 1;
-    it must be given for those whose layout does not say it.
+    `rules` is a name in `vot_workspace.rules`. Ground truth of another kind than the rules' is converted, and anchors
+    are placed where the rules begin at some. Without sequences `download` or the toolkit gets those of the year.
+    `first_pixel` is what the boxes and polygons of the sequences call the first pixel, 0 or 1; it must be given for
+    those whose layout does not say it.
 
     Raises:
         ConfigError: there is already another workspace, or nothing says what the first pixel is called.
@@ -50,26 +51,34 @@ def create(
     """
     if (workspace / "config.yaml").is_file():
         raise ConfigError(f"{workspace} is already a workspace; choose another folder or remove it")
-    masks = rules in MASK_RULES
+    chosen = RULES[rules]
     sequences = _from_pixel_0(sequences, first_pixel)
-    converted = [(with_masks(item, anchor_spacing) if masks else with_polygons(item)) for item in sequences]
-    faults = [fault for item in converted for fault in _faults(item, masks)]
+    converted = [CONVERSIONS[chosen.target](item) for item in sequences]
+    converted = [with_anchors(item, anchor_spacing) for item in converted] if chosen.anchors else converted
+    faults = [fault for item in converted for fault in _faults(item, chosen)]
     if faults:
         raise DatasetError("; ".join(faults))
     if converted:
         write_sequences(workspace / "sequences", converted)
     (workspace / "results").mkdir(parents=True, exist_ok=True)
-    if (HERE / rules / "stack.yaml").is_file():
-        shutil.copy(HERE / rules / "stack.yaml", workspace / "stack.yaml")
-    write_atomic(workspace / "trackers.ini", _trackers(rules, tracker, device, settings, timeout).encode())
-    write_atomic(workspace / "config.yaml", (HERE / rules / "config.yaml").read_bytes())
+    templates = HERE / chosen.templates
+    if (templates / "stack.yaml").is_file():
+        shutil.copy(templates / "stack.yaml", workspace / "stack.yaml")
+    write_atomic(workspace / "trackers.ini", _trackers(templates, tracker, device, settings, timeout).encode())
+    if chosen.without:
+        stack = read_stack(chosen.stack, workspace)
+        kept = {name: values for name, values in stack["experiments"].items() if name not in chosen.without}
+        write_atomic(workspace / "stack.yaml", yaml.safe_dump({**stack, "experiments": kept}, sort_keys=False))
+    own_stack = (workspace / "stack.yaml").is_file()
+    config = {"stack": "stack.yaml" if own_stack else chosen.stack, "registry": ["./trackers.ini"]}
+    write_atomic(workspace / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
-def _trackers(rules: str, tracker: str, device: str, settings: str, timeout: int) -> str:
+def _trackers(templates: Path, tracker: str, device: str, settings: str, timeout: int) -> str:
     """trackers.ini whose entries start this interpreter by its absolute path; SAMN runs `tracker`."""
     registry = configparser.ConfigParser()
     registry.optionxform = str  # type: ignore[assignment,method-assign]
-    registry.read(HERE / rules / "trackers.ini", encoding="utf-8")
+    registry.read(templates / "trackers.ini", encoding="utf-8")
     for name in registry.sections():
         registry[name]["protocol"] = "trax"
         registry[name]["command"] = f'"{sys.executable}" -m samn_tracker.trax.server'
@@ -95,19 +104,22 @@ def _from_pixel_0(sequences: Sequence[SourceSequence], first_pixel: int | None) 
     return list(sequences)
 
 
-def _faults(sequence: SourceSequence, masks: bool) -> list[str]:
-    if masks and (empty := empty_anchors(sequence)):
+def _faults(sequence: SourceSequence, rules: Rules) -> list[str]:
+    if rules.anchors and (empty := empty_anchors(sequence)):
         return [
             f"{sequence.name}: anchors in frames without target ({listed(empty)}), at which no tracker can begin; move "
             "them in anchor.value, or remove that file: new ones are placed then"
         ]
-    if masks:
+    if rules.anchors:
         return [] if any(sequence.anchors) else [f"{sequence.name}: no frame shows the target, so there is no anchor"]
     absent = [index for index, region in enumerate(sequence.groundtruth) if isinstance(region, int)]
+    if rules.absent:
+        first = [f"{sequence.name}: no target in the first frame, in which tracking begins; cut the sequence"]
+        return first if 0 in absent else []
     if absent:
         return [
             f"{sequence.name}: no target in {len(absent)} frames from frame {absent[0]} on; the reset-based years need "
-            "one in every frame: cut the sequence, or use vot2020"
+            "one in every frame: cut the sequence, or use vot2020 and later"
         ]
     return []
 
@@ -118,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", type=Path, help="folder of sequences in any layout, or VOT20xx.json; without it the toolkit downloads"
     )
-    parser.add_argument("--rules", choices=(*YEARS, "demo", "demo/masks"), default="vot2018", help="default: vot2018")
+    parser.add_argument("--rules", choices=tuple(RULES), default="vot2018", help="default: vot2018")
     parser.add_argument("--sequences", nargs="+", help="only these")
     parser.add_argument("--tracker", default="samn-lite", help="what the entry SAMN runs (default: samn-lite)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
@@ -137,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
         help="what the data's boxes call the first pixel: 1 in OTB's own, 0 in most others; needed for OTB's layout",
     )
     parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
-    parser.add_argument("--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020)")
+    parser.add_argument(
+        "--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020 on)"
+    )
     return parser
 
 

@@ -4,7 +4,8 @@ They differ by design. Accuracy: the toolkit weights sequences by their length, 
 the toolkit's is the mean number of failures a sequence (weighted by length), pysot's the failures per 100 frames that
 papers print. EAO: pysot averages lengths low-1 to high-1 instead of low to high, clips regions at width-1 and height-1,
 and counts a failure in the last 5 frames as tracked to the end; up to 0.006 between the two. Multistart experiments
-(2020) have the toolkit's figures only: there robustness is the tracked share of the frames.
+(from 2020 on) have the toolkit's figures only: there robustness is the tracked share of the frames. Long-term ones have
+precision, recall and F-score, the toolkit's, too.
 """
 
 from __future__ import annotations
@@ -129,15 +130,26 @@ def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) 
     """One line for each experiment and computation, and why the two differ."""
     lines = [f"{'experiment':<14}{'computed by':<13}{'A':>8}{'R':>9}{'lost':>8}{'EAO':>13}"]
     for name in [*toolkit, *(name for name in pysot if name not in toolkit)]:
-        if figures := toolkit.get(name):
+        figures = toolkit.get(name)
+        if figures and "f_score" not in figures:
             row = [figures.get(key) for key in ("accuracy", "robustness", "lost", "eao")]
             lines.append(_row(name, "vot toolkit", row))
         if name in pysot:
             one = pysot[name]
             lines.append(_row(name, "pysot", [one.accuracy, one.robustness, one.lost, one.eao]))
-    if toolkit:
+    long_term = {name: one for name, one in toolkit.items() if "f_score" in one}
+    if long_term == toolkit and toolkit:
+        lines = []
+    if long_term:
+        lines += [f"{'experiment':<14}{'computed by':<13}{'Pr':>8}{'Re':>9}{'F':>8}"]
+        lines += [f"{name:<14}{'vot toolkit':<13}{_long_term_cells(one)}" for name, one in long_term.items()]
+    elif toolkit:
         lines.append(REASONS if pysot else TRACKED_SHARE)
     return "\n".join(lines)
+
+
+def _long_term_cells(figures: Mapping[str, Any]) -> str:
+    return f"{figures['precision']:>8.3f}{figures['recall']:>9.3f}{figures['f_score']:>8.3f}"
 
 
 def _row(name: str, by: str, values: Sequence[float | None]) -> str:

@@ -22,11 +22,13 @@ FIGURES = {
     "EAOScore": ("eao",),
     "EAOCurve": ("curve",),
     "AverageAccuracy": ("accuracy",),
+    "PrecisionRecall": ("precision", "recall", "f_score"),
 }
 
 
 def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path) -> dict[str, dict[str, Any]]:
-    """For each experiment of `stack` that has results: accuracy, robustness, EAO and its curve, as the toolkit says.
+    """For each experiment of `stack` that has results: accuracy, robustness, EAO and its curve, as the toolkit says;
+    of long-term ones precision, recall and F-score.
 
     The toolkit runs in a temporary workspace without images, on links to `results` (a tracker's folder with
     `<experiment>/<sequence>/<sequence>_*.bin` or `.txt`). What it cannot compute is left out; an EAO of longer

@@ -166,10 +166,11 @@ def _anchored(sequence: SourceSequence) -> Iterator[tuple[int, int]]:
 
 def empty_anchors(sequence: SourceSequence) -> list[int]:
     """Frames that have an anchor, but show no target."""
-    return [frame for frame, _ in _anchored(sequence) if not _shows_target(sequence.groundtruth[frame])]
+    return [frame for frame, _ in _anchored(sequence) if not shows_target(sequence.groundtruth[frame])]
 
 
-def _shows_target(region: Region) -> bool:
+def shows_target(region: Region) -> bool:
+    """Whether the ground truth of a frame has a target."""
     return bool(region.mask.any()) if isinstance(region, MaskPart) else not isinstance(region, int)
 
 
