@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import configparser
 import io
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ import yaml  # type: ignore[import-untyped]
 
 from samn_tracker.errors import ConfigError, DatasetError
 from samn_tracker.files import write_atomic
+from samn_tracker.runner.digits import positive
 from samn_tracker.runner.frames import listed
 from samn_tracker.trax.options import settings_text
 from vot_workspace.conversions import ANCHOR_SPACING, CONVERSIONS, with_anchors, with_first_pixel
@@ -22,7 +25,7 @@ from vot_workspace.layouts import read_dataset
 from vot_workspace.rules import RULES, YEARS, Rules
 from vot_workspace.sequence_files import write_sequences
 from vot_workspace.source_sequence import SourceSequence
-from vot_workspace.workspace import Workspace, empty_anchors, read_stack
+from vot_workspace.workspace import Workspace, empty_anchors, letters_problem, read_stack
 
 HERE = Path(__file__).parent
 
@@ -32,6 +35,7 @@ def create(
     rules: str,
     sequences: Sequence[SourceSequence],
     tracker: str = "samn-lite",
+    name: str = "SAMN",
     device: str = "auto",
     settings: str = "",
     timeout: int = 120,
@@ -49,6 +53,8 @@ def create(
         ConfigError: there is already another workspace, or nothing says what the first pixel is called.
         DatasetError: ground truth that the rules cannot use; every fault is listed.
     """
+    if problem := letters_problem(workspace, [item.name for item in sequences]):
+        raise ConfigError(problem)
     if (workspace / "config.yaml").is_file():
         raise ConfigError(f"{workspace} is already a workspace; choose another folder or remove it")
     chosen = RULES[rules]
@@ -64,7 +70,7 @@ def create(
     templates = HERE / chosen.templates
     if (templates / "stack.yaml").is_file():
         shutil.copy(templates / "stack.yaml", workspace / "stack.yaml")
-    write_atomic(workspace / "trackers.ini", _trackers(templates, tracker, device, settings, timeout).encode())
+    write_atomic(workspace / "trackers.ini", _trackers(templates, tracker, name, device, settings, timeout).encode())
     if chosen.without:
         stack = read_stack(chosen.stack, workspace)
         kept = {name: values for name, values in stack["experiments"].items() if name not in chosen.without}
@@ -74,19 +80,22 @@ def create(
     write_atomic(workspace / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
-def _trackers(templates: Path, tracker: str, device: str, settings: str, timeout: int) -> str:
-    """trackers.ini whose entries start this interpreter by its absolute path; SAMN runs `tracker`."""
+def _trackers(templates: Path, tracker: str, name: str, device: str, settings: str, timeout: int) -> str:
+    """trackers.ini whose entries start this interpreter by its absolute path; `name` runs `tracker`."""
     registry = configparser.ConfigParser()
     registry.optionxform = str  # type: ignore[assignment,method-assign]
     registry.read(templates / "trackers.ini", encoding="utf-8")
-    for name in registry.sections():
-        registry[name]["protocol"] = "trax"
-        registry[name]["command"] = f'"{sys.executable}" -m samn_tracker.trax.server'
-        registry[name]["env_SAMN_DEVICE"] = device
-        registry[name]["timeout"] = str(timeout)
+    for entry in registry.sections():
+        registry[entry]["protocol"] = "trax"
+        registry[entry]["command"] = f'"{sys.executable}" -m samn_tracker.trax.server'
+        registry[entry]["env_SAMN_DEVICE"] = device
+        registry[entry]["timeout"] = str(timeout)
     registry["SAMN"]["env_SAMN_TRACKER"] = tracker
     if settings:
         registry["SAMN"]["env_SAMN_SET"] = settings
+    if name != "SAMN":
+        registry[name] = {**registry["SAMN"], "label": name}
+        registry.remove_section("SAMN")
     text = io.StringIO()
     registry.write(text)
     return text.getvalue()
@@ -124,6 +133,13 @@ def _faults(sequence: SourceSequence, rules: Rules) -> list[str]:
     return []
 
 
+def _entry_name(text: str) -> str:
+    """A name that the toolkit takes for a tracker: ASCII letters, digits, _ and -."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not of ASCII letters, digits, _ and -")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="samn vot create", description=__doc__)
     parser.add_argument("workspace", type=Path, help="new folder")
@@ -133,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rules", choices=tuple(RULES), default="vot2018", help="default: vot2018")
     parser.add_argument("--sequences", nargs="+", help="only these")
     parser.add_argument("--tracker", default="samn-lite", help="what the entry SAMN runs (default: samn-lite)")
+    parser.add_argument("--name", type=_entry_name, default="SAMN", help="of the entry that runs it (default: SAMN)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--set",
@@ -148,9 +165,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=(0, 1),
         help="what the data's boxes call the first pixel: 1 in OTB's own, 0 in most others; needed for OTB's layout",
     )
-    parser.add_argument("--timeout", type=int, default=120, help="seconds that one frame may take (default: 120)")
+    parser.add_argument("--timeout", type=positive, default=120, help="seconds a frame may take (default: 120)")
     parser.add_argument(
-        "--anchor-spacing", type=int, default=ANCHOR_SPACING, help="frames between anchors (vot2020 on)"
+        "--anchor-spacing", type=positive, default=ANCHOR_SPACING, help="frames between anchors (vot2020 on)"
     )
     return parser
 
@@ -168,6 +185,7 @@ def main(argv: list[str] | None = None) -> int:
         given.rules,
         read_dataset(given.data, given.sequences) if given.data else [],
         tracker=given.tracker,
+        name=given.name,
         device=given.device,
         settings=",".join(given.set),
         timeout=given.timeout,
@@ -178,5 +196,6 @@ def main(argv: list[str] | None = None) -> int:
     download(workspace, next(iter(workspace.trackers)))
     frames = sum(map(len, workspace.sequences.values()))
     print(f"{given.workspace}: {len(workspace.names)} sequences, {frames} frames")
-    print(f"next: samn vot run {given.workspace}", file=sys.stderr)
+    named = [] if given.name == "SAMN" else [given.name]
+    print(f"next: {shlex.join(['samn', 'vot', 'run', str(given.workspace), *named])}", file=sys.stderr)
     return 0

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ResultError, SamnError
+from samn_tracker.runner.digits import positive
 from samn_tracker.synthetic import SyntheticSequence, make_sequence, write_sequence_images
 from vot_workspace.conversions import with_masks, with_polygons
 from vot_workspace.create import create
@@ -154,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="samn vot demo", description=__doc__)
     parser.add_argument("--directory", type=Path, default=Path("runs/demo"), help="default: runs/demo")
     parser.add_argument("--tracker", default="samn-lite", help="samn-lite, opencv-mil, package.module:factory, ...")
-    parser.add_argument("--length", type=int, default=LENGTH, help=f"frames a sequence (default: {LENGTH})")
+    parser.add_argument("--length", type=positive, default=LENGTH, help=f"frames a sequence (default: {LENGTH})")
     parser.add_argument(
         "--fill",
         type=Path,

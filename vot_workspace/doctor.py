@@ -6,11 +6,14 @@ Only package metadata and module locations are read, so that a broken package ca
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, files, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +38,14 @@ def module_exists(name: str) -> bool:
     return find_spec(name) is not None
 
 
+def found_outside(module: str) -> ModuleSpec | None:
+    """Where Python finds a module that does not look in the working folder, as we start the toolkit."""
+    here = ("", str(Path.cwd()))
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    places = [one for one in sys.path if one not in here or one in named]
+    return PathFinder.find_spec(module, places) or find_spec(module)
+
+
 def misplaced(module: str, package: str) -> str | None:
     """Where Python finds `module` if that is not the installed `package`'s own: something else's path, "" for nowhere.
 
@@ -44,7 +55,7 @@ def misplaced(module: str, package: str) -> str | None:
         own = next((path.locate() for path in files(package) or () if path.as_posix() == f"{module}/__init__.py"), None)
     except PackageNotFoundError:
         return None
-    spec = find_spec(module)
+    spec = found_outside(module)
     found = (spec and spec.origin) or ""
     return None if own is None or (found and Path(found).resolve() == Path(own).resolve()) else found
 
@@ -134,7 +145,7 @@ def _check_opencv(version_of: VersionOf) -> list[str]:
 
 def diagnose_workspace(folder: Path) -> list[str]:
     """What would stop an evaluation in a workspace; one line with the remedy each."""
-    from vot_workspace.workspace import Workspace  # needs yaml, which a broken installation may lack
+    from vot_workspace.workspace import Workspace, letters_problem  # needs yaml, which a broken installation may lack
 
     try:
         workspace = Workspace(folder)
@@ -142,6 +153,8 @@ def diagnose_workspace(folder: Path) -> list[str]:
         problems = [problem for name in workspace.trackers for problem in _check_entry(name, workspace.tracker(name))]
     except SamnError as error:
         return [str(error)]
+    with suppress(SamnError):  # which `require_images` tells
+        problems += [problem] if (problem := letters_problem(folder, workspace.names)) else []
     if not workspace.trackers:
         problems.append(f"{folder / 'trackers.ini'} has no tracker: samn vot create makes one that has")
     try:
@@ -180,16 +193,17 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="samn vot doctor", description=__doc__)
     parser.add_argument("workspace", type=Path, nargs="?", help="also look at this workspace")
     parser.add_argument(
-        "--start", metavar="TRACKER", help="also start this entry of the workspace and look at what it offers"
+        "--start", metavar="TRACKER", help="also start this entry of the workspace, and let it begin on a real frame"
     )
     given = parser.parse_args(argv)
     problems = diagnose()
     if given.workspace and not problems:
         problems += diagnose_workspace(given.workspace)
     if given.start and given.workspace and not problems:
-        from vot_workspace.doctor_start import region_formats
+        from vot_workspace.doctor_start import region_formats, try_first_frame
 
         problems += first_regions_are_safe(region_formats(given.workspace, given.start))
+        try_first_frame(given.workspace, given.start)
     for problem in problems:
         print(problem)
     if not problems:

@@ -1,4 +1,4 @@
-"""Start a tracker of a workspace as the toolkit would, and read the first line that it says."""
+"""Start a tracker of a workspace as the toolkit would: the first line that it says, and its first frame."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.errors import EnvironmentProblemError, SamnError
+from samn_tracker.images import read_image
+from samn_tracker.shapes.regions import place_mask
+from samn_tracker.trax.client import TraxTracker, launch_of
+from vot_workspace.trajectory import MaskPart
 from vot_workspace.workspace import Workspace, environment_of
 
 HELLO = re.compile(rb'@@TRAX:hello .*"trax.region=([^"]*)"')
@@ -34,6 +39,35 @@ def region_formats(workspace: Path, tracker: str) -> list[str]:
             f"it said: {tail or 'nothing'}"
         )
     return [name for name in found.group(1).decode().split(";") if name]
+
+
+def try_first_frame(workspace: Path, tracker: str) -> None:
+    """Start the tracker in a folder that is empty, as the toolkit does, and let it begin on the first frame there is.
+
+    Raises:
+        EnvironmentProblemError: it cannot; with what it said.
+    """
+    found = [
+        (name, one.frames[index], region)
+        for name, one in Workspace(workspace).sequences.items()
+        for index, region in enumerate(one.groundtruth[: len(one.frames)])
+        if not isinstance(region, int)
+    ]
+    if not found:
+        return
+    name, path, region = found[0]
+    image = read_image(path)
+    target = place_mask(region.mask, region.offset, image.shape) if isinstance(region, MaskPart) else region
+    launch = launch_of(f"{workspace / 'trackers.ini'}:{tracker}", {})
+    with tempfile.TemporaryDirectory() as folder:
+        client = TraxTracker(replace(launch, command=("sh", "-c", 'cd "$0" && exec "$@"', folder, *launch.command)))
+        try:
+            client.next_image_is(path)
+            client.initialize(image, target)
+        except SamnError as error:
+            raise EnvironmentProblemError(f"[{tracker}] cannot begin on the first frame of {name}: {error}") from None
+        finally:
+            client.close()
 
 
 def timeout_of(entry: dict[str, str]) -> float:

@@ -64,12 +64,15 @@ def claim(results: Path, description: Mapping[str, Any], adopt: bool = False) ->
         found = _read(path)
         if isinstance(found, dict) and "pictures" not in found:  # written before pictures were told
             description = {key: value for key, value in description.items() if key != "pictures"}
-        if differences := _differences(found, description):
+        kept = any(any(results.rglob(f"*{suffix}")) for suffix in SUFFIXES)
+        differences = _differences(found, description)
+        if differences and kept:
             raise ResultError(
                 f"{results} was made by another configuration ({'; '.join(differences)}); keep it under another "
                 "tracker name, or give --restart to delete it"
             )
-        return
+        if not differences:
+            return
     if not adopt and any(any(results.rglob(f"*{suffix}")) for suffix in SUFFIXES):
         raise ResultError(
             f"{results} does not say how it was made (no {NAME}); give --adopt to go on with it, or --restart to "

@@ -60,6 +60,13 @@ def read_runs(results: Path, experiment: str, names: Sequence[str]) -> dict[str,
         files = [trajectory_file(folder, stem) for stem in stems]
         runs[name] = [read_trajectory(path) for path in files if path is not None]
     if not any(runs.values()):
+        flat = [f"{name}.txt" for name in names if (results / experiment / f"{name}.txt").is_file()]
+        if flat:
+            raise ResultError(
+                f"{results / experiment} holds {listed(flat)}, one file a sequence; VOT's results are a folder a "
+                f"sequence, {names[0]}/{names[0]}_001.txt with times beside it (one-pass results are scored by "
+                "`samn score --benchmark ope`)"
+            )
         raise ResultError(f"no results in {results / experiment}; give a tracker's folder, which holds {experiment}/")
     return runs
 

@@ -17,6 +17,8 @@ from samn_tracker.program import stopping_signals
 from vot_workspace.doctor import toolkit_problems
 
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
+_OUTSIDE_THIS_FOLDER = "import sys, runpy; sys.path.pop(0); runpy.run_module('vot', None, '__main__', True)"
+"""`python -m vot`, but a file `vot.py` in the working folder is not taken for the toolkit."""
 STANDARD_ERROR = 2  # the descriptor: sys.stderr may be something else, in notebooks for instance
 
 
@@ -38,7 +40,7 @@ def start(
     """
     if problems := toolkit_problems():
         raise EnvironmentProblemError("; ".join(problems))
-    line = [sys.executable, "-m", "vot", command, "--workspace", str(workspace.resolve()), *arguments]
+    line = [sys.executable, "-c", _OUTSIDE_THIS_FOLDER, command, "--workspace", str(workspace.resolve()), *arguments]
     cache_off = {"VOT_PERSISTENT_CACHE": "false", "MPLBACKEND": "Agg"}
     return subprocess.Popen(
         line,

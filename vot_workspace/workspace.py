@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import yaml  # type: ignore[import-untyped]
 from samn_tracker.errors import ConfigError, DatasetError, EnvironmentProblemError
 from samn_tracker.runner.frames import listed
 from samn_tracker.runner.truth import read_names
+from vot_workspace.doctor import found_outside
 from vot_workspace.layouts import read_folder
 from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region
@@ -126,6 +126,17 @@ class Workspace:
             raise ConfigError(f"no tracker '{name}' in {self.folder / 'trackers.ini'}; known: {known}")
         return self.trackers[name]
 
+    @property
+    def first_tracker(self) -> str:
+        """The entry that is meant where none is named: SAMN, or the first.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if not self.trackers:
+            raise ConfigError(f"{self.folder / 'trackers.ini'} has no tracker; `samn vot create` makes one that has")
+        return "SAMN" if "SAMN" in self.trackers else next(iter(self.trackers))
+
     def results(self, tracker: str) -> Path:
         return self.folder / "results" / tracker
 
@@ -138,6 +149,16 @@ class Workspace:
                 else:
                     for run in range(1, experiment.repetitions + 1):
                         yield Expected(experiment, name, f"{name}_{run:03d}", len(sequence))
+
+
+def letters_problem(folder: Path, names: Iterable[str]) -> str | None:
+    """Why the toolkit's TraX library cannot read the pictures of a workspace: it takes ASCII paths only; or None."""
+    place = str(folder.resolve())
+    strange = [one for one in (place, *names) if not one.isascii()]
+    if not strange:
+        return None
+    what = "the workspace's path" if strange[0] == place else "the name of a sequence"
+    return f"{what}, {strange[0]}, is not of ASCII letters alone, and the toolkit's TraX fails on it; choose another"
 
 
 def environment_of(entry: Mapping[str, str]) -> dict[str, str]:
@@ -207,7 +228,7 @@ def _find_stack(name: str, folder: Path) -> Path:
     """A stack of the workspace, or one that comes with the toolkit (which is located, not imported)."""
     if (folder / name).is_file():
         return folder / name
-    toolkit = importlib.util.find_spec("vot")
+    toolkit = found_outside("vot")
     if toolkit is None or toolkit.origin is None:
         raise EnvironmentProblemError("the VOT toolkit is not installed; pip install samn-tracker[vot]")
     path = Path(toolkit.origin).parent / "stack" / f"{name}.yaml"

@@ -16,6 +16,7 @@ from samn_tracker.errors import ConfigError, DatasetError, ResultError
 from samn_tracker.regress.cache import Cache
 from samn_tracker.regress.cases import DEVELOPMENT_PREFIX, Case, development_cases, generated_cases
 from samn_tracker.regress.check import check, table, update
+from samn_tracker.runner.digits import positive
 from samn_tracker.settings import add_settings, key_values
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -100,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     add_settings(result, "a setting to try")
     result.add_argument("--data", type=Path, metavar="DIR", help="development sequences; default beside the checkout")
     result.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="default tests/regression")
-    result.add_argument("--frames", type=int, metavar="N", help="infer only the first N frames of each case")
+    result.add_argument("--frames", type=positive, metavar="N", help="infer only the first N frames of each case")
     result.add_argument("--update", action="store_true", help="replace the cache by what is answered now")
     result.add_argument("--reason", metavar="TEXT", help="why; recorded with the update")
     return result

@@ -12,7 +12,7 @@ from pathlib import Path
 from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.program import run_program
 from samn_tracker.runner.benchmark import Benchmark
-from samn_tracker.runner.digits import ascii_number
+from samn_tracker.runner.digits import positive
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.lint import open_source
 from samn_tracker.runner.packing import pack
@@ -58,7 +58,7 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_settings(parser, "change a setting of the tracker; repeat for several")
-    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (default: %(default)s)")
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="run only these")
 
@@ -94,7 +94,7 @@ def _add_show(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     parser.add_argument("--save", type=Path, metavar="DIR", help="draw results on images and save them here")
     parser.add_argument("--data", type=Path, help="root folder of the data, for --save")
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="draw only these")
-    parser.add_argument("--every", type=_positive, default=10, metavar="N", help="draw every N-th frame (%(default)s)")
+    parser.add_argument("--every", type=positive, default=10, metavar="N", help="draw every N-th frame (%(default)s)")
 
 
 def _add_results(parser: argparse.ArgumentParser, benchmark: Benchmark, what: str) -> None:
@@ -193,10 +193,3 @@ def _split(benchmark: Benchmark, arguments: argparse.Namespace) -> str:
 def _notes(benchmark: Benchmark, data: Path | None, split: str) -> list[str]:
     """What has to be said of results that were checked against `data`: it may be a part of the benchmark only."""
     return [] if data is None or split not in benchmark.official else benchmark.notes(data, split)
-
-
-def _positive(text: str) -> int:
-    number = ascii_number(text)
-    if not number:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0")
-    return number

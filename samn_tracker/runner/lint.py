@@ -20,6 +20,7 @@ from samn_tracker.runner.label_png import Labels, decode_labels, open_png, palet
 LARGEST_FILE = 64 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 _FEW = 20
+_SHOWN_MISSING = 5
 
 
 @dataclass(frozen=True, order=True)
@@ -127,7 +128,7 @@ def open_source(path: Path) -> ResultSource:
 def name_faults(actual: Iterable[str], expected: Iterable[str]) -> list[Fault]:
     """Files that are missing, and files and folders that do not belong there; a strange folder is one fault."""
     actual, expected = set(actual), set(expected)
-    found = [Fault(name, 0, "is missing") for name in sorted(expected - actual)]
+    found = _missing(sorted(expected - actual))
     folders = {str(parent) for name in expected for parent in PurePosixPath(name).parents}
     strange: dict[str, int] = {}
     for name in actual - expected:
@@ -138,6 +139,15 @@ def name_faults(actual: Iterable[str], expected: Iterable[str]) -> list[Fault]:
         kind = f"an extra folder ({count} entries)" if place.endswith("/") else "an extra file"
         found.append(Fault(place, 0, f"{kind} that the benchmark does not expect"))
     return found
+
+
+def _missing(names: list[str]) -> list[Fault]:
+    """A fault for each file that is missing; where they are many, one for all but the first."""
+    if len(names) <= _FEW:
+        return [Fault(name, 0, "is missing") for name in names]
+    shown = [Fault(name, 0, "is missing") for name in names[:_SHOWN_MISSING]]
+    rest = names[_SHOWN_MISSING:]
+    return [*shown, Fault(rest[0], 0, f"and {len(rest) - 1} more files are missing, up to {rest[-1]}")]
 
 
 def box_faults(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from samn_tracker.files import locked, refuse_what_is_read
 from samn_tracker.program import run_program
+from samn_tracker.runner.digits import positive
 from samn_tracker.train import timed
 from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.data import make_samples, pack
@@ -58,7 +59,7 @@ def _pack(words: list[str]) -> int:
 def _preview(words: list[str]) -> int:
     parser = _parser("samn train preview", "Draw training samples: their frames, outlined truth, and the given mask.")
     parser.add_argument("out", type=Path, help="PNG file")
-    parser.add_argument("--count", type=int, default=16)
+    parser.add_argument("--count", type=positive, default=16)
     arguments = parser.parse_args(words)
     config = _configured(arguments)
     refuse_what_is_read(arguments.out, _read_by(arguments, config), "OUT.png")

@@ -21,7 +21,7 @@ class Still:
 
     def initialize(self, image: NDArray[np.uint8], target: NDArray[np.generic]) -> Prediction:
         checked = regions.as_target(target, image.shape)
-        box = regions.mask_to_box(checked) if regions.target_kind(checked) == "mask" else checked.astype(np.float64)
+        box = regions.target_as(checked, "box", image.shape)
         self._answer = Prediction(box, regions.box_to_polygon(box), regions.box_to_mask(box, image.shape))
         return self._answer
 

@@ -17,7 +17,7 @@ from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.runner.benchmark import Benchmark
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.label_png import encode_labels
-from samn_tracker.runner.lint import Fault, FolderSource, open_source
+from samn_tracker.runner.lint import Fault, FolderSource, name_faults, open_source
 from samn_tracker.runner.packing import pack
 from samn_tracker.runner.worker import RunRequest
 from trackingnet_runner.runner import TrackingNet
@@ -184,8 +184,9 @@ def test_got10k_test_names_are_known_without_data(got10k_data: Path, tmp_path: P
     found = faults_of(Got10k(), archive, None, "test")
     assert len(TEST_NAMES) == 180
     assert (TEST_NAMES[0], TEST_NAMES[-1]) == ("GOT-10k_Test_000001", "GOT-10k_Test_000180")
-    assert len(found) == 2 * 178
-    assert {one.message for one in found} == {"is missing"}
+    assert len(found) == 6
+    assert found[-1].message.startswith(f"and {2 * 178 - 6} more files are missing")
+    assert {one.message for one in found[:-1]} == {"is missing"}
     with pytest.raises(DatasetError, match="give --data"):
         faults_of(Got10k(), archive, None, "val")
 
@@ -221,3 +222,11 @@ def test_not_an_archive_and_a_damaged_member(trackingnet_data: Path, tmp_path: P
 def test_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "results/empty").mkdir(parents=True)
     assert FolderSource(tmp_path / "results").names() == ["empty/"]
+
+
+def test_177_missing_sequences_are_not_354_lines() -> None:
+    expected = [f"GOT-10k_Test_{number:06d}/{kind}" for number in range(177) for kind in ("boxes.txt", "time.txt")]
+    found = name_faults([], expected)
+    assert len(found) == 6
+    assert str(found[-1]).endswith("and 348 more files are missing, up to GOT-10k_Test_000176/time.txt")
+    assert len(name_faults([], expected[:20])) == 20

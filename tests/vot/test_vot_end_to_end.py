@@ -101,7 +101,7 @@ def test_a_tracker_that_dies_in_the_middle_is_reported_and_the_exit_code_says_so
     workspace = make(tmp_path, "dying", {"a": 12})
     result = command("run", workspace, "--attempts", 1)
     assert result.returncode == 1
-    assert "baseline/a/a_001: missing" in result.stderr
+    assert "missing: baseline/a/a_001" in result.stderr
     assert quick("pack", workspace) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -107,9 +108,33 @@ def test_results_of_another_configuration_are_refused(tmp_path: Path) -> None:
     results = workspace.results("MIL")
     claim(results, describe(workspace, "MIL"))
     claim(results, describe(workspace, "MIL"))
+    complete(workspace)
     ini = workspace.folder / "trackers.ini"
     ini.write_text(ini.read_text().replace("env_SAMN_REPLY = polygon", "env_SAMN_REPLY = rectangle"))
     with pytest.raises(ResultError, match="reply: was polygon, is rectangle"):
+        claim(results, describe(Workspace(workspace.folder), "MIL"))
+
+
+def test_another_configuration_is_no_reason_to_stop_where_nothing_is_there_to_keep(tmp_path: Path) -> None:
+    """A run that failed before its first result leaves a manifest and nothing else."""
+    workspace = made(tmp_path)
+    results = workspace.results("MIL")
+    claim(results, describe(workspace, "MIL"))
+    ini = workspace.folder / "trackers.ini"
+    ini.write_text(ini.read_text().replace("env_SAMN_REPLY = polygon", "env_SAMN_REPLY = rectangle"))
+    changed = describe(Workspace(workspace.folder), "MIL")
+    claim(results, changed)
+    assert json.loads((results / "manifest.json").read_text()) == changed
+
+
+def test_pictures_replaced_under_the_same_names_are_another_configuration(tmp_path: Path) -> None:
+    workspace = made(tmp_path)
+    results = workspace.results("MIL")
+    claim(results, describe(workspace, "MIL"))
+    complete(workspace)
+    frame = sorted((tmp_path / "data/a").glob("*.jpg"))[3]
+    frame.write_bytes(frame.read_bytes() + b"more")
+    with pytest.raises(ResultError, match=r"pictures\.a: was"):
         claim(results, describe(Workspace(workspace.folder), "MIL"))
 
 
