@@ -90,7 +90,11 @@ def device() -> Finding:
         words = f"torch cannot be loaded ({error}), so nothing of ours tracks; scores and reports work"
         return Finding("device", FAULT, words)
     if not torch.cuda.is_available():
-        return Finding("device", OK, f"cpu, {torch.get_num_threads()} threads; torch sees no CUDA device")
+        from samn_tracker.runtime.openvino_package import why_unusable
+
+        reason = why_unusable()
+        by = f"by torch, as {reason}" if reason else "by OpenVINO"
+        return Finding("device", OK, f"cpu, {torch.get_num_threads()} threads, {by}; torch sees no CUDA device")
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     return Finding("device", OK, f"cuda: {names}")
 

@@ -7,6 +7,7 @@ Examples:
   samn weights convert SAMN.tar samn.safetensors --as samn     the authors' checkpoint; the result goes to --tracker
   samn weights convert STM_weights.pth stm.safetensors --as stm    a start for training, not for tracking
   samn weights export samn.safetensors ours.pth           and back, for the authors' code
+  samn weights export samn-lite folder --to openvino      quantised, for programs without torch; --to onnx as well
 
 Exit codes: 0 done; 1 a file is missing, damaged, of another model or not the shipped one; 2 wrong command line.
 """
@@ -31,6 +32,7 @@ from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.published import LAYOUTS, Layout, export_published, import_published
 from samn_tracker.model.weights import describe_weights, load_weights, read_info, save_weights
 from samn_tracker.runtime.calibration import activation_ranges
+from samn_tracker.runtime.export import export_onnx, export_openvino
 from samn_tracker.settings import add_settings, key_values, merge, to_dict
 from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
 
@@ -78,9 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("--note", action="append", default=[], metavar="KEY=VALUE", help="a fact of its origin")
     add_settings(describe, "a setting to track with, on top of the preset")
     describe.set_defaults(run=_describe)
-    export = commands.add_parser("export", help="samn-r50 weights to a checkpoint for the authors' code")
-    export.add_argument("weights", help="a .safetensors file of samn-r50")
-    export.add_argument("output", type=Path, help="the .pth file to write")
+    export = commands.add_parser("export", help="weights for the authors' code, for OpenVINO or for ONNX")
+    export.add_argument("weights", help="a shipped name or a .safetensors file; of samn-r50's shape for the authors")
+    export.add_argument("output", type=Path, help="the .pth file to write, or the folder for other formats")
+    kinds = ("published", "openvino", "onnx")
+    export.add_argument("--to", choices=kinds, default="published", help="default: published")
+    export.add_argument("--float32", action="store_true", help="OpenVINO and ONNX: no eight bits; default is int8")
     export.set_defaults(run=_export)
     return parser
 
@@ -174,9 +179,15 @@ def variant_of(model: ModelConfig, layout: Layout) -> str:
 def _export(arguments: argparse.Namespace) -> int:
     path = find_weights(arguments.weights)
     refuse_what_is_read(arguments.output, [path], "output")
-    network, _ = load_weights(path)
-    export_published(network, arguments.output)
-    print(f"wrote {arguments.output}")
+    network, info = load_weights(path)
+    written = [arguments.output]
+    if arguments.to == "published":
+        export_published(network, arguments.output)
+    else:
+        write = export_openvino if arguments.to == "openvino" else export_onnx
+        ranges = None if arguments.float32 else info.ranges or activation_ranges(network)
+        written = write(network, arguments.output, ranges)
+    print("\n".join(f"wrote {one}" for one in written))
     return 0
 
 

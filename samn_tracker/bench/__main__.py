@@ -2,7 +2,7 @@
 
     samn bench --json speed.json
     samn bench --quick
-    samn bench accuracy|agreement|recovery --help      other protocols
+    samn bench accuracy|agreement|backends|cuda|recovery --help      other protocols
 
 The table goes to stdout, progress to stderr. Absolute times drift on a shared machine; what counts are the ratios, for
 every two things that are compared were measured in turn.
@@ -23,13 +23,14 @@ from typing import Any
 
 import torch
 
+from samn_tracker.bench.cuda import Checked, check, words
 from samn_tracker.bench.device_time import device_milliseconds
 from samn_tracker.bench.frames import OBJECTS, Comparison, compare_frames, compare_objects, compare_starts
 from samn_tracker.bench.machine import describe_machine
 from samn_tracker.bench.memory_peaks import measure_peaks
 from samn_tracker.bench.picture import write_picture
 from samn_tracker.bench.report import table
-from samn_tracker.bench.scenario import make_variants
+from samn_tracker.bench.scenario import FRAME_SIZE, make_variants
 from samn_tracker.bench.videos import OTHER_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
 from samn_tracker.errors import SamnError
 from samn_tracker.runtime.devices import resolve_device
@@ -37,6 +38,8 @@ from samn_tracker.runtime.devices import resolve_device
 PICTURE_STORED = 20
 COMMANDS = {
     "accuracy": "how well trackers follow on the development sequences",
+    "backends": "encoder and decoder by every backend and precision, with their errors",
+    "cuda": "a GPU's masks against the CPU's, milliseconds and memory",
     "agreement": "how far answers move where a setting saves time",
     "recovery": "how often and how soon a target is found again",
 }
@@ -59,10 +62,10 @@ QUICK = Effort(3, 1, 60, 1, 600)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table, and write JSON and picture where asked; or one of the other protocols."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if words and words[0] in COMMANDS:
-        return int(import_module(f"samn_tracker.bench.{words[0]}").main(words[1:]))
-    arguments = _parser().parse_args(words)
+    line = list(sys.argv[1:] if argv is None else argv)
+    if line and line[0] in COMMANDS:
+        return int(import_module(f"samn_tracker.bench.{line[0]}").main(line[1:]))
+    arguments = _parser().parse_args(line)
     effort = QUICK if arguments.quick else FULL
     if arguments.frames:
         effort = Effort(**{**asdict(effort), "long_frames": arguments.frames})
@@ -74,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"samn bench: {error}", file=sys.stderr)
         return 1
     print(table(results))
+    if "cuda" in results:
+        print(words(Checked(**results["cuda"])))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     if arguments.picture:
@@ -109,6 +114,8 @@ def measure(effort: Effort, device: str, data: Path | None) -> dict[str, Any]:
         variants = [light, heavy[0]] if on_cuda else [light]
         results["frames_per_second"] = compare_trackers(variants, device, videos, effort.video_rounds)
     if on_cuda:
+        _say("masks against the CPU's")
+        results["cuda"] = check(light, device, effort.video_frames, FRAME_SIZE)._asdict()
         _say("device time")
         results["device_ms"] = {one.name: device_milliseconds(one, device, effort.repeats) for one in (heavy[0], light)}
     _say("peak memory")

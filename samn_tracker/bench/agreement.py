@@ -33,7 +33,7 @@ _FLOAT32 = {"runtime.precision": "float32"}
 _BFLOAT16 = {"runtime.precision": "bfloat16"}
 _INT8 = {"runtime.precision": "int8"}
 _WHOLE_PATCH = {"segmentation.decode_margin": "0"}
-_ALL_SEEN = {"segmentation.decode_halo": "6"}
+_ALL_SEEN = {"segmentation.decode_halo": "7"}
 
 # What is compared: the settings of the fast and of the plain path.
 COMPARISONS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -82,7 +82,7 @@ def compare(
     for index, path in enumerate(paths[1:], start=1):
         image = read_image(path)
         if not free:
-            _put(fast, plain)
+            put(fast, plain)
         masks = [_mask(tracker, image) for tracker in (fast, plain)]
         overlaps.append(mask_iou(masks[0], masks[1]))
         if sequence.masks is not None:
@@ -95,7 +95,7 @@ def compare(
     )
 
 
-def _put(tracker: TrackerProtocol, other: TrackerProtocol) -> None:
+def put(tracker: TrackerProtocol, other: TrackerProtocol) -> None:
     """Make `tracker` look where `other` will; nothing where they are not ours."""
     if isinstance(tracker, Tracker) and isinstance(other, Tracker):
         state, given = tracker.state, other.state

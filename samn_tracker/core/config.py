@@ -69,7 +69,7 @@ class SegmentationConfig:
         decode_margin: only where the target is expected is decoded: as far as the last mask and a target of the present
             size around the located centre reach, and this many target sizes further. The whole patch is where the mask
             reaches the border of that region or nothing is found in it. 0 always decodes the whole patch.
-        decode_halo: how many stride-16 cells around that region the memory is read for and the decoder sees; from 6 on
+        decode_halo: how many stride-16 cells around that region the memory is read for and the decoder sees; from 7 on
             the numbers are those of the whole patch.
     """
 

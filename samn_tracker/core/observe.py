@@ -22,7 +22,7 @@ from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.transfer import to_device
 from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.runtime.side_by_side import beside
-from samn_tracker.shapes.decoded_region import grown_extent, holds_target, touched_region
+from samn_tracker.shapes.decoded_region import grown_extent, holds_target, seen_around, touched_region
 from samn_tracker.shapes.geometry import Window
 
 
@@ -183,7 +183,7 @@ class Observer:
         if config.decode_margin > 0 and not state.lost_frames:
             extent = grown_extent(state.extent, state.size, config.decode_margin) / window.scale
             region = touched_region(middle + extent, (key.shape[-2], key.shape[-1]))
-            seen = region.grown(config.decode_halo, (key.shape[-2], key.shape[-1]))
+            seen = seen_around(region, config.decode_halo, (key.shape[-2], key.shape[-1]))
             retrieved = state.bank.attend(seen.cut(key, 1), bias)
             probability = self._engine.segment(retrieved, encoded, middle, region, seen)[0]
             if holds_target(probability > state.start.threshold, region):

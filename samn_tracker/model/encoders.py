@@ -30,7 +30,7 @@ class QueryFeatures(NamedTuple):
 
 
 class SearchFeatures(NamedTuple):
-    """`QueryFeatures` without the value, which `Network.decode` then computes where it is needed."""
+    """`QueryFeatures` without the value, which is then computed where it is needed."""
 
     f4: Tensor
     f8: Tensor
@@ -86,11 +86,6 @@ class QueryEncoder(nn.Module):
         key, value = self.head(f16)
         return QueryFeatures(f4, f8, f16, key, value)
 
-    def search(self, patch: Tensor) -> SearchFeatures:
-        """The same without the value."""
-        f4, f8, f16 = self.trunk(self.normalise(patch))
-        return SearchFeatures(f4, f8, f16, self.head.key(f16))
-
 
 class ImageMemoryEncoder(nn.Module):
     """Enc_M of the paper: a trunk of its own, whose stem also sees the foreground and the background mask."""
@@ -101,7 +96,6 @@ class ImageMemoryEncoder(nn.Module):
         self.trunk = Trunk(config.trunk, config.batch_norm)
         self.foreground = convolution(1, 64, 7, 2, batch_norm=True)
         self.background = convolution(1, 64, 7, 2, batch_norm=True)
-        self.joined: nn.Module | None = None  # of the stem's three convolutions; see `folding.join_stem`
         self.head = KeyValueHead(
             TRUNKS[config.trunk].f16, config.key_channels, config.value_channels - config.mask_channels
         )
@@ -109,14 +103,10 @@ class ImageMemoryEncoder(nn.Module):
     def forward(
         self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None
     ) -> tuple[Tensor, Tensor]:
-        _, _, f16 = self.trunk.layers(self._stem(self.normalise(patch), mask))
+        patch = self.normalise(patch).to(mask.dtype)
+        stem = self.trunk.conv1(patch) + self.foreground(mask) + self.background(1 - mask)
+        _, _, f16 = self.trunk.layers(stem)
         return self.head(f16)
-
-    def _stem(self, patch: Tensor, mask: Tensor) -> Tensor:
-        if self.joined is None:
-            return self.trunk.conv1(patch) + self.foreground(mask) + self.background(1 - mask)
-        nhwc = torch.cat([one.permute(0, 2, 3, 1) for one in (patch, mask, 1 - mask)], dim=3)
-        return self.joined(nhwc.permute(0, 3, 1, 2))
 
 
 class FeatureMemoryEncoder(nn.Module):
@@ -144,7 +134,8 @@ class FeatureMemoryEncoder(nn.Module):
         m4 = functional.relu(self.mask_f4(torch.cat([mask, 1 - mask], dim=1) - 0.5))
         m8 = functional.relu(self.mask_f8(m4))
         f8, f16 = (
-            reduced.expand(len(mask), -1, -1, -1) for reduced in (self.reduce_f8(query.f8), self.reduce_f16(query.f16))
+            reduced.expand(mask.shape[0], -1, -1, -1)
+            for reduced in (self.reduce_f8(query.f8), self.reduce_f16(query.f16))
         )
         fused = self.fuse_f8(functional.relu(torch.cat([m8, f8], dim=1)))
         fused = self.fuse_f16(torch.cat([fused, f16], dim=1))

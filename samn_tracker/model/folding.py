@@ -1,4 +1,4 @@
-"""The same function with fewer passes over memory: BatchNorm folded, convolutions joined that are summed."""
+"""The same function with fewer passes over memory: BatchNorm folded into the convolutions before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
-from samn_tracker.model.trunk import FrozenBatchNorm2d, convolution
+from samn_tracker.model.trunk import FrozenBatchNorm2d
 
 
 def fold_batch_norm(network: Network) -> Network:
@@ -29,20 +29,6 @@ def fold_batch_norm(network: Network) -> Network:
             state[f"memory_encoder.body.{stem}.weight"] = source[f"memory_encoder.body.{stem}.weight"] * gain
     folded.load_state_dict(state)
     return folded
-
-
-def join_stem(network: Network) -> None:
-    """Make the paper's memory encoder convolve image, foreground and background at once, after `fold_batch_norm`."""
-    body = network.memory_encoder.body
-    if not isinstance(body, ImageMemoryEncoder):
-        return
-    image, *masks = body.trunk.conv1, body.foreground, body.background
-    joined = convolution(5, image.out_channels, 7, 2, batch_norm=False).to(image.weight)
-    with torch.no_grad():
-        joined.weight.copy_(torch.cat([one.weight for one in (image, *masks)], dim=1))
-        assert joined.bias is not None and image.bias is not None
-        joined.bias.copy_(image.bias)
-    body.joined = joined.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _convolution_before(batch_norm: str) -> str:

@@ -19,7 +19,6 @@ from samn_tracker.model.encoders import (
     SearchFeatures,
     pooled_mask,
 )
-from samn_tracker.shapes.decoded_region import CellRegion
 
 
 class Network(nn.Module):
@@ -40,10 +39,6 @@ class Network(nn.Module):
         """Features, key and value of patches (B, 3, S, S), RGB in 0..1, S a multiple of 16."""
         return self.query_encoder(patch)
 
-    def encode_search(self, patch: Tensor) -> SearchFeatures:
-        """The same without the value."""
-        return self.query_encoder.search(patch)
-
     def encode_memory(
         self, patch: Tensor, mask: Tensor, query: QueryFeatures | SearchFeatures | None = None
     ) -> MemoryFeatures:
@@ -55,37 +50,18 @@ class Network(nn.Module):
         return self.memory_encoder(patch, mask, query)
 
     def decode(
-        self,
-        retrieved: Tensor,
-        query: QueryFeatures | SearchFeatures,
-        location: Tensor | None,
-        region: CellRegion | None = None,
-        seen: CellRegion | None = None,
-        cues: Tensor | None = None,
+        self, retrieved: Tensor, query: QueryFeatures, location: Tensor | None, cues: Tensor | None = None
     ) -> Tensor:
         """Logits (B, 2, S, S) from the value retrieved for each object and the query features (eq. 5).
 
         `retrieved` is (B, value_channels, h, w); `query` may have batch 1 and is then shared by all objects;
-        `location` is a map from `location_map`, `cues` are maps from `cue_maps`; with `region`, the logits are those of
-        its pixels only. With `seen`, `retrieved` is of those cells, which hold the region, and the decoder sees nothing
-        beyond: the numbers are those of the whole patch if `seen` reaches `decoder.REACH_CELLS` further than `region`.
+        `location` is a map from `location_map`, `cues` are maps from `cue_maps`.
         """
-        cells = CellRegion(0, 0, query.f16.shape[-2], query.f16.shape[-1])
-        seen = seen or cells
-        value = query.value if isinstance(query, QueryFeatures) else self._query_value(query.f16, seen)
-        read_out = torch.cat([retrieved, value.expand(len(retrieved), -1, -1, -1)], dim=1)
-        location = None if location is None else seen.cut(location, 1)
+        value = query.value.expand(retrieved.shape[0], -1, -1, -1)
         if self.cue is not None and cues is not None:
-            around = seen.grown(1, (cues.shape[-2], cues.shape[-1]))
-            features = seen.within(around).cut(self.cue(around.cut(cues, 1)), 1)
+            features = self.cue(cues)
             location = features if location is None else location + features
-        region = None if region is None else region.within(seen)
-        return self.decoder(read_out, seen.cut(query.f8, 2), seen.cut(query.f4, 4), location, region)
-
-    def _query_value(self, f16: Tensor, seen: CellRegion) -> Tensor:
-        """The query value of the seen cells only."""
-        around = seen.grown(1, (f16.shape[-2], f16.shape[-1]))
-        return seen.within(around).cut(self.query_encoder.head.value(around.cut(f16, 1)), 1)
+        return self.decoder(torch.cat([retrieved, value], dim=1), query.f8, query.f4, location)
 
 
 _SAMPLED_AT = {"centre": 0.5, "corner": 1 / 16}

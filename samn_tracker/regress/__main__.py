@@ -22,8 +22,8 @@ from samn_tracker.settings import add_settings, key_values
 _CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULT_CACHE = _CHECKOUT / "tests" / "regression" / "cache"
 DEFAULT_DATA = _CHECKOUT.parent / "shared" / "data" / "sequences"
-# The same answers in every run: float32, and one thread so that sums have one order.
-REPEATABLE = {"runtime.precision": "float32", "runtime.threads": "1"}
+# The same answers in every run: torch's float32, and one thread so that sums have one order.
+REPEATABLE = {"runtime.backend": "torch", "runtime.precision": "float32", "runtime.threads": "1"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Which part of a patch is decoded at the finest stride, and whether the target is all inside it."""
+"""Which part of a patch is decoded, how much is seen for that, and whether the target is all inside it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CELL = 16
+_SMALL = 8
+"""Maps of up to so many cells a side are seen whole: less would save nothing."""
 
 
 class CellRegion(NamedTuple):
@@ -39,13 +41,25 @@ class CellRegion(NamedTuple):
         """The part of (..., H, W) features at `pixels` a cell."""
         return features[(..., *self.slices(pixels))]
 
-    def times(self, factor: int) -> CellRegion:
-        """The region in cells of a map that is `factor` times finer."""
-        return CellRegion(*(factor * edge for edge in self))
 
-    def halved(self) -> CellRegion:
-        """The region in cells twice as large, which it touches."""
-        return CellRegion(self.top // 2, self.left // 2, -(-self.bottom // 2), -(-self.right // 2))
+def bucket_sides(cells: int) -> tuple[int, ...]:
+    """The sides that a seen region may have on a map of `cells` a side: few, as each pair is compiled of its own."""
+    return (cells,) if cells <= _SMALL else (-(-5 * cells // 8), cells)
+
+
+def seen_around(region: CellRegion, halo: int, size: tuple[int, int]) -> CellRegion:
+    """What to look at for `region` of a map of `size` (h, w): `halo` cells more on every side, and up to a bucket's."""
+    least = region.grown(halo, size)
+    top, bottom = _bucketed(least.top, least.bottom, size[0])
+    left, right = _bucketed(least.left, least.right, size[1])
+    return CellRegion(top, left, bottom, right)
+
+
+def _bucketed(start: int, stop: int, cells: int) -> tuple[int, int]:
+    """The interval widened on both sides to the next bucket's side, inside 0 .. cells."""
+    side = min(one for one in bucket_sides(cells) if one >= stop - start)
+    start = min(max(start - (side - (stop - start)) // 2, 0), cells - side)
+    return start, start + side
 
 
 def grown_extent(extent: NDArray[np.float64], size: NDArray[np.float64], margin: float) -> NDArray[np.float64]:

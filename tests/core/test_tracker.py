@@ -216,7 +216,7 @@ def test_the_memory_does_not_grow_with_the_video(engine: Engine) -> None:
 def test_weights_that_are_not_numbers_never_reach_the_answer(engine: Engine) -> None:
     """An engine whose network answers NaN reports the target as lost instead of passing NaN on."""
     broken = engine_of(SMALL)
-    torch.nn.init.constant_(broken.network.decoder.predict.bias, float("nan"))
+    torch.nn.init.constant_(broken.backend.network.decoder.predict.bias, float("nan"))
     answers = run(Tracker(broken, SMALL.with_overrides({"spatial.enabled": False})))
     assert [answer.found for answer in answers] == [True, False, False, False]
     assert all(np.isfinite(answer.box).all() for answer in answers)

@@ -75,7 +75,7 @@ def test_weights_file_cut_off(tmp_path: Path, note: Note) -> None:
 def test_activations_that_are_not_finite(tracker: Tracker, note: Note) -> None:
     sequence = make_sequence("moving", 0, 4, (128, 96), "procedural")
     tracker.initialize(sequence.frame(0), sequence.mask(0))
-    weight = next(tracker.engine.network.query_encoder.parameters())
+    weight = next(tracker.engine.backend.network.query_encoder.parameters())
     kept = weight.detach().clone()
     with torch.inference_mode():
         weight.fill_(float("inf"))
@@ -102,7 +102,7 @@ def test_memory_that_runs_out(tracker: Tracker, monkeypatch: pytest.MonkeyPatch,
     sequence = make_sequence("moving", 0, 4, (128, 96), "procedural")
     tracker.initialize(sequence.frame(0), sequence.mask(0))
     with monkeypatch.context() as patch:
-        patch.setattr(tracker.engine.network, "encode_search", full)
+        patch.setattr(tracker.engine.backend, "run", full)
         with pytest.raises(EnvironmentProblemError, match="--device cpu") as caught:
             tracker.track(sequence.frame(1))
     note("memory of the device runs out", str(caught.value))

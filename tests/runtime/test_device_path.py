@@ -25,8 +25,9 @@ from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.spatial_peaks import Peak
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, LeastSquares, ScoreGrid, gauss_newton
-from samn_tracker.model.encoders import MemoryFeatures
-from samn_tracker.model.network import Network, location_map, target_probability
+from samn_tracker.model.encoders import MemoryFeatures, SearchFeatures
+from samn_tracker.model.network import Network, location_map
+from samn_tracker.runtime.programs import Search, Segment
 from samn_tracker.shapes.decoded_region import CellRegion
 
 DEVICE = torch.device("meta")
@@ -78,8 +79,12 @@ def _random(*shape: int, dtype: torch.dtype = torch.bfloat16) -> Tensor:
     return torch.randn(*shape, dtype=dtype, device=DEVICE)
 
 
+def _search(network: Network) -> SearchFeatures:
+    return SearchFeatures(*Search(network)(torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8, device=DEVICE)))
+
+
 def _memory(network: Network, objects: int = 1) -> MemoryFeatures:
-    query = network.encode_search(_random(1, 3, SIDE, SIDE))
+    query = _search(network)
     patches = _random(1, 3, SIDE, SIDE).expand(objects, -1, -1, -1)
     memory = network.encode_memory(patches, _random(objects, 1, SIDE, SIDE), query)
     return MemoryFeatures(memory.key.expand(objects, -1, -1, -1), memory.value)
@@ -108,12 +113,12 @@ def test_a_patch_is_encoded_and_decoded_on_the_device(
     networks: dict[str, Network], name: str, part: bool, crossings: Crossings
 ) -> None:
     network = networks[name]
-    query, memory = network.encode_search(_random(1, 3, SIDE, SIDE)), _memory(network)
-    region, seen = (CellRegion(2, 2, 4, 4), CellRegion(0, 1, 6, 5)) if part else (None, CellRegion(0, 0, CELLS, CELLS))
+    query, memory = _search(network), _memory(network)
+    seen = CellRegion(0, 1, 6, 5) if part else CellRegion(0, 0, CELLS, CELLS)
     location = location_map(network.config, (CELLS, CELLS), (2.5, 3.5), memory.value)
-    logits = network.decode(seen.cut(memory.value, 1), query, location, region, seen if part else None)
-    probability = target_probability(logits)
-    assert (probability.device, probability.shape[-1]) == (DEVICE, 32 if part else SIDE)
+    maps = (seen.cut(query.f4, 4), seen.cut(query.f8, 2), seen.cut(query.f16, 1), seen.cut(location, 1))
+    probability = Segment(network)(seen.cut(memory.value, 1), *maps)
+    assert (probability.device, probability.shape[-1]) == (DEVICE, 64 if part else SIDE)
     assert not crossings.found
 
 
@@ -125,7 +130,7 @@ def test_the_memory_is_read_on_the_device(
 ) -> None:
     network = networks[name]
     bank = _bank(network, DynamicConfig(weighting, solver="entropic"), objects)
-    key = network.encode_search(_random(1, 3, SIDE, SIDE)).key
+    key = _search(network).key
     crossings.found.clear()
     read = bank.read(key)
     assert (read.device, read.shape) == (DEVICE, (objects, network.config.value_channels, CELLS, CELLS))
@@ -157,7 +162,7 @@ def _bank(network: Network, dynamic: DynamicConfig, objects: int) -> AppearanceB
 def test_the_filter_is_trained_on_the_device(kind: str, crossings: Crossings) -> None:
     grid = ScoreGrid(CELLS, CELLS, 4)
     labels, weights = _random(5, *grid.shape, dtype=torch.float32), _random(5, dtype=torch.float32)
-    samples = spatial._normalised(_random(5, 32, CELLS, CELLS))
+    samples = spatial.normalised(_random(5, 32, CELLS, CELLS))
     problem: LeastSquares
     if kind == "first":
         problem = JointProblem(samples, labels, weights, grid, 0.05, (0.1, 1e-4))

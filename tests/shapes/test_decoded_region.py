@@ -15,7 +15,14 @@ from samn_tracker.model.decoder import REACH_CELLS
 from samn_tracker.model.network import Network
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.engine import Engine
-from samn_tracker.shapes.decoded_region import CellRegion, grown_extent, holds_target, touched_region
+from samn_tracker.shapes.decoded_region import (
+    CellRegion,
+    bucket_sides,
+    grown_extent,
+    holds_target,
+    seen_around,
+    touched_region,
+)
 
 NARROW = ModelConfig(key_channels=8, value_channels=16, decoder_channels=16)
 
@@ -40,6 +47,17 @@ def test_the_region_is_the_cells_that_the_box_touches(
 def test_the_target_may_reach_as_far_as_its_last_mask_and_its_size_and_a_margin_further() -> None:
     extent, size = np.array([[-30.0, -5.0], [10.0, 20.0]]), np.array([40.0, 10.0])
     np.testing.assert_allclose(grown_extent(extent, size, 0.5), [[-40, -15], [30, 30]])
+
+
+@pytest.mark.parametrize(("cells", "sides"), [(18, (12, 18)), (24, (15, 24)), (28, (18, 28)), (8, (8,)), (9, (6, 9))])
+def test_what_is_seen_has_one_of_few_sides(cells: int, sides: tuple[int, ...]) -> None:
+    assert bucket_sides(cells) == sides
+    for top in range(cells):
+        for bottom in range(top + 1, cells + 1):
+            region = CellRegion(top, 0, bottom, 1)
+            seen, least = seen_around(region, 2, (cells, cells)), region.grown(2, (cells, cells))
+            assert 0 <= seen.top <= least.top < least.bottom <= seen.bottom <= cells
+            assert seen.bottom - seen.top == min(side for side in sides if side >= least.bottom - least.top)
 
 
 def pixels(*places: tuple[int, int]) -> np.ndarray:
@@ -96,7 +114,7 @@ def test_what_lies_beyond_the_decoders_reach_need_not_be_read(model: ModelConfig
     rows, columns = region.slices(16)
     whole = engine.segment(retrieved, encoded)[0][rows, columns]
     differences = []
-    for halo in (REACH_CELLS, REACH_CELLS - 1):
+    for halo in (REACH_CELLS, REACH_CELLS - 2):  # one cell less hardly shows: it is the query value's own border
         seen = region.grown(halo, (18, 18))
         part = engine.segment(seen.cut(retrieved, 1), encoded, None, region, seen)[0][rows, columns]
         differences.append(np.abs(part - whole).max())
