@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.errors import ResultError
-from samn_tracker.files import fingerprint, write_atomic
+from samn_tracker.files import fingerprint, sha256, write_atomic
 from samn_tracker.runner.trackers import describe_tracker
 from samn_tracker.trax.options import Options, parse_settings
 from vot_workspace.trajectory import SUFFIXES
@@ -86,7 +86,7 @@ def seal(results: Path) -> None:
     found = sorted(path for suffix in SUFFIXES for path in results.glob(f"*/*/*{suffix}"))
     seals = read_seals(results)
     added = {_key(path, results): path for path in found if _key(path, results) not in seals}
-    _write_seals(results, seals | {key: _fingerprint(path) for key, path in added.items()})
+    _write_seals(results, seals | {key: sha256(path) for key, path in added.items()})
 
 
 def break_seals(results: Path, paths: Iterable[Path]) -> None:
@@ -119,11 +119,7 @@ def read_seals(results: Path) -> dict[str, str]:
 def is_sealed(path: Path, results: Path, seals: Mapping[str, str]) -> bool:
     """Whether a trajectory is as its run left it; so is one that no run has sealed (the toolkit made it by hand)."""
     fingerprint = seals.get(_key(path, results))
-    return fingerprint is None or fingerprint == _fingerprint(path)
-
-
-def _fingerprint(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return fingerprint is None or fingerprint == sha256(path)
 
 
 def _read(path: Path) -> Any:

@@ -24,6 +24,8 @@ from vot_workspace.trajectory import MaskPart, Region
 KINDS = ("supervised", "unsupervised", "multistart")
 DETERMINISTIC_RUNS = 3  # the toolkit stops repeating a tracker that answered three times the same
 
+_FORMER_SERVER = "samn_tracker.trax_server"
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -119,11 +121,16 @@ class Workspace:
         """The entry of one tracker.
 
         Raises:
-            ConfigError: there is none; the known names are listed.
+            ConfigError: there is none; the known names are listed. Or it starts our server by its former name.
         """
         if name not in self.trackers:
             known = ", ".join(self.trackers) or "none"
             raise ConfigError(f"no tracker '{name}' in {self.folder / 'trackers.ini'}; known: {known}")
+        if _FORMER_SERVER in self.trackers[name].get("command", ""):
+            raise ConfigError(
+                f"{self.folder / 'trackers.ini'} starts {_FORMER_SERVER} for '{name}'; that is "
+                "samn_tracker.trax.server now: change the line"
+            )
         return self.trackers[name]
 
     @property

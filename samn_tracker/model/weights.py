@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from samn_tracker.errors import ConfigError, WeightsError
-from samn_tracker.files import write_atomic
+from samn_tracker.files import sha256, write_atomic
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
@@ -240,11 +240,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
 
 @lru_cache(maxsize=16)
 def _file_hash(path: Path, modified_ns: int, size: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256(path)
 
 
 def file_hash(path: str | Path) -> str:

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from samn_tracker.answers import CheckedTracker
 from samn_tracker.errors import ConfigError, EnvironmentProblemError
+from samn_tracker.files import sha256
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.adapters import FILLED, WRAPPERS, Filled, StartsFrom, create_process, is_process, process_hash
 from samn_tracker.runner.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
@@ -199,7 +200,7 @@ def _source_hash(factory: Callable[..., Any]) -> str | None:
         source = inspect.getsourcefile(factory)
     except TypeError:
         return None
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else None
+    return sha256(Path(source)) if source else None
 
 
 def _parameters(factory: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -107,6 +107,17 @@ def test_a_workspace_has_polygons_for_reset_rules_and_masks_with_anchors_for_mul
     assert entry["command"] == f'"{sys.executable}" -m samn_tracker.trax.server'
 
 
+def test_a_workspace_of_an_earlier_version_says_what_to_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The toolkit would have waited for a server that could not start."""
+    create(tmp_path / "w", "vot2018", read_dataset(write_flat(tmp_path / "data", {"a": 10})))
+    ini = tmp_path / "w" / "trackers.ini"
+    ini.write_text(ini.read_text().replace("samn_tracker.trax.server", "samn_tracker.trax_server"))
+    assert main(["run", str(tmp_path / "w")]) == 1
+    assert "that is samn_tracker.trax.server now: change the line" in capsys.readouterr().err
+
+
 def test_absent_targets_are_refused_by_reset_rules_and_a_second_workspace_by_all(tmp_path: Path) -> None:
     data = write_flat(tmp_path / "data", {"a": 3})
     (data / "a" / "groundtruth.txt").write_text("1,2,3,4\nnan,nan,nan,nan\n1,2,3,4\n")
