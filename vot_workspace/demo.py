@@ -18,7 +18,7 @@ from typing import Any
 from samn_tracker.errors import ResultError, SamnError
 from samn_tracker.runner.digits import positive
 from samn_tracker.synthetic import SyntheticSequence, make_sequence, write_sequence_images
-from vot_workspace.conversions import with_masks, with_polygons
+from vot_workspace.conversions import with_anchors, with_masks, with_polygons
 from vot_workspace.create import create
 from vot_workspace.demo_pictures import LEGEND, Picture, drawn_frames, write_strip, write_video
 from vot_workspace.run import run
@@ -63,7 +63,8 @@ def fill(folder: Path) -> None:
     """Put the sequences into the ready workspaces `folder` and `folder/masks`, for `vot evaluate` by hand."""
     pairs = make_sequences(folder / "sequences" / "frames")
     write_sequences(folder / "sequences", [with_polygons(one) for one, _ in pairs])
-    write_sequences(folder / "masks" / "sequences", [with_masks(one, ANCHOR_SPACING) for _, one in pairs])
+    masks = [with_anchors(with_masks(one), ANCHOR_SPACING) for _, one in pairs]
+    write_sequences(folder / "masks" / "sequences", masks)
 
 
 class Demo:

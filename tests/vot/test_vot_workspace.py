@@ -18,6 +18,7 @@ from samn_tracker.errors import ConfigError, DatasetError
 from vot_workspace.__main__ import main
 from vot_workspace.conversions import make_anchors
 from vot_workspace.create import create
+from vot_workspace.demo import fill
 from vot_workspace.doctor import diagnose_workspace
 from vot_workspace.layouts import read_dataset
 from vot_workspace.trajectory import MaskPart
@@ -105,6 +106,14 @@ def test_a_workspace_has_polygons_for_reset_rules_and_masks_with_anchors_for_mul
     entry = Workspace(tmp_path / "masks").tracker("SAMN")
     assert (entry["env_samn_reply"], entry["protocol"]) == ("mask", "trax")
     assert entry["command"] == f'"{sys.executable}" -m samn_tracker.trax.server'
+
+
+def test_the_demo_fills_its_ready_workspaces(tmp_path: Path) -> None:
+    """It ended with a TypeError."""
+    fill(tmp_path)
+    names = {path.parent.name for path in (tmp_path / "sequences").glob("*/groundtruth.txt")}
+    assert names
+    assert {path.parent.name for path in (tmp_path / "masks" / "sequences").glob("*/anchor.value")} == names
 
 
 def test_a_workspace_of_an_earlier_version_says_what_to_change(
