@@ -21,9 +21,10 @@ INTERRUPTED = 130
 GO_ON = "interrupted; run the same command again to go on"
 
 _EXTRAS = {
-    **dict.fromkeys(("cv2", "numpy", "ot", "PIL", "safetensors", "shapely", "torch", "tqdm"), ""),
+    **dict.fromkeys(("av", "cv2", "numpy", "openvino", "ot", "PIL", "safetensors", "shapely", "torch", "tqdm"), ""),
     **dict.fromkeys(("attributee", "trax", "vot", "yaml"), "vot"),
     **dict.fromkeys(("pycocotools", "tensorboard"), "train"),
+    **dict.fromkeys(("starlette", "uvicorn", "websockets"), "studio"),
     "got10k": "got10k",
     "matplotlib": "report",
     "skimage": "demo",

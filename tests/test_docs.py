@@ -200,6 +200,14 @@ def test_the_other_build_of_opencv_is_given_in_the_pinned_version() -> None:
     assert set(named) <= set(pinned)
 
 
+def test_the_map_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    places = [path for path in (ROOT / "samn_tracker").iterdir() if not path.name.startswith(("_", "py.typed"))]
+    places += [path.parent for path in ROOT.glob("*/__init__.py") if path.parent.name != "samn_tracker"]
+    assert len(places) > 20
+    assert not [path.name for path in places if not re.search(rf"\b{re.escape(path.name)}\b", text)]
+
+
 GENERATED = ("reference/commands.md", "reference/configuration.md", "reference/training-configuration.md", "models.md")
 
 
