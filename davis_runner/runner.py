@@ -158,7 +158,7 @@ def _score_sequence(
             values[one].append(frame)
     if strange:
         notes.append(f"{name}: ids {sorted(strange)} are not in the first annotation and are not scored")
-    return {name if binary else f"{name}_{one}": _row(values[one]) for one in objects}
+    return {name if binary else f"{name}_{one}": score_row(values[one]) for one in objects}
 
 
 def _read_objects(path: Path, binary: bool) -> Labels:
@@ -166,7 +166,8 @@ def _read_objects(path: Path, binary: bool) -> Labels:
     return read_objects(path, single=binary, white_is_object=False)
 
 
-def _row(frames: list[tuple[float, float]]) -> dict[str, float | None]:
+def score_row(frames: list[tuple[float, float]]) -> dict[str, float | None]:
+    """The scores of one object from J and F of each of its frames."""
     region, contour = (metrics.summarise(column) for column in zip(*frames, strict=True))
     return {
         "j_mean": region.mean,

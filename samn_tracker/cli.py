@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "got10k": ("got10k_runner.__main__", "GOT-10k: run, pack, lint, score, show"),
     "trackingnet": ("trackingnet_runner.__main__", "TrackingNet: run, pack, lint, score, show"),
     "davis": ("davis_runner.__main__", "DAVIS 2016 and 2017: run, pack, lint, score, show"),
+    "vos": ("vos_runner.__main__", "YouTube-VOS 2018 and 2019, MOSE, LVOS: run, pack, lint, score, show"),
     "ope": (
         "ope_runner.__main__",
         "OTB, UAV123, NfS, LaSOT, TC128, DTB70, TNL2K, AVisT: run, pack, lint, score, show",

@@ -123,7 +123,8 @@ def test_no_source_names_a_service_to_report_to() -> None:
     clients = re.compile(
         r"^\s*(?:import|from)\s+(requests|urllib\.request|urllib3|http\.client|httpx|ftplib|smtplib)\b", re.M
     )
-    packages = ("samn_tracker", "vot_workspace", "got10k_runner", "trackingnet_runner", "davis_runner", "ope_runner")
+    runners = ("got10k_runner", "trackingnet_runner", "davis_runner", "ope_runner", "vos_runner")
+    packages = ("samn_tracker", "vot_workspace", *runners)
     found = [
         str(path.relative_to(ROOT))
         for package in packages

@@ -18,6 +18,7 @@ BENCHMARKS = {
     "trackingnet": "trackingnet_runner.runner:TrackingNet",
     "davis": "davis_runner.runner:Davis",
     "ope": "ope_runner.runner:Ope",
+    "vos": "vos_runner.runner:Vos",
 }
 """The benchmarks of the runners, imported when one is needed."""
 
@@ -28,6 +29,7 @@ _LAYOUTS = {
     "got10k": ("*/list.txt", "GOT-10k_*/groundtruth.txt"),
     "trackingnet": ("*/anno/*.txt", "anno/*.txt"),
     "davis": ("Annotations/480p",),
+    "vos": ("valid/Annotations", "train/Annotations"),
     "ope": ("*/groundtruth_rect*.txt", "anno/UAV*", "*/*_gt.txt", "*/30", "*/240", "*/*/out_of_view.txt", "*/imgs"),
 }
 

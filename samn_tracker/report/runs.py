@@ -19,7 +19,7 @@ from samn_tracker.runner.run_folder import RunFolder
 from samn_tracker.runner.score_run import score_run
 from samn_tracker.runner.scores import ScoreTable
 
-PRIMARY = {"got10k": "ao", "trackingnet": "success", "davis": "jf_mean", "ope": "success"}
+PRIMARY = {"got10k": "ao", "trackingnet": "success", "davis": "jf_mean", "ope": "success", "vos": "jf_mean"}
 LOWER_IS_BETTER = frozenset({"j_decay", "f_decay"})
 _SPEED = "frames_per_second"
 

@@ -149,5 +149,5 @@ class MaskBenchmark(Benchmark):
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
         for frame in track_labels(tracker, sequence):
             name = sequence.frames[frame.index].with_suffix(".png").name
-            write_new(folder / sequence.name / name, encode_labels(frame.labels))
+            write_new(folder / sequence.prefix / sequence.name / name, encode_labels(frame.labels))
             yield frame

@@ -30,6 +30,7 @@ class Sequence:
         annotations: label maps by frame index, for mask benchmarks; the first one holds the first objects.
         binary: the annotations show one object, whatever their non-zero value is (DAVIS 2016 writes 255); otherwise
             values are object ids, and 255 is void (`samn_tracker.runner.object_map` says what counts as which).
+        prefix: folder before the sequence's own in results of label maps, where the benchmark's archive has one.
         one_based: the benchmark's own files call the first pixel 1; `box` is 0-based all the same.
     """
 
@@ -39,6 +40,7 @@ class Sequence:
     annotations: Mapping[int, Path] = field(default_factory=dict)
     binary: bool = False
     one_based: bool = False
+    prefix: str = ""
 
     def __len__(self) -> int:
         return len(self.frames)

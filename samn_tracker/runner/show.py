@@ -131,7 +131,7 @@ def _draw_sequence(benchmark: Benchmark, run: RunFolder, sequence: Sequence, eve
         if boxes is not None:
             image = _with_box(image, boxes[index] - sequence.shift)
         else:
-            image = _with_labels(image, read_labels(run.results / sequence.name / f"{path.stem}.png"))
+            image = _with_labels(image, read_labels(run.results / sequence.prefix / sequence.name / f"{path.stem}.png"))
         write_atomic(target / f"{path.stem}.jpg", encode_image(image, ".jpg"))
     return len(indices)
 

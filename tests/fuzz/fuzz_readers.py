@@ -21,7 +21,7 @@ from samn_tracker.runner.lint import open_source
 from samn_tracker.runner.mask_pairs import pair_by_number
 from samn_tracker.train.config import SetConfig
 from samn_tracker.train.layouts import open_set
-from vot_workspace.conversions import with_masks, with_polygons
+from vot_workspace.conversions import with_anchors, with_masks, with_polygons
 from vot_workspace.layouts import read_dataset, read_folder
 from vot_workspace.score import pysot_scores
 from vot_workspace.workspace import experiments_of, has_eao
@@ -165,7 +165,7 @@ def read_vot(root: Path) -> object:
 
 
 def converted_vot(root: Path) -> object:
-    return [with_masks(with_polygons(item)) for item in read_dataset(root / "data")]
+    return [with_anchors(with_masks(with_polygons(item))) for item in read_dataset(root / "data")]
 
 
 def score_vot(root: Path) -> object:

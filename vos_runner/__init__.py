@@ -1,0 +1,1 @@
+"""Adapter to the data sets of video object segmentation: YouTube-VOS, MOSE and LVOS."""

@@ -1,0 +1,172 @@
+"""Semi-supervised video object segmentation: YouTube-VOS 2018 and 2019, MOSE, LVOS.
+
+DATA/valid/JPEGImages/<video>/00000.jpg, DATA/valid/Annotations/<video>/00000.png (and train)
+RESULTS/<video>/00000.png, of YouTube-VOS RESULTS/Annotations/<video>/00000.png   indexed PNG, ids as annotated
+
+An object begins in the first annotation that shows it, which may be any frame. The truth of validation sets is with
+their servers, which take the archive that `pack` writes; `score` needs annotations of more frames than those in which
+objects begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from davis_runner.runner import score_row
+from samn_tracker.errors import DatasetError, ImageError, ResultError
+from samn_tracker.runner.benchmark import MaskBenchmark
+from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.frames import read_frames, visible
+from samn_tracker.runner.label_png import read_labels
+from samn_tracker.runner.layout import first_existing, raise_all, require_data
+from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
+from samn_tracker.runner.mask_pairs import pair_by_number
+from samn_tracker.runner.metrics import davis as metrics
+from samn_tracker.runner.object_map import read_objects
+from samn_tracker.runner.scores import ScoreTable
+from samn_tracker.runner.sequences import Sequence, collect
+
+
+@dataclass(frozen=True)
+class Split:
+    """One set: its folder below the data's root, how many videos it has, and what its archive puts before them."""
+
+    title: str
+    folder: str
+    count: int
+    prefix: str = ""
+
+
+SPLITS: Mapping[str, Split] = {
+    "youtube-2018/valid": Split("YouTube-VOS 2018", "valid", 474, "Annotations"),
+    "youtube-2019/valid": Split("YouTube-VOS 2019", "valid", 507, "Annotations"),
+    "youtube/train": Split("YouTube-VOS", "train", 3471, "Annotations"),
+    "mose/valid": Split("MOSE", "valid", 311),
+    "mose/train": Split("MOSE", "train", 1507),
+    "lvos-v1/valid": Split("LVOS", "valid", 50),
+    "lvos-v2/valid": Split("LVOS v2", "valid", 140),
+}
+"""By the name that `--split` takes."""
+
+
+class Vos(MaskBenchmark):
+    """The data sets of video object segmentation as a benchmark of the shared layer."""
+
+    name, title, splits = "vos", "Video object segmentation", tuple(SPLITS)
+    official: ClassVar[Mapping[str, int]] = {name: one.count for name, one in SPLITS.items()}
+
+    def mask_file(self, name: str, stem: str, split: str) -> str:
+        return "/".join(part for part in (SPLITS[split].prefix, name, f"{stem}.png") if part)
+
+    def names(self, data: Path, split: str) -> list[str]:
+        return [path.name for path in _videos(_root(data, split) / "JPEGImages")]
+
+    def sequences(self, data: Path, split: str) -> list[Sequence]:
+        root = _root(data, split)
+        prefix = SPLITS[split].prefix
+        return collect(self.names(data, split), lambda name: _read_sequence(root, name, prefix))
+
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        sequences = self.sequences(require_data(data, SPLITS[split].title), split)
+        expected = {self.mask_file(one.name, path.stem, split): one for one in sequences for path in one.frames}
+        actual = set(source.names())
+        rules = {one.name: _rules(one) for one in sequences}
+        found = name_faults(actual, expected)
+        for name in sorted(expected.keys() & actual):
+            found += png_faults(source, name, *rules[expected[name].name])
+        return found
+
+    def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
+        """J and F of every object over the annotated frames after its first one; all objects weigh alike.
+
+        Servers may count otherwise (YouTube-VOS: seen and unseen classes apart); this is for comparisons of one's own.
+        """
+        annotations = first_existing([_root(truth, split) / "Annotations"], "annotations")
+        folder = results / SPLITS[split].prefix
+        rows: dict[str, Mapping[str, float | None]] = {}
+        faults: list[str] = []
+        videos = _videos(annotations)
+        for video in videos:
+            try:
+                rows |= _score_video(video, folder / video.name)
+            except (ImageError, ResultError) as error:
+                faults.append(str(error))
+        raise_all(faults, results)
+        if not rows:
+            raise DatasetError(f"{annotations} shows first frames only: this split is scored by its server alone")
+        overall = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}  # type: ignore[misc]
+        return ScoreTable(self.name, split, overall, rows, notes=tuple(self.partial_notes(len(videos), split)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see `samn_tracker.runner.commands`."""
+    return run_command(Vos(), argv, "samn vos")
+
+
+def _root(data: Path, split: str) -> Path:
+    """The set's folder: below the root of the data, or the root itself."""
+    return first_existing([data / SPLITS[split].folder, data], SPLITS[split].title)
+
+
+def _videos(folder: Path) -> list[Path]:
+    videos = [path for path in visible(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    if not videos:
+        raise DatasetError(f"no folder of a video in {folder}; check the root folder and --split")
+    return videos
+
+
+def _read_sequence(root: Path, name: str, prefix: str) -> Sequence:
+    frames = read_frames(root / "JPEGImages" / name)
+    masks = read_frames(root / "Annotations" / name)
+    return Sequence(name, frames.paths, annotations=pair_by_number(frames, masks.paths), prefix=prefix)
+
+
+def _rules(sequence: Sequence) -> tuple[tuple[int, int], set[int]]:
+    """Size of the label maps, and the ids that there may be."""
+    labels = [_ids(path) for path in sequence.annotations.values()]
+    return labels[0][0], {one for _, ids in labels for one in ids}
+
+
+@lru_cache(maxsize=4096)
+def _ids(path: Path) -> tuple[tuple[int, int], tuple[int, ...]]:
+    labels = read_objects(path, white_is_object=False)
+    height, width = labels.shape
+    return (height, width), tuple(int(one) for one in np.unique(labels) if one)
+
+
+def _score_video(video: Path, results: Path) -> dict[str, Mapping[str, float | None]]:
+    """A row for every object; none where an object begins in every annotation, for those show no truth."""
+    values: dict[int, list[tuple[float, float]]] = {}
+    paths = read_frames(video).paths
+    for path in paths if _shows_truth(paths) else ():
+        truth = read_objects(path, white_is_object=False)
+        if values:
+            answer = results / f"{path.stem}.png"
+            if not answer.is_file():
+                raise ResultError(f"{video.name}/{path.stem}.png is missing")
+            result = read_labels(answer)
+            if truth.shape != result.shape:
+                raise ImageError(f"{answer} is {result.shape}, its annotation {truth.shape} (height, width)")
+            for one, frames in values.items():
+                pair = (truth == one).view(np.uint8), (result == one).view(np.uint8)
+                frames.append(metrics.region_and_contour(*pair))
+        for one in np.unique(truth[truth > 0]):
+            values.setdefault(int(one), [])
+    return {f"{video.name}_{one}": score_row(frames) for one, frames in sorted(values.items()) if frames}
+
+
+def _shows_truth(annotations: tuple[Path, ...]) -> bool:
+    """Whether an annotation shows objects that have begun before, and none that begins."""
+    known: set[int] = set()
+    for path in annotations:
+        ids = set(_ids(path)[1])
+        if known and ids <= known:
+            return True
+        known |= ids
+    return False
