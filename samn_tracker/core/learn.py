@@ -14,7 +14,7 @@ from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
 from samn_tracker.core.observe import Observation
 from samn_tracker.core.places import inside_image, no_places, search_window, segmentation_window
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
-from samn_tracker.core.state import Pending, TrackState
+from samn_tracker.core.state import Pending, PreviousMask, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.spatial import SpatialMemory
@@ -28,6 +28,10 @@ from samn_tracker.shapes.regions import mask_to_box, target_kind
 HIDDEN = 2.0
 """A corrected mask whose mean side is smaller than the target's by less than this factor shows a part of it that an
 occluder leaves, not another size."""
+
+
+PIXEL_INTERVAL = 3
+"""Frames between those that the pixel model learns: neighbours are alike, and its normal equations take 3 ms."""
 
 
 class Learner:
@@ -68,6 +72,10 @@ class Learner:
         if config.segmentation.confidence == "contrast":
             state.first_look = PixelModel()
             state.first_look.start(encoded.query.f16, to_device(first.crop[None, None], encoded.query.f16.device))
+        if self._engine.model_config.pixel_score:
+            state.pixels = PixelModel()
+            state.pixels.start(encoded.query.f16, to_device(first.crop[None, None], encoded.query.f16.device))
+        state.previous = PreviousMask(window, first.crop)
         if state.spatial is not None:
             self._start_spatial(state, state.spatial, image)
         return state
@@ -81,6 +89,7 @@ class Learner:
         state.elsewhere = decision.elsewhere
         if decision.pixels is not None:
             state.areas.append(decision.pixels)
+        state.previous = PreviousMask(observation.window, observation.probability) if decision.answer.found else None
         self._learn_appearance(state, observation, decision)
         self._learn_place(state, observation, decision)
 
@@ -128,6 +137,9 @@ class Learner:
         mask = decision.remember.appearance
         if mask is not None:
             state.pending = Pending(observation.encoded, mask[None], observation.frame_index)
+            if state.pixels is not None and observation.frame_index % PIXEL_INTERVAL == 0:
+                f16 = observation.encoded.query.f16
+                state.pixels.learn(f16, to_device(mask[None, None], f16.device))
 
     @staticmethod
     def _learn_place(state: TrackState, observation: Observation, decision: Decision) -> None:
@@ -150,7 +162,7 @@ class Learner:
         state.extent = np.array([box[:2], box[:2] + box[2:]]) - state.centre
         state.areas.clear()
         state.areas.append(int(mask.sum()))
-        state.lost_frames, state.elsewhere = 0, no_places()
+        state.lost_frames, state.elsewhere, state.previous = 0, no_places(), None
         polygon = state.habit.apply_to_polygon(fit_rotated_box(mask, self._config.segmentation))
         state.last = Prediction(state.habit.apply(box), polygon, mask)
 

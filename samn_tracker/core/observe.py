@@ -19,6 +19,7 @@ from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, search_window, segmentation_window
 from samn_tracker.core.state import TrackState
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
+from samn_tracker.model.network import cue_maps
 from samn_tracker.model.transfer import to_device
 from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.runtime.side_by_side import beside
@@ -180,15 +181,27 @@ class Observer:
     ) -> NDArray[np.float32]:
         """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
         config, key, middle = self._config.segmentation, encoded.query.key, window.to_crop(place)
+        cues = self._cues(state, window, encoded)
         if config.decode_margin > 0 and not state.lost_frames:
             extent = grown_extent(state.extent, state.size, config.decode_margin) / window.scale
             region = touched_region(middle + extent, (key.shape[-2], key.shape[-1]))
             seen = seen_around(region, config.decode_halo, (key.shape[-2], key.shape[-1]))
             retrieved = state.bank.attend(seen.cut(key, 1), bias)
-            probability = self._engine.segment(retrieved, encoded, middle, region, seen)[0]
+            probability = self._engine.segment(retrieved, encoded, middle, region, seen, cues)[0]
             if holds_target(probability > state.start.threshold, region):
                 return probability
-        return self._engine.segment(state.bank.attend(key, bias), encoded, middle)[0]
+        return self._engine.segment(state.bank.attend(key, bias), encoded, middle, cues=cues)[0]
+
+    def _cues(self, state: TrackState, window: Window, encoded: Encoded) -> Tensor | None:
+        """What the decoder is told besides the memory: previous mask and pixel score, where it takes them."""
+        model, f16 = self._engine.model_config, encoded.query.f16
+        previous = score = None
+        if model.previous_mask and state.previous is not None:
+            moved = window.take_over(state.previous.probability, state.previous.window)
+            previous = to_device(moved[None, None], f16.device)
+        if state.pixels is not None:
+            score = state.pixels.score(f16)
+        return None if previous is None and score is None else cue_maps(model, previous, score)
 
 
 def contrast(state: TrackState, encoded: Encoded, probability: NDArray[np.float32]) -> float | None:

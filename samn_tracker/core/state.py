@@ -18,6 +18,7 @@ from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Encoded
+from samn_tracker.shapes.geometry import Window
 
 
 @dataclass
@@ -35,6 +36,8 @@ class TrackState:
         first_look: what tells the target of the first frame from the rest of it; None where it is not asked.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
+        pixels: the pixel model whose score the decoder is told; None for a network that is not.
+        previous: the mask of the frame before, for a decoder that is told it; None where that frame had none.
         habit: how the user's box or polygon lies around the mask, where the start was one.
         elsewhere: (n, 2) further places, x, y in image pixels, at which the next frame is searched for a lost target.
         frame_index: 0 for the frame of `initialize`.
@@ -53,6 +56,8 @@ class TrackState:
     areas: deque[int]
     values: Values = ALL_VALUES
     first_look: PixelModel | None = None
+    pixels: PixelModel | None = None
+    previous: PreviousMask | None = field(default=None, repr=False)
     habit: BoxHabit = field(default_factory=BoxHabit)
     elsewhere: NDArray[np.float64] = field(default_factory=no_places)
     frame_index: int = 0
@@ -63,6 +68,13 @@ class TrackState:
     def mean_side(self) -> float:
         """The target size: the square root of width times height, in image pixels."""
         return float(np.sqrt(self.size.prod()))
+
+
+class PreviousMask(NamedTuple):
+    """The probability (S, S) of the target in the patch of a window."""
+
+    window: Window
+    probability: NDArray[np.float32]
 
 
 class Pending(NamedTuple):

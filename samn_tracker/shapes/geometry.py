@@ -90,6 +90,17 @@ class Window:
         )
         return result
 
+    def take_over(self, map_crop: NDArray[np.float32], earlier: Window) -> NDArray[np.float32]:
+        """A map (size, size) of the patch of another window, seen in this one's; 0 where that one did not reach."""
+        ratio = self.scale / earlier.scale
+        offset = (self.origin - earlier.origin) / earlier.scale
+        return cv2.warpAffine(  # type: ignore[return-value]
+            map_crop,
+            _pixel_matrix(ratio, ratio, offset[0], offset[1]),
+            (self.size, self.size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        )
+
     def _visible_bounds(self, shape: tuple[int, ...], margin: int) -> tuple[int, int, int, int]:
         """left, top, right, bottom of the image pixels whose centre is in the window, widened by `margin` pixels."""
         low = np.ceil(self.origin - 0.5).astype(int) - margin

@@ -109,7 +109,9 @@ class _Cues:
         maps = cue_maps(self._config, previous, score)
         hidden = ~self._batch.shown[:, time, None, None, None]
         told = PREVIOUS_CHANNELS * self._config.previous_mask
-        return torch.cat([maps[:, :told].masked_fill(hidden, 0), maps[:, told:]], dim=1)
+        maps = torch.cat([maps[:, :told].masked_fill(hidden, 0), maps[:, told:]], dim=1)
+        # The frame of a start from a box is segmented before anything but the box is known.
+        return maps.masked_fill(self._batch.box_start[:, None, None, None], 0) if time == 1 else maps
 
     def learn(self, time: int, memorised: Tensor) -> None:
         """The mask (B, 1, S, S) that was memorised is the next frame's previous one."""

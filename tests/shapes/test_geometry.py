@@ -127,3 +127,14 @@ def test_shrinking_an_8k_image_averages_instead_of_skipping() -> None:
 def test_a_window_larger_than_an_8k_image() -> None:
     image = np.full((4320, 7680), 50, dtype=np.uint8)
     np.testing.assert_array_equal(Window((3840.0, 2160.0), 40000.0, 64).crop(image), 50)
+
+
+def test_a_map_is_taken_over_from_an_earlier_window() -> None:
+    earlier, window = Window((50.0, 40.0), 40.0, 80), Window((58.0, 40.0), 40.0, 80)  # 8 image pixels: 16 of the patch
+    before = np.zeros((80, 80), np.float32)
+    before[30:50, 40:60] = 1
+    after = window.take_over(before, earlier)
+    assert after[30:50, 24:44].min() == 1 and after.sum() == pytest.approx(before.sum())
+    wider = Window((50.0, 40.0), 80.0, 80).take_over(before, earlier)
+    assert wider.sum() == pytest.approx(before.sum() / 4, rel=0.05)
+    assert Window((500.0, 40.0), 40.0, 80).take_over(before, earlier).sum() == 0

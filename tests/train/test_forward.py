@@ -49,14 +49,14 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
     )
 
 
-def batch_of(images: list[NDArray[np.uint8]], first: NDArray[np.uint8], box_start: bool) -> Batch:
+def batch_of(images: list[NDArray[np.uint8]], first: NDArray[np.uint8], box_start: bool, shown: bool = False) -> Batch:
     frames = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[None].float() / 255
     given = torch.from_numpy(first)[None, None].float()
     count = len(images)
     masks = torch.zeros(1, count, SIZE, SIZE, dtype=torch.uint8)
     still, no = torch.eye(3).expand(1, count, 3, 3), torch.zeros(1, count, dtype=torch.bool)
     middle = torch.full((1, count, 2), SIZE / 2)
-    return Batch(frames, masks, given, torch.tensor([box_start]), middle, still, masks.float(), no, ~no)
+    return Batch(frames, masks, given, torch.tensor([box_start]), middle, still, masks.float(), no, no | shown)
 
 
 def trained(base: TrackerConfig) -> Network:
@@ -93,6 +93,37 @@ def test_training_and_tracker_give_the_same_masks(variant: str, weighting: str, 
     for expected, answer in zip(shown, logits, strict=True):
         assert expected.std() > 1e-3
         np.testing.assert_allclose(target_probability(answer)[0, 0].numpy(), expected, atol=2e-4)
+
+
+@pytest.mark.parametrize(("cue", "frames"), [("previous_mask", 4), ("pixel_score", 2)])
+def test_training_and_tracker_are_told_the_same_cues(cue: str, frames: int) -> None:
+    """The tracker's pixel model learns every third frame, training's every one: they agree on the first prediction."""
+    base = replace(SAMN_LITE, model=replace(SAMN_LITE.model, **{cue: True}))
+    network, config = trained(base), settings(base, "none")
+    assert network.cue is not None
+    plain = scene_masks(network, config, frames)
+    torch.nn.init.normal_(network.cue.weight, 0, 0.5)
+    shown = scene_masks(network, config, frames)
+    images, mask = scene(0, frames)
+    with torch.no_grad():
+        logits = segment(network, batch_of(images, mask, False, shown=True))
+    for expected, answer in zip(shown, logits, strict=True):
+        np.testing.assert_allclose(target_probability(answer)[0, 0].numpy(), expected, atol=2e-3)
+    assert np.abs(shown[-1] - plain[-1]).max() > 0.05  # the cue is heard
+
+
+def scene_masks(network: Network, config: TrackerConfig, frames: int) -> list[NDArray[np.float32]]:
+    """What the tracker sees in the scene's frames after the first."""
+    images, mask = scene(0, frames)
+    tracker = Tracker(Engine(network, "cpu", config.runtime), config)
+    tracker.keep_observation = True
+    tracker.initialize(images[0], mask)
+    seen = []
+    for image in images[1:]:
+        assert tracker.track(image).found
+        assert tracker.observation is not None
+        seen.append(tracker.observation.probability)
+    return seen
 
 
 @pytest.mark.parametrize("aggregated", [False, True])
