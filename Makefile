@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev,vot,got10k,demo,docs,studio,report
 
-.PHONY: install demo test test-slow lint regress faults matrix audit docs format clean
+.PHONY: install demo test test-slow lint regress mutation faults matrix audit docs format clean
 
 install:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { echo \
@@ -14,7 +14,7 @@ install:
 $(BIN)/python:
 	@echo 'there is no .venv yet; run `make install` first' >&2; exit 1
 
-demo test test-slow lint regress faults docs format: $(BIN)/python
+demo test test-slow lint regress mutation faults docs format: $(BIN)/python
 
 demo:
 	OMP_NUM_THREADS=1 $(BIN)/samn vot demo
@@ -30,6 +30,10 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+
+# Faults on purpose in core and memory: do the tests notice? Or WHAT=faults, WHAT=core/decide.
+mutation:
+	.ci/mutation $(WHAT)
 
 # All frames of all cached cases; FRAMES=30 for the first 30 of each.
 regress:

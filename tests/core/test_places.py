@@ -48,6 +48,21 @@ def test_no_place_but_the_last_one(config: RecoveryConfig) -> None:
     assert ring_places(CENTRE, 100.0, (800, 1000), 7, config).shape == (0, 2)
 
 
+@pytest.mark.parametrize(("x", "kept"), [(0.0, True), (-0.1, False), (199.9, True), (200.0, False)])
+def test_a_place_on_the_first_pixel_counts_and_one_past_the_last_does_not(x: float, kept: bool) -> None:
+    """A ring of one step of 50 around (x - 50, 40): of the places to the right one lies at (x, 40)."""
+    config = replace(CONFIG, rings=1, places=8)
+    visited = ring_places(np.array([x - 50, 40.0]), 100.0, (80, 200), 0, config)
+    assert any(np.allclose(one, (x, 40)) for one in visited) is kept
+
+
+def test_rings_begin_at_the_upper_left_and_go_on_by_angle() -> None:
+    first = ring_places(CENTRE, 100.0, (800, 1000), 0, replace(CONFIG, places=8)) - CENTRE
+    angles = np.arctan2(first[:, 1], first[:, 0])
+    assert (np.diff(angles) > 0).all()
+    assert first[0].tolist() == [-50, -50] and first[3].tolist() == [50, 0]
+
+
 TRACKER = TrackerConfig()
 SIZE = np.array([40.0, 10.0])
 """Mean side 20."""

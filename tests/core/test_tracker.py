@@ -122,34 +122,6 @@ def test_mask_and_box_starts_use_their_own_threshold_and_scale_step(engine: Engi
 
 
 @pytest.mark.parametrize(
-    "overrides",
-    [
-        {"spatial.enabled": "false"},
-        {"spatial.localisation_pass": "own"},
-        {"appearance.last_frame": "false"},
-        {"appearance.interval": "0"},
-        {"appearance.interval": "1", "appearance.capacity": "3"},
-        {"appearance.sample_filtering": "false"},
-        {"dynamic.weighting": "cosine"},
-        {"dynamic.weighting": "linear"},
-        {"dynamic.weighting": "none"},
-        {"dynamic.solver": "entropic"},
-        {"segmentation.follow": "peak"},
-        {"segmentation.recrop_distance": "0"},
-        {"model.positional_encoding": "cat"},
-        {"model.positional_encoding": "none"},
-        {"model.memory_encoder": "image", "model.similarity": "dot", "model.mask_channels": "0"},
-    ],
-    ids=lambda overrides: ",".join(f"{k}={v}" for k, v in overrides.items()),
-)
-def test_every_ablation_switch_runs(engine: Engine, overrides: dict[str, str]) -> None:
-    config = SMALL.with_overrides(overrides)
-    own = engine if config.model == SMALL.model else engine_of(config)
-    answers = run(Tracker(own, config), frames=7)
-    assert all(np.isfinite(answer.box).all() for answer in answers)
-
-
-@pytest.mark.parametrize(
     ("target", "error"),
     [
         (np.array([10, 10, 0, 5]), "no area"),

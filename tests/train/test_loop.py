@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,21 +49,25 @@ def log_of(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+KILLED_AFTER_ITS_FIRST_CHECKPOINT = """
+import os, signal, sys
+from samn_tracker.train import __main__, loop
+save = loop.save_checkpoint
+def save_and_die(*given):
+    save(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+loop.save_checkpoint = save_and_die
+sys.exit(__main__.main(sys.argv[1:]))
+"""
+
+
 def test_a_killed_run_resumes_to_the_same_weights(small_config: MakeConfig, tmp_path: Path) -> None:
     config, whole, killed = small_config(""), tmp_path / "whole", tmp_path / "killed"
     command = [str(config), "--set", "run.iterations=8", "--run"]
     assert main([*command, str(whole)]) == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "samn_tracker.train", *command, str(killed), "--set", "run.workers=1"],
-        env=ENVIRONMENT,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not (killed / FILE).is_file():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    words = [*command, str(killed), "--set", "run.workers=1"]
+    ended = subprocess.run([sys.executable, "-c", KILLED_AFTER_ITS_FIRST_CHECKPOINT, *words], env=ENVIRONMENT)
+    assert ended.returncode == -signal.SIGKILL
     stopped = torch.load(killed / FILE, weights_only=True)["progress"]["iteration"]
     assert 0 < stopped < 8
     assert main([*command, str(killed)]) == 0
