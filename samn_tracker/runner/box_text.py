@@ -35,15 +35,32 @@ def read_rows(text: str) -> tuple[NDArray[np.float64], list[LineFault]]:
     Returns (N, 4) float64 with NaN where a field is blank, missing or not a number, and the lines (1-based) that do not
     have four values, with what is wrong. Blank lines at the end are no rows.
     """
+    return read_lines_of_boxes(text.rstrip().splitlines())
+
+
+def read_lines_of_boxes(lines: Sequence[str]) -> tuple[NDArray[np.float64], list[LineFault]]:
+    """As `read_rows`, of lines."""
+    if (plain := _plain(lines)) is not None:
+        return plain, []
     rows: list[list[float]] = []
     faults: list[LineFault] = []
-    for number, line in enumerate(text.rstrip().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         fields = separated(line).split(",")
         values = [_number(one) for one in (fields[:4] if fields[4:] == [""] else fields)]
         if len(values) != 4 and line.strip():
             faults.append((number, f"{len(values)} values instead of 4: {line.strip()[:60]!r}"))
         rows.append((values + [np.nan] * 4)[:4])
     return np.array(rows, dtype=np.float64).reshape(-1, 4), faults
+
+
+def _plain(lines: Sequence[str]) -> NDArray[np.float64] | None:
+    """The boxes where every line is four numbers with commas between, as most files have them; None elsewhere."""
+    try:
+        rows = [[float(field) for field in line.split(",")] for line in lines]
+    except ValueError:
+        return None
+    is_plain = all(len(row) == 4 for row in rows) and not any("_" in line for line in lines)
+    return np.array(rows, dtype=np.float64).reshape(-1, 4) if is_plain else None
 
 
 def separated(line: str) -> str:

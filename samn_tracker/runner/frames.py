@@ -21,6 +21,7 @@ from samn_tracker.errors import DatasetError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 SHOWN = 10
 _DIGITS = re.compile(r"([0-9]+)")
+_ALIKE = str.maketrans("123456789", "0" * 9)
 _LONGEST_COUNTER = 9
 """Digits of a number that counts frames; a longer one is a time stamp, whose steps say nothing of missing frames."""
 
@@ -163,7 +164,8 @@ def image_files(
         raise DatasetError(f"{folder} does not exist, or is no folder; check the path of the data") from None
     if lost:
         raise DatasetError(f"{folder} has links to files that are gone: {listed(sorted(lost))}")
-    return tuple(folder / name for name in _ordered(names, str(folder)))
+    children = {path.name: path for path in folder.iterdir()}  # cheaper than as many joins
+    return tuple(children[name] for name in _ordered(names, str(folder)) if name in children)
 
 
 def ordered_images(paths: Iterable[Path], place: str) -> tuple[Path, ...]:
@@ -195,6 +197,8 @@ def listed(names: Sequence[object]) -> str:
 
 
 def _ordered(names: list[str], place: str) -> list[str]:
+    if len({name.translate(_ALIKE) for name in names}) <= 1:
+        return sorted(names)  # they differ in digits only, and have as many
     keyed = sorted((order_key(name), name) for name in names)
     doubled = [f"{one[1]} and {two[1]}" for one, two in pairwise(keyed) if one[0] == two[0]]
     if doubled:

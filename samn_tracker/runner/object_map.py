@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -55,7 +56,7 @@ def decode_objects(data: bytes, name: str, single: bool = False, white_is_object
         image = open_png(data, name)
         lossy = image.format in LOSSY
         labels = objects_of(grey_values(image, name), image.mode == "P", lossy, name, white_is_object)
-    return (labels != 0).view(np.uint8) if single else labels
+    return (labels != 0).view(np.uint8) if single and labels.max(initial=0) > 1 else labels
 
 
 def grey_values(image: Image.Image, name: str) -> Labels:
@@ -93,11 +94,11 @@ def objects_of(grey: Labels, indexed: bool, lossy: bool, name: str, white_is_obj
     highest = int(grey.max(initial=0))
     if highest == 0 or (indexed and highest < VOID):
         return grey
-    brightest = grey == highest
-    if np.count_nonzero(brightest) == np.count_nonzero(grey != 0) and (highest == VOID or not lossy):
+    brightest = (grey == highest).view(np.uint8)
+    if cv2.countNonZero(brightest) == cv2.countNonZero(grey) and (highest == VOID or not lossy):
         if highest < VOID:
             return grey
-        return brightest.view(np.uint8) if white_is_object or not indexed else np.zeros_like(grey)
+        return brightest if white_is_object or not indexed else np.zeros_like(grey)
     counts = np.bincount(grey[grey != 0], minlength=VOID + 1)
     values = np.flatnonzero(counts)
     ids = values[values != VOID]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
-from samn_tracker.runner.box_text import read_rows
+from samn_tracker.runner.box_text import read_lines_of_boxes
 from samn_tracker.runner.frames import listed, order_key, visible
 
 _SHOWN = 10
@@ -98,7 +98,7 @@ def read_boxes(path: Path) -> NDArray[np.float64]:
     if not path.is_file():
         raise DatasetError(f"no ground truth {path}; check --data and --split")
     lines = read_lines(path)
-    rows, faults = read_rows("\n".join(lines))
+    rows, faults = read_lines_of_boxes(lines)
     if faults or not len(rows):
         said = "; ".join(f"line {line}: {message}" for line, message in faults[:_SHOWN]) or "it has no row"
         raise DatasetError(f"{path}: {said}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from samn_tracker.errors import DatasetError, ImageError
 from samn_tracker.images import read_image
 from samn_tracker.runner import frames
-from samn_tracker.runner.frames import IMAGE_SUFFIXES, order_key
+from samn_tracker.runner.frames import IMAGE_SUFFIXES, OrderKey, order_key
 from samn_tracker.runner.label_png import decode_grey, open_png
 from samn_tracker.runner.object_map import LOSSY, grey_values, objects_of
 from samn_tracker.train.sources import LabelledImage
@@ -111,10 +111,15 @@ def match_by_stem(images: Sequence[Path], labels: Sequence[Path]) -> list[Pair]:
     Raises:
         DatasetError: label files without an image.
     """
-    by_name = {order_key(file.name): file for file in images}
+    by_stem = {file.stem: file for file in images}
+    by_name: dict[OrderKey, Path] = {}
     pairs, orphans = [], []
     for label in labels:
-        image = by_name.get(order_key(label.name)) or by_name.get(order_key(_NUMBER_BEHIND.sub("", label.stem) + "."))
+        image = by_stem.get(label.stem)
+        if image is None:
+            by_name = by_name or {order_key(file.name): file for file in images}
+            names = (label.name, _NUMBER_BEHIND.sub("", label.stem) + ".")
+            image = next((by_name[key] for key in map(order_key, names) if key in by_name), None)
         if image is None:
             orphans.append(label)
         else:
