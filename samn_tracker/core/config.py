@@ -60,8 +60,6 @@ class SegmentationConfig:
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
             relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
-        confidence: of an answer: "contrast" weighs how well the first frame tells the masked place from the rest; with
-            "probability" it is the mask's mean probability, less where the spatial memory is unsure.
         part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
             centre are left out.
         part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an
@@ -89,11 +87,29 @@ class SegmentationConfig:
     follow: Literal["mask", "peak"] = "peak"
     follow_limit: float | None = 0.4
     box_habit_limit: float = 1.4
-    confidence: Literal["contrast", "probability"] = "contrast"
     part_reach: float = 1.0
     part_share: float = 0.1
     decode_margin: float = 0.25
     decode_halo: int = 2
+
+
+@dataclass(frozen=True)
+class FirstLookConfig:
+    """What the first frame alone says of an answer: the contrast between the masked place and the rest of the patch
+    by a pixel model of that frame (`PixelModel.contrast`), which no later mistake can spoil.
+
+    Attributes:
+        enabled: False does not ask; the confidence is then the mask's mean probability, less where the spatial memory
+            is unsure. The rules below are off then, too.
+        learn_share: a frame is learnt only where the contrast is at least this share of the usual one; None: always.
+        found_share: below this share the target counts as lost; None: never.
+        usual_rate: weight of a new frame in the usual contrast, that of the frames learnt.
+    """
+
+    enabled: bool = True
+    learn_share: float | None = None
+    found_share: float | None = None
+    usual_rate: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,7 @@ class TrackerConfig:
     mask_start: StartConfig = field(default_factory=lambda: StartConfig(threshold=0.2, scale_step=0.1))
     box_start: StartConfig = field(default_factory=StartConfig)
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
+    first_look: FirstLookConfig = field(default_factory=FirstLookConfig)
     recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 

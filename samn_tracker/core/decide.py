@@ -60,6 +60,7 @@ class Decision:
         answer: the frame's answer; the last trusted one, not found, where the target is lost.
         centre, size, extent, lost_frames: of the next state; see `TrackState`.
         pixels: of the mask, for the usual pixel count; None where the target is lost.
+        usual_contrast: of the next state.
         elsewhere: (n, 2) further places at which the next frame is searched.
         remember: what the memories learn.
     """
@@ -70,6 +71,7 @@ class Decision:
     extent: NDArray[np.float64]
     lost_frames: int
     pixels: int | None
+    usual_contrast: float | None
     elsewhere: NDArray[np.float64]
     remember: Remember
 
@@ -101,6 +103,7 @@ def decide_lost(state: TrackState, observation: Observation, config: TrackerConf
         extent=state.extent,
         lost_frames=lost_frames,
         pixels=None,
+        usual_contrast=state.usual_contrast,
         elsewhere=places_elsewhere(centre, lost_frames, state, config),
         remember=Remember(),
     )
@@ -114,6 +117,7 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
     leads = mask_leads(box, pixels, state, observation, config.segmentation)
     centre = next_centre(box, leads, state, observation)
     bounds = mask_to_box(seen.mask)
+    remember = what_to_remember(centre if leads else None, state, observation, config)
     return Decision(
         answer=Prediction(box, polygon, seen.mask, answered_confidence(seen, observation)),
         centre=centre,
@@ -121,8 +125,9 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
         extent=np.array([bounds[:2], bounds[:2] + bounds[2:]]) - centre,
         lost_frames=0,
         pixels=pixels,
+        usual_contrast=next_usual_contrast(remember, state, observation, config),
         elsewhere=no_places(),
-        remember=what_to_remember(centre if leads else None, state, observation, config),
+        remember=remember,
     )
 
 
@@ -164,7 +169,29 @@ def is_found(seen: Seen, state: TrackState, observation: Observation, config: Tr
         observation.uncertainty < config.spatial.output_uncertainty
         and is_large_enough(seen.large_parts, observation.window.scale, config.segmentation.minimum_pixels)
         and (not observation.elsewhere or is_believable(seen, state.areas, config.recovery))
+        and is_usual(config.first_look.found_share, state, observation)
     )
+
+
+def is_usual(share: float | None, state: TrackState, observation: Observation) -> bool:
+    """Whether the first frame tells the masked place from the rest at least by this share of how well it usually does.
+
+    True where it is not asked, or nothing is usual yet.
+    """
+    if share is None or observation.contrast is None or state.usual_contrast is None:
+        return True
+    return observation.contrast >= share * state.usual_contrast
+
+
+def next_usual_contrast(
+    remember: Remember, state: TrackState, observation: Observation, config: TrackerConfig
+) -> float | None:
+    """The usual contrast moves towards that of a frame that is learnt."""
+    if observation.contrast is None or remember.appearance is None:
+        return state.usual_contrast
+    if state.usual_contrast is None:
+        return observation.contrast
+    return state.usual_contrast + config.first_look.usual_rate * (observation.contrast - state.usual_contrast)
 
 
 def is_large_enough(mask: Mask, scale: float, minimum_pixels: int) -> bool:
@@ -256,8 +283,12 @@ def what_to_remember(
 ) -> Remember:
     """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does.
 
+    Neither learns one that shows much less of what the first frame knows than usual.
+
     The spatial memory learns its own peak, or the place `taught` (2,), in image pixels, where the mask leads.
     """
+    if not is_usual(config.first_look.learn_share, state, observation):
+        return Remember()
     keep = observation.trusted or not config.appearance.sample_filtering
     appearance = observation.probability if keep else None
     search = observation.search

@@ -69,7 +69,7 @@ class Learner:
             habit=box_habit(target, first.crop, window, shape, config),
         )
         state.bank.start(*self._engine.memorise(encoded, first.crop[None]))
-        if config.segmentation.confidence == "contrast":
+        if config.first_look.enabled:
             state.first_look = PixelModel()
             state.first_look.start(encoded.query.f16, to_device(first.crop[None, None], encoded.query.f16.device))
         if self._engine.model_config.pixel_score:
@@ -89,6 +89,7 @@ class Learner:
         state.elsewhere = decision.elsewhere
         if decision.pixels is not None:
             state.areas.append(decision.pixels)
+        state.usual_contrast = decision.usual_contrast
         state.previous = PreviousMask(observation.window, observation.probability) if decision.answer.found else None
         self._learn_appearance(state, observation, decision)
         self._learn_place(state, observation, decision)

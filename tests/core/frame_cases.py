@@ -62,6 +62,7 @@ def some_observation(
     place: tuple[float, float] = PEAK,
     searched: bool = True,
     scale: float = 1.0,
+    contrast: float | None = None,
 ) -> Observation:
     """The target with a probability of 0.9 in a patch of the whole image, searched in a patch of half its scale."""
     probability = blobs((TARGET, 0.9)) if probability is None else probability
@@ -71,4 +72,4 @@ def some_observation(
     peak = search_window.to_crop(np.array(place))
     found = Localisation(peak, 0.7, uncertainty, False, np.zeros((64, 64), np.float32), torch.zeros(1))
     search = Search(search_window, None, found, trusted, elsewhere) if searched else None
-    return Observation(8, search, np.array(place), window, probability)
+    return Observation(8, search, np.array(place), window, probability, contrast=contrast)
