@@ -21,6 +21,7 @@ ALL_VALUES: Values = (0, 0xFFFF)
 _NARROW = 0x4000
 _EXTREME_PERCENT = 0.1
 _ROOM = 0.25
+_LONGEST_SHOWN = 1000
 
 
 class ImageReader:
@@ -52,9 +53,10 @@ class ImageReader:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise ImageError(f"no image file {path}") from None
-        except OSError as error:
-            raise ImageError(f"{path} cannot be read: {error.strerror}; check its permissions and its disk") from None
+            raise ImageError(f"no image file {_shown(path)}") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ImageError(f"{_shown(path)} cannot be read: {reason}; check its permissions and its disk") from None
         return self.decode(data, str(path))
 
     def decode(self, data: bytes, name: str) -> NDArray[np.uint8]:
@@ -158,6 +160,12 @@ def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
     except cv2.error:
         raise ImageError(f"{suffix or 'a name without an ending'!r} is no kind of picture; end it in .png") from None
     return data.tobytes()
+
+
+def _shown(path: Path) -> str:
+    """A path as messages show it: the ends of one that is longer than any."""
+    text = str(path)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN // 2]}...{text[-_LONGEST_SHOWN // 2 :]}"
 
 
 def _decoded(data: bytes, flags: int) -> Any:

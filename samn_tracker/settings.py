@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -28,6 +28,12 @@ NONE = "none"
 """How None is written in TOML, JSON and on command lines."""
 
 Config = TypeVar("Config", bound="DataclassInstance")
+_BOUNDS = "bounds"
+
+
+def bounded(default: int, low: int, high: int) -> Any:
+    """A field of a configuration whose values outside of low..high are refused by `merge`."""
+    return field(default=default, metadata={_BOUNDS: (low, high)})
 
 
 def merge(config: Config, values: Mapping[str, Any], prefix: str = "") -> Config:
@@ -46,7 +52,7 @@ def merge(config: Config, values: Mapping[str, Any], prefix: str = "") -> Config
 def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], prefix: str = "") -> Config:
     """As `merge`, with what does not fit left out and added to `faults`."""
     hints = typing.get_type_hints(type(config))
-    known = [f.name for f in fields(config)]
+    known = {f.name: f.metadata.get(_BOUNDS) for f in fields(config)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
@@ -59,10 +65,16 @@ def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], p
                 faults.append(f"'{prefix}{key}' is a section, not a value; set its keys")
             continue
         try:
-            changes[key] = _convert(value, hints[key])
+            changes[key] = _bounded(_convert(value, hints[key]), known[key])
         except (TypeError, ValueError) as error:
             faults.append(f"'{prefix}{key}' = {value!r}: {error}")
     return replace(config, **changes)
+
+
+def _bounded(value: Any, bounds: tuple[int, int] | None) -> Any:
+    if bounds and not bounds[0] <= value <= bounds[1]:
+        raise ValueError(f"must be {bounds[0]} to {bounds[1]}")
+    return value
 
 
 def _convert(value: Any, hint: Any) -> Any:

@@ -21,6 +21,8 @@ from vot_workspace.layouts import read_folder
 from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region
 
+_ALIASES = 20
+_SHOWN = 300
 KINDS = ("supervised", "unsupervised", "multistart")
 DETERMINISTIC_RUNS = 3  # the toolkit stops repeating a tracker that answered three times the same
 
@@ -216,9 +218,16 @@ def has_eao(experiment: Experiment, sequences: Iterable[SourceSequence]) -> bool
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read ({error})") from None
+        text = path.read_text(encoding="utf-8")
+        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
+        content = yaml.safe_load(text) if aliases <= _ALIASES else None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read ({str(error)[:_SHOWN]})") from None
+    if aliases > _ALIASES:
+        raise ConfigError(f"{path} repeats parts of itself {aliases} times; write them out")
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is not a table of settings")
+    return content
 
 
 def read_stack(name: str, folder: Path) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from samn_tracker.errors import ConfigError
 from samn_tracker.memory.config import AppearanceConfig, DynamicConfig, SpatialConfig
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.runtime.config import RuntimeConfig
-from samn_tracker.settings import merge, merge_noting, read_toml
+from samn_tracker.settings import bounded, merge, merge_noting, read_toml
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class StartConfig:
         scale_step: largest relative change of the size in a frame.
     """
 
-    patch_size: int = 384
+    patch_size: int = bounded(384, 32, 4096)
     threshold: float = 0.5
     scale_step: float = 0.05
 
@@ -71,7 +71,7 @@ class SegmentationConfig:
             the numbers are those of the whole patch.
     """
 
-    multi_patch_size: int = 480
+    multi_patch_size: int = bounded(480, 32, 4096)
     search_factor: float = 4.0
     minimum_pixels: int = 50
     box_outside_weight: float = 0.25

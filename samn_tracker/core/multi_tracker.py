@@ -5,6 +5,7 @@ There is no spatial memory here: objects are found in one window that shows all 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.regions import mask_to_box
 
 MAXIMUM_OBJECTS = 255
+_TOLD_BYTES = 1 << 30
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -56,6 +59,13 @@ class MultiTracker:
         """By object id, 0 (lost) to 1 (certain), of the frame answered last; the mean probability of its pixels."""
         return dict(zip(self.state.ids, self.state.confidences, strict=True)) if self.state else {}
 
+    def bytes_needed(self, objects: int) -> int:
+        """About how much memory so many objects take: their keys and values, and the decoder's widest maps."""
+        size, model = self.config.segmentation.multi_patch_size, self.engine.model_config
+        cells = (size // 16) ** 2
+        remembered = self.config.appearance.capacity * cells * (model.key_channels + model.value_channels)
+        return 4 * objects * (remembered + (size // 4) ** 2 * model.decoder_channels * 4 // 3)
+
     @tells_full_memory
     def initialize_objects(self, image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
         """Start on every id in `labels` and forget everything earlier; returns the labels.
@@ -71,6 +81,12 @@ class MultiTracker:
         ids = _ids(labels)
         if not ids:
             raise RegionError("the label map shows no object; start at the first frame that has one")
+        if (needed := self.bytes_needed(len(ids))) > _TOLD_BYTES:
+            _LOG.warning(
+                "%d objects take about %.1f GB of memory; where that is too much, lower appearance.capacity or "
+                "segmentation.multi_patch_size, or track them in several runs",
+                *(len(ids), needed / 1e9),
+            )
         bank = AppearanceBank(self.config.appearance, self.config.dynamic, self.engine.model_config.similarity)
         boxes = [mask_to_box(labels == one) for one in ids]
         state = MultiState(shape, image, bank, ids, boxes, [1.0] * len(ids), values=values)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from samn_tracker.settings import bounded
+
 
 @dataclass(frozen=True)
 class SpatialConfig:
@@ -54,7 +56,7 @@ class SpatialConfig:
 
     enabled: bool = True
     localisation_pass: Literal["own", "shared"] = "shared"
-    patch_size: int = 256
+    patch_size: int = bounded(256, 32, 4096)
     search_factor: float = 4.5
     projection_channels: int = 64
     filter_size: int = 4
@@ -69,7 +71,7 @@ class SpatialConfig:
     varied_middle: float = 0.5
     update_cg_iterations: int = 5
     update_interval: int = 10
-    capacity: int = 250
+    capacity: int = bounded(250, 1, 100_000)
     initial_samples_share: float = 0.25
     learning_rate: float = 0.0075
     hard_negative_learning_rate: float = 0.02
@@ -95,7 +97,7 @@ class AppearanceConfig:
         sample_filtering: a frame is memorised only when the spatial memory trusts it.
     """
 
-    capacity: int = 16
+    capacity: int = bounded(16, 1, 100_000)
     interval: int = 5
     last_frame: bool = True
     sample_filtering: bool = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from samn_tracker.settings import bounded
+
 PREVIOUS_CHANNELS = 16
 """Channels of the previous mask at stride 16: the means of the 4 x 4 parts of a cell."""
 
@@ -34,13 +36,13 @@ class ModelConfig:
     """
 
     trunk: Literal["resnet18", "resnet50"] = "resnet50"
-    key_channels: int = 128
-    value_channels: int = 512
-    decoder_channels: int = 256
+    key_channels: int = bounded(128, 1, 4096)
+    value_channels: int = bounded(512, 1, 4096)
+    decoder_channels: int = bounded(256, 1, 4096)
     memory_encoder: Literal["image", "feature"] = "image"
     similarity: Literal["dot", "l2"] = "dot"
     positional_encoding: Literal["sum", "cat", "none"] = "sum"
-    mask_channels: int = 0
+    mask_channels: int = bounded(0, 0, 256)
     batch_norm: bool = True
     previous_mask: bool = False
     pixel_score: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,7 @@ EARLIER_FORMAT = "samn-weights-1"
 """Of files that say nothing of tracking: a start for training, until `samn weights describe` gives them a header."""
 NOT_STATED = "not stated"
 _SHOWN_FAULTS = 20
+_WRAPPINGS = 8
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -222,10 +224,12 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
         with torch.serialization.safe_globals(numpy_numbers()):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or hostile pickle
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path} is not a checkpoint of plain tensors; it was refused: {reason}") from None
+        raise WeightsError(f"{path} is not a checkpoint of plain tensors; {_refusal(error)}") from None
     facts: dict[str, Any] = {}
+    wrappings = 0
     while isinstance(loaded, Mapping) and (inner := loaded.get("state_dict", loaded.get("model"))) is not None:
+        if (wrappings := wrappings + 1) > _WRAPPINGS:
+            raise WeightsError(f"{path} holds itself again and again; it is no checkpoint")
         facts |= {str(key): value for key, value in loaded.items() if value is not inner}
         loaded = inner
     if not isinstance(loaded, Mapping) or not any(isinstance(value, Tensor) for value in loaded.values()):
@@ -247,6 +251,13 @@ def file_hash(path: str | Path) -> str:
     """sha256 of a file, remembered while the file does not change."""
     status = Path(path).stat()
     return _file_hash(Path(path).resolve(), status.st_mtime_ns, status.st_size)
+
+
+def _refusal(error: Exception) -> str:
+    """Why torch refused a pickle, in our words: its own advise to read it unsafely."""
+    if found := re.search(r"(?:GLOBAL|global|class) ['`]?([\w.]+)", str(error)):
+        return f"it holds {found[1]}, which could execute anything, and was refused; ask its author for one of tensors"
+    return "it is damaged, or something else; copy it again"
 
 
 def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

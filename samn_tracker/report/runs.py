@@ -36,6 +36,12 @@ def read_saved_scores(path: Path) -> ScoreTable:
         attributes = content.pop("attributes", {})
         partial = content.pop("partial", None)
         part = (int(partial["scored"]), int(partial["official"])) if partial else None
+        texts = [known["benchmark"], known["split"], *known["notes"]]
+        if not all(isinstance(one, str) for one in texts) or not isinstance(known["sequences"], dict):
+            raise ValueError("benchmark, split and notes are texts, and sequences a table")
+        tables = [content, *known["sequences"].values()]
+        if not all(one is None or isinstance(one, (int, float)) for table in tables for one in table.values()):
+            raise ValueError("a score is no number")
         for curve in known["curves"].values():
             if len(curve["x"]) != len(curve["y"]):
                 raise ValueError("a curve has x and y of different lengths")

@@ -97,9 +97,15 @@ class ZipSource(ResultSource):
                 f"{name} unpacks to {entry.file_size} bytes; no result file is larger than {LARGEST_FILE}"
             )
         try:
-            return self._zip.read(entry)
+            with self._zip.open(entry) as stream:
+                data = stream.read(
+                    entry.file_size + 1
+                )  # no more than it says: what comes out may be a million times that
         except (*_DAMAGE, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
             raise ResultError(f"{name} is damaged in the archive: {error}") from None
+        if len(data) != entry.file_size:
+            raise ResultError(f"{name} is damaged in the archive: it unpacks to another size than it says")
+        return data
 
     def faults(self) -> list[Fault]:
         found = []

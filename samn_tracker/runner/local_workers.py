@@ -115,7 +115,9 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def _begin(request: RunRequest, configuration: str) -> None:
     """In the new process: its worker. It ends with the run that started it, and only that run hears Ctrl-C."""
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):  # which a terminal sends to every process in it
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(request, configuration)

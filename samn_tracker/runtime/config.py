@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from samn_tracker.settings import bounded
+
 
 @dataclass(frozen=True)
 class RuntimeConfig:
@@ -26,8 +28,8 @@ class RuntimeConfig:
 
     backend: Literal["auto", "torch", "openvino"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    threads: int = 0
+    threads: int = bounded(0, 0, 1024)
     cache: bool = True
-    cache_megabytes: int = 512
+    cache_megabytes: int = bounded(512, 0, 1_000_000)
     graphs: bool = True
     side_by_side: bool = True

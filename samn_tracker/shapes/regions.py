@@ -22,6 +22,9 @@ TargetKind = Literal["box", "polygon", "mask"]
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.uint8]
 
+MOST_CORNERS = 2000
+"""Of a polygon; the time that geometry takes grows with their square and more."""
+
 FARTHEST = 1e9
 """Pixels beyond which no coordinate or size of a target lies; sums and areas of smaller ones are finite."""
 
@@ -68,6 +71,8 @@ def as_target(target: ArrayLike, image_shape: Sequence[int]) -> NDArray[Any]:
             raise RegionError(f"the box {values.tolist()} has no area; give x, y, width, height with sizes above 0")
         return _checked_overlap(values, box_to_polygon(values), image_shape)
     values = values.reshape(-1, 2)
+    if len(values) > MOST_CORNERS:
+        raise RegionError(f"the polygon has {len(values)} corners; give at most {MOST_CORNERS}, or a mask")
     if valid_polygon(values).area <= 0:
         raise RegionError(f"the polygon {values.tolist()} has no area; its corners must not lie on one line")
     return _checked_overlap(values, values, image_shape)

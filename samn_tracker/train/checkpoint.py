@@ -17,6 +17,7 @@ from samn_tracker.train.config import TrainConfig
 from samn_tracker.train.optimiser import MovingAverage
 
 FILE = "checkpoint.pt"
+_KEYS = ("config", "network", "average", "optimiser", "random", "progress")
 
 
 @dataclass
@@ -68,16 +69,30 @@ def load_checkpoint(
     path = folder / FILE
     if not path.is_file():
         return Progress()
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise TrainingError(f"{path} cannot be read ({error}); remove it to start the run anew") from None
+    state = read_state(folder)
     _check_same(path, state["config"], fingerprint(config))
     network.load_state_dict(state["network"])
     average.state = state["average"]
     optimiser.load_state_dict(state["optimiser"])
     torch.set_rng_state(state["random"])
     return Progress(**state["progress"])
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote.
+
+    Raises:
+        TrainingError: it cannot be read, or is something else.
+    """
+    path = folder / FILE
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch raises many kinds for a damaged file, and advises to read it unsafely
+        raise TrainingError(f"{path} cannot be read; it is damaged: remove it to start the run anew") from None
+    lacking = [key for key in _KEYS if not isinstance(state, dict) or key not in state]
+    if lacking:
+        raise TrainingError(f"{path} is no checkpoint of a run: it lacks {', '.join(lacking)}; remove it to start anew")
+    return dict(state)
 
 
 def fingerprint(config: TrainConfig) -> dict[str, str]:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from samn_tracker.core.config import tracking_settings
 from samn_tracker.errors import TrainingError
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import load_state, read_info, save_weights
 from samn_tracker.runtime.calibration import activation_ranges
-from samn_tracker.train.checkpoint import FILE
+from samn_tracker.train.checkpoint import FILE, read_state
 from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.runlog import CONFIG, PROVENANCE
 
@@ -33,7 +31,7 @@ def export(folder: Path, out: Path) -> dict[str, Any]:
     if missing:
         raise TrainingError(f"{folder} is not the folder of a run: it lacks {', '.join(missing)}")
     config = load_config(folder / CONFIG)
-    state = torch.load(folder / FILE, map_location="cpu", weights_only=True)
+    state = read_state(folder)
     network = Network(config.model)
     load_state(network, state["average"], str(folder / FILE))
     provenance = {
