@@ -63,7 +63,7 @@ def read_report(asked: Asked) -> Report:
     title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
     name = asked.truth.resolve().stem
     notes = (convention.note, *([_NO_EAO] if any(run.overall.get("eao") is None for run in runs) else []))
-    return Report(title, name, convention.primary, runs, convention.lower_is_better, notes)
+    return Report(title, name, convention.primary, runs, convention.lower_is_better, notes, key=f"vot {name}")
 
 
 def _is_vot(truth: Path) -> bool:

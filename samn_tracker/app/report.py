@@ -27,6 +27,7 @@ from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.report import latex, page, plots
 from samn_tracker.report.kinds import Asked, kind_named, kind_of
 from samn_tracker.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
+from samn_tracker.report.published import published_rows
 from samn_tracker.report.runs import (
     LOWER_IS_BETTER,
     PRIMARY,
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = _report(asked)
     report = _with_attributes(_with_curves(report), arguments.attributes)
     report = replace(report, together=all_together(report, arguments.pictures))
+    if arguments.published:
+        report = replace(report, published=published_rows(report.key))
     if arguments.title:
         report = replace(report, title=arguments.title)
     write_atomic(arguments.output, page.render(report))
@@ -105,7 +108,13 @@ def _benchmark_report(asked: Asked) -> Report:
     known = load_benchmark(kind).title if kind in PRIMARY else kind
     title = f"{known}: {len(runs)} trackers" if len(runs) > 1 else f"{known}: {runs[0].name}"
     return Report(
-        title, f"{known}, {split}", primary, with_unique_names(runs), LOWER_IS_BETTER, merged_notes(runs, notes)
+        title,
+        f"{known}, {split}",
+        primary,
+        with_unique_names(runs),
+        LOWER_IS_BETTER,
+        merged_notes(runs, notes),
+        key=f"{kind} {split}",
     )
 
 
@@ -155,6 +164,7 @@ def parser() -> argparse.ArgumentParser:
     add("--benchmark", choices=NAMES, help="where neither a run nor the data says it")
     add("--split", help="of the benchmark, where a run does not say it")
     add("--attributes", type=Path, metavar="JSON", help='{"sequence": ["occlusion", ...]} for the attribute bars')
+    add("--published", action="store_true", help="put what papers report on the benchmark beside the runs")
     add("--pictures", type=int, default=3, metavar="N", help="best and worst sequences to draw (default 3)")
     add("--plots", type=Path, metavar="DIR", help="also write every chart as PNG and SVG")
     add("--latex", type=Path, metavar="FILE", help="also write the tables for LaTeX")

@@ -81,6 +81,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Published:
+    """One tracker's reported scores on one benchmark, in the names and units of this project's tables; whose."""
+
+    tracker: str
+    scores: Mapping[str, float]
+    source: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Runs on one benchmark.
 
@@ -92,6 +101,8 @@ class Report:
         runs: in the order given; the first one is compared with the others.
         notes: sentences that a reader of the numbers has to know.
         together: pictures with the answers of several runs.
+        key: the benchmark's short name and split, as published scores are found by.
+        published: what papers report on the benchmark.
     """
 
     title: str
@@ -101,6 +112,8 @@ class Report:
     lower_is_better: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     together: tuple[Thumbnail, ...] = ()
+    key: str = ""
+    published: tuple[Published, ...] = ()
 
     @property
     def scores(self) -> list[str]:

@@ -9,6 +9,7 @@ from html import escape
 from samn_tracker import __version__
 from samn_tracker.report import names, svg
 from samn_tracker.report.model import Report, SequenceRow, Thumbnail, sequence_rows
+from samn_tracker.report.resampling import difference, interval
 from samn_tracker.report.style import STYLE
 
 _CONFIDENCE_SEQUENCES = 24
@@ -46,17 +47,37 @@ def _headline(report: Report) -> str:
     columns = [name for name in report.scores if any(run.overall.get(name) is not None for run in report.runs)]
     best = {name: report.best(name) for name in columns}
     speed = any(run.frames_per_second for run in report.runs)
-    head = _row_of("th", ["", *map(names.score_title, columns), *(["Tracker frames / s"] if speed else [])])
+    intervals = {run.name: interval(run, report.primary) for run in report.runs}
+    leads = {run.name: difference(report, run) for run in report.runs}
+    sure = ["95% interval"] * any(intervals.values()) + ["Lead of the first (chance)"] * any(leads.values())
+    head = _row_of("th", ["", *map(names.score_title, columns), *sure, *(["Tracker frames / s"] if speed else [])])
     rows = []
     for run in report.runs:
         cells = [_score_cell(run.overall.get(name), run.name in best[name]) for name in columns]
+        if any(intervals.values()):
+            cells.append(f"<td>{_range(intervals[run.name])}</td>")
+        if any(leads.values()):
+            cells.append(f"<td>{_lead(leads[run.name])}</td>")
         if speed:
             cells.append(_score_cell(run.frames_per_second, False))
         rows.append(f'<tr><th scope="row">{escape(run.name)}</th>{"".join(cells)}</tr>')
+    for row in report.published:
+        cells = [_score_cell(row.scores.get(name), False) for name in columns] + ["<td></td>"] * (len(sure) + speed)
+        named = f'{escape(row.tracker)} <small class="soft">published: {escape(row.source)}</small>'
+        rows.append(f'<tr class="soft"><th scope="row">{named}</th>{"".join(cells)}</tr>')
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in report.notes)
     if len(report.notes) > _NOTES_OPEN:
         notes = f"<details><summary>{len(report.notes)} notes</summary>{notes}</details>"
     return _table(head, rows) + notes
+
+
+def _range(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f"{names.format_score(bounds[0])} to {names.format_score(bounds[1])}"
+
+
+def _lead(lead: tuple[float, float] | None) -> str:
+    """The mean lead of the first run on common sequences, and how likely one as large is by chance."""
+    return "" if lead is None else f"{lead[0]:+.3f} (p = {lead[1]:.3g})"
 
 
 def _curves(report: Report, numbers: dict[str, int]) -> str:

@@ -63,7 +63,10 @@ def run_from_scores(name: str, table: ScoreTable) -> Run:
         )
         for key, curve in table.curves.items()
     }
-    return Run(name, overall, table.sequences, curves, frames_per_second=table.overall.get(_SPEED))
+    primary = PRIMARY.get(table.benchmark, "")
+    attributes = {key: value for key, row in table.attributes.items() if (value := row.get(primary)) is not None}
+    speed = table.overall.get(_SPEED)
+    return Run(name, overall, table.sequences, curves, attributes=attributes, frames_per_second=speed)
 
 
 def run_from_folder(
@@ -90,6 +93,7 @@ def run_from_folder(
         scored.overall,
         scored.sequences,
         scored.curves,
+        attributes=scored.attributes,
         frames_per_second=_speed(list(logs.values())) or scored.frames_per_second,
         confidence={} if _constant(logs) else {sequence: log[:, 2] for sequence, log in logs.items()},
         best=best,
