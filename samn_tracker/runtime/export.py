@@ -45,6 +45,7 @@ def export_openvino(network: Network, folder: Path, ranges: Ranges | None) -> li
     written = []
     for program in EXPORTED:
         model = converted(folded, program, ranges)
+        model.set_friendly_name(program)
         _name_by_order(model)
         with tempfile.TemporaryDirectory() as scratch:
             package.save_model(model, str(Path(scratch) / f"{program}.xml"), compress_to_fp16=False)

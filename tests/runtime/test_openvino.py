@@ -88,7 +88,7 @@ def test_answers_are_torchs(name: str) -> None:
         assert np.ptp(expected) > 1e-4, what
 
 
-@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.02), ("int8", 0.12)])
+@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.02), ("int8", 0.25)])
 def test_lower_precisions_are_close(precision: str, most: float) -> None:
     if precision == "int8" and not devices.multiplies_int8():
         pytest.skip("this CPU does not multiply int8")
