@@ -34,10 +34,14 @@ layout with random values, and /path/to becomes the folder of the test's small d
 
 _INSTALLS = "changes the installation that runs the tests"
 _DOWNLOADS = "downloads the data of a year; `run w18` evaluates a workspace of the same kind"
+_DESCRIBED = "writes a file of 9 MB; tests/model/test_weights_header.py runs it on a small network"
 _HOURS = "takes hours; the block before it runs it for two iterations"
 _TRAX = "the tracker is the reader's; tests/runner/test_process_trackers.py runs toys"
 
 ELSEWHERE = {
+    "samn weights describe mine.safetensors --preset samn-lite --training-data davis16_train/bear "
+    '--licence "for research"': _DESCRIBED,
+    "samn weights describe mine.safetensors other.safetensors --set mask_start.threshold=0.35": _DESCRIBED,
     "make install": "continuous integration begins with it (.ci/run)",
     ". .venv/bin/activate": "the tests run in that environment",
     "make demo": "it is `samn vot demo`, which the slow test runs",
