@@ -158,23 +158,9 @@ def _score_sequence(
             values[one].append(frame)
     if strange:
         notes.append(f"{name}: ids {sorted(strange)} are not in the first annotation and are not scored")
-    return {name if binary else f"{name}_{one}": score_row(values[one]) for one in objects}
+    return {name if binary else f"{name}_{one}": metrics.score_row(values[one]) for one in objects}
 
 
 def _read_objects(path: Path, binary: bool) -> Labels:
     """An annotation, or an answer of 2016: 1 for all that is not black, or the ids without void."""
     return read_objects(path, single=binary, white_is_object=False)
-
-
-def score_row(frames: list[tuple[float, float]]) -> dict[str, float | None]:
-    """The scores of one object from J and F of each of its frames."""
-    region, contour = (metrics.summarise(column) for column in zip(*frames, strict=True))
-    return {
-        "j_mean": region.mean,
-        "j_recall": region.recall,
-        "j_decay": region.decay,
-        "f_mean": contour.mean,
-        "f_recall": contour.recall,
-        "f_decay": contour.decay,
-        "jf_mean": (region.mean + contour.mean) / 2,
-    }

@@ -18,7 +18,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from davis_runner.runner import score_row
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
@@ -158,7 +157,7 @@ def _score_video(video: Path, results: Path) -> dict[str, Mapping[str, float | N
                 frames.append(metrics.region_and_contour(*pair))
         for one in np.unique(truth[truth > 0]):
             values.setdefault(int(one), [])
-    return {f"{video.name}_{one}": score_row(frames) for one, frames in sorted(values.items()) if frames}
+    return {f"{video.name}_{one}": metrics.score_row(frames) for one, frames in sorted(values.items()) if frames}
 
 
 def _shows_truth(annotations: tuple[Path, ...]) -> bool:

@@ -14,7 +14,7 @@ from samn_tracker.core.config import SAMN_LITE, SAMN_R50
 from samn_tracker.errors import WeightsError
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.model.encoders import pooled_mask
-from samn_tracker.model.folding import fold_batch_norm, join_stem
+from samn_tracker.model.folding import fold_batch_norm
 from samn_tracker.model.network import Network, aggregate, location_map, single_logits, target_probability
 from samn_tracker.model.trunk import FrozenBatchNorm2d
 from samn_tracker.model.weights import initialise_trunks, load_state, load_weights, read_info, save_weights
@@ -53,22 +53,6 @@ def test_every_positional_encoding_gives_logits_at_patch_size(config: ModelConfi
     logits = segment(randomised(replace(config, positional_encoding=encoding)))
     assert logits.shape == (1, 2, 64, 64)
     assert torch.isfinite(logits).all()
-
-
-def test_joining_the_stem_changes_nothing_but_rounding() -> None:
-    folded = fold_batch_norm(randomised(SMALL_IMAGE_MEMORY))
-    expected = segment(folded)
-    join_stem(folded)
-    calls = []
-    for name, module in folded.memory_encoder.body.named_children():
-        module.register_forward_hook(lambda *_, name=name: calls.append(name))
-    torch.testing.assert_close(segment(folded), expected, rtol=1e-4, atol=1e-4)
-    assert calls.count("joined") == 1
-    assert not {"foreground", "background"} & set(calls)
-    light = randomised(SAMN_LITE.model)
-    before = segment(light)
-    join_stem(light)
-    assert torch.equal(segment(light), before)
 
 
 def test_folding_batch_norm_changes_nothing_but_rounding() -> None:

@@ -65,6 +65,20 @@ def summarise(values: Sequence[float] | FloatArray) -> Statistics:
     )
 
 
+def score_row(frames: list[tuple[float, float]]) -> dict[str, float | None]:
+    """The scores of one object from J and F of each of its frames."""
+    region, contour = (summarise(column) for column in zip(*frames, strict=True))
+    return {
+        "j_mean": region.mean,
+        "j_recall": region.recall,
+        "j_decay": region.decay,
+        "f_mean": contour.mean,
+        "f_recall": contour.recall,
+        "f_decay": contour.decay,
+        "jf_mean": (region.mean + contour.mean) / 2,
+    }
+
+
 def boundary(mask: Mask) -> Mask:
     """(H, W) uint8: pixels that differ from their right, lower or lower right neighbour.
 
