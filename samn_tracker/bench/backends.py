@@ -92,9 +92,17 @@ def compare(variant: Variant, size: int, repeats: int, choices: Sequence[Runtime
     rows = []
     for index, side in enumerate(sides):
         f16 = side.encode().query.f16.float()
-        errors = float((f16 - exact).norm() / exact.norm()), float(np.abs(side.decode() - truth).mean())
-        name = (variant.name, size, side.runtime.backend, side.runtime.precision)
-        rows.append(Row(*name, *least[2 * index : 2 * index + 2], *errors))
+        row = Row(
+            variant=variant.name,
+            patch=size,
+            backend=side.runtime.backend,
+            precision=side.runtime.precision,
+            encoder_ms=least[2 * index],
+            decoder_ms=least[2 * index + 1],
+            encoder_error=float((f16 - exact).norm() / exact.norm()),
+            decoder_error=float(np.abs(side.decode() - truth).mean()),
+        )
+        rows.append(row)
     return rows
 
 

@@ -98,7 +98,7 @@ def _traced_onnx(network: Network, program: str) -> bytes:
         torch.onnx.export(
             make_programs(network)[program],
             tuple(torch.zeros(shape, dtype=input_dtype(shape)) for shape in shapes),
-            stream,
+            stream,  # type: ignore[arg-type]  # the older exporter writes to streams, too
             input_names=list(names[0]),
             output_names=list(names[1]),
             dynamic_axes=axes,

@@ -143,7 +143,7 @@ def _identity(network: Network, ranges: Ranges | None, options: Mapping[str, str
     digest = hashlib.sha256()
     for name, value in network.state_dict().items():
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(value.numpy()))
+        digest.update(np.ascontiguousarray(value.numpy()).data)
     folders = ((Path(model_folder.__file__).parent, _SOURCES), (Path(__file__).parent, _OWN_SOURCES))
     for folder, names in folders:
         for name in names:
