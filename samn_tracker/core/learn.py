@@ -25,6 +25,9 @@ from samn_tracker.runtime.engine import Engine
 from samn_tracker.shapes.box_fit import fit_rotated_box
 from samn_tracker.shapes.regions import mask_to_box, target_kind
 
+SLIPPED = 0.4
+"""Target sizes between a correction and the filter's own peak from which the filter is not believed any more."""
+
 HIDDEN = 2.0
 """A corrected mask whose mean side is smaller than the target's by less than this factor shows a part of it that an
 occluder leaves, not another size."""
@@ -100,9 +103,7 @@ class Learner:
         """Go on from where the mask (H, W) shows the target in `image`, another frame than the last if it `is_new`.
 
         A permanent correction is a frame of its own kind, like the first: it is never dropped from the appearance
-        memory. What the present frame was taken for is not learnt. The search begins anew at the shown place, and so
-        does the correlation filter: one that has slipped onto something else believes in itself, and its samples of the
-        last frames are of that.
+        memory. What the present frame was taken for is not learnt. The search begins anew at the shown place.
         """
         if is_new:
             self.finish(state)
@@ -116,7 +117,7 @@ class Learner:
             state.frame_index = max(state.frame_index, max(state.bank.frame_indices) + 1)
             state.bank.memorise(key, value, state.frame_index)
         if state.spatial is not None:
-            self._start_spatial(state, state.spatial, image)
+            self._correct_spatial(state, state.spatial, image)
 
     def remember(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
         """Store another frame with its mask (H, W) in the appearance memory."""
@@ -161,7 +162,8 @@ class Learner:
         state.centre = inside_image(middle_of(box), state.shape)
         state.size = state.size if is_part else size
         state.extent = np.array([box[:2], box[:2] + box[2:]]) - state.centre
-        state.areas.clear()
+        if not is_part:
+            state.areas.clear()
         state.areas.append(int(mask.sum()))
         state.lost_frames, state.elsewhere, state.previous = 0, no_places(), None
         polygon = state.habit.apply_to_polygon(fit_rotated_box(mask, self._config.segmentation))
@@ -172,6 +174,20 @@ class Learner:
         window = window_around(mask, state.start.patch_size, self._config)
         encoded = self._engine.encode(window.crop(image)[None])
         return self._engine.memorise(encoded, window.crop_mask(mask)[None])
+
+    def _correct_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
+        """Teach the correlation filter the shown place; one that sees the target elsewhere begins anew.
+
+        It has slipped onto something else, then, believes in itself, and its samples of the last frames are of that.
+        """
+        window = search_window(state.centre, state.size, state.start.patch_size, self._config)
+        size_crop, centre_crop = state.size / window.scale, window.to_crop(state.centre)
+        seen = spatial.localise(self._engine.features(window.crop(image)[None]), size_crop)
+        apart = float(np.linalg.norm(seen.centre_crop - centre_crop)) / float(np.sqrt(size_crop.prod()))
+        if apart < SLIPPED and seen.peak > 0:
+            spatial.memorise(seen, size_crop, centre_crop=centre_crop)
+        else:
+            self._start_spatial(state, spatial, image)
 
     def _start_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
         window = search_window(state.centre, state.size, state.start.patch_size, self._config)

@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments.output or folder / "results",
             hub.tell,
         )
+        hub.session.warm_up()
         host, port = listener.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/?token={token}"
         print(address, flush=True)

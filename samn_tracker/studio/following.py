@@ -17,7 +17,7 @@ from samn_tracker.core.tracker import Tracker
 from samn_tracker.studio.answers import Answer, Thing, worth_a_look
 from samn_tracker.studio.frames import FrameStore
 
-RECALLED = 8
+RECALLED = 12
 """Tracked frames that a tracker which begins anew is shown again, evenly spread over those before its beginning."""
 
 
@@ -37,6 +37,10 @@ class Followers:
         self._store = store
         self._make = make_tracker
         self._followers: dict[int, _Follower] = {}
+
+    def new(self) -> Tracker:
+        """A tracker of no object."""
+        return self._make()
 
     def forget(self, one: int) -> None:
         """The object is gone, or another one than before."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from samn_tracker.core.tracker import Tracker
-from samn_tracker.errors import SamnError, TrackerStateError
+from samn_tracker.errors import RegionError, SamnError, TrackerStateError
 from samn_tracker.shapes.overlay import colour_of
+from samn_tracker.shapes.points import Points
 from samn_tracker.studio.answers import Answer, Thing, worth_a_look
 from samn_tracker.studio.edits import Edited, boxed, click, painted
 from samn_tracker.studio.following import Followers
@@ -47,6 +51,18 @@ class Session:
         self._tell = tell
         self._stop = threading.Event()
         self._run: threading.Thread | None = None
+
+    def warm_up(self) -> None:
+        """Run the networks once on the first frame, so that the first click does not wait until they are ready."""
+        image, tracker = self.store.image(0), self._followers.new()
+        height, width = self.store.shape
+        middle = np.array([[width / 2, height / 2]])
+        with suppress(RegionError):  # there need not be anything in the middle
+            tracker.propose(image, Points(middle))
+        mask = np.zeros(self.store.shape, dtype=np.uint8)
+        mask[height // 4 : height // 2 + 1, width // 4 : width // 2 + 1] = 1
+        tracker.initialize(image, mask)
+        tracker.track(image)
 
     # --- what the page sees --------------------------------------------------------------------------------------
 

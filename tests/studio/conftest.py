@@ -27,12 +27,12 @@ QUICK = {f"{key}": "96" for key in ("box_start.patch_size", "mask_start.patch_si
 def truth(index: int) -> NDArray[np.uint8]:
     """The red disk of a frame as a mask (H, W)."""
     mask = np.zeros(SIZE, dtype=np.uint8)
-    cv2.circle(mask, (40 + 4 * index, 60), 18, 1, -1)
+    cv2.circle(mask, (40 + 4 * abs((index + 20) % 40 - 20), 60), 18, 1, -1)
     return mask
 
 
 def picture(index: int) -> NDArray[np.uint8]:
-    """A frame (H, W, 3) RGB: a red disk that moves to the right over green noise."""
+    """A frame (H, W, 3) RGB: a red disk that moves to the right, and from frame 20 on back, over green noise."""
     image = np.random.default_rng(index).integers(60, 90, (*SIZE, 3), dtype=np.uint8)
     image[..., 1] += 60
     image[truth(index) > 0] = (220, 30, 40)
@@ -42,8 +42,12 @@ def picture(index: int) -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The files of the clip's frames."""
-    folder = tmp_path_factory.mktemp("clip")
-    paths = [folder / f"{index:03d}.png" for index in range(FRAMES)]
+    return write_clip(tmp_path_factory.mktemp("clip"), FRAMES)
+
+
+def write_clip(folder: Path, frames: int) -> list[Path]:
+    """Write so many frames, and return their files."""
+    paths = [folder / f"{index:03d}.png" for index in range(frames)]
     for index, path in enumerate(paths):
         cv2.imwrite(str(path), picture(index)[..., ::-1])
     return paths
@@ -80,6 +84,7 @@ class Server:
 
         self.hub = Hub()
         self.hub.session = open_session(clip, folder, self.hub.tell)
+        self.hub.session.warm_up()
         config = uvicorn.Config(create_app(self.hub, TOKEN), port=0, log_level="error", ws_max_size=1 << 20)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
