@@ -84,3 +84,10 @@ def test_folders_of_several_targets_are_several_sequences(tmp_path: Path) -> Non
 def test_boxes_over_the_border_are_annotated() -> None:
     boxes = np.array([[0, 5, 3, 3], [-4, -4, 9, 9], [1, 1, 0, 3], [np.nan] * 4, [0, 0, 0, 0]], dtype=np.float64)
     assert is_annotated(boxes).tolist() == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\u00e4" * 130, "a\x00b"])
+def test_a_name_that_no_file_system_takes_is_refused_and_not_a_traceback(tmp_path: Path, name: str) -> None:
+    (tmp_path / "list.txt").write_text(f"good\n{name}\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="repeated or are paths"):
+        read_names(tmp_path / "list.txt")

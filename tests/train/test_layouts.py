@@ -211,3 +211,10 @@ def test_a_binary_mask_of_0_and_1_is_not_empty(tmp_path: Path) -> None:
     write(tmp_path / "img" / "a.png", image)
     write(tmp_path / "mask" / "a.png", labels)
     np.testing.assert_array_equal(open_set(SetConfig("s", binary=True), tmp_path).read(0).labels, labels)
+
+
+@pytest.mark.parametrize("line", ["/", "/x", "a" * 300, "../x/../1.jpg ../x/../1.png"])
+def test_a_line_of_a_list_that_names_no_sequence_is_refused(tmp_path: Path, line: str) -> None:
+    write_list(tmp_path / "ImageSets/2017/train.txt", [line])
+    with pytest.raises(DatasetError):
+        open_set(SetConfig("d", "davis"), tmp_path)
