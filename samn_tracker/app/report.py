@@ -47,7 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = parser().parse_args(argv)
     asked = Asked(
-        tuple(map(_named, arguments.runs)), arguments.truth, arguments.benchmark, arguments.split, arguments.pictures
+        tuple(map(_named, arguments.runs)),
+        arguments.truth,
+        arguments.benchmark,
+        arguments.split,
+        arguments.pictures,
+        arguments.partial,
     )
     _refuse_what_is_read(arguments, [path for _, path in asked.runs])
     report = _report(asked)
@@ -79,6 +84,8 @@ def _refuse_what_is_read(arguments: argparse.Namespace, runs: list[Path]) -> Non
 
 def _report(asked: Asked) -> Report:
     kind = kind_named(asked.benchmark) if asked.benchmark or asked.truth is None else kind_of(asked.truth)
+    if kind and asked.partial:
+        raise ConfigError(f"results of {kind.name} have no scores of a part; leave --partial out")
     return kind.read(asked) if kind else _benchmark_report(asked)
 
 
@@ -96,7 +103,7 @@ def _benchmark_report(asked: Asked) -> Report:
                 raise ConfigError(f"{path} has to be scored; give the benchmark's data as --truth DATA")
             benchmark = load_benchmark(asked.benchmark or benchmark_of(path, asked.truth))
             split = asked.split or manifest_of(path).get("split") or benchmark.default_split(asked.truth)
-            run, table = run_from_folder(name, path, benchmark, split, asked.truth, asked.pictures)
+            run, table = run_from_folder(name, path, benchmark, split, asked.truth, asked.pictures, asked.partial)
             runs.append(run)
         kinds.add((table.benchmark, table.split))
         notes.append(table.notes)
@@ -148,8 +155,11 @@ def _with_attributes(report: Report, path: Path | None) -> Report:
 
 
 def _named(text: str) -> tuple[str, Path]:
+    """The name and the place of a run: as given, else as its `--name` was, else as its folder is called."""
     name, equals, path = text.partition("=")
-    return (name, Path(path)) if equals and name else (Path(text).stem or text, Path(text))
+    if equals and name:
+        return name, Path(path)
+    return str(manifest_of(Path(text)).get("name") or Path(text).stem or text), Path(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -164,6 +174,11 @@ def parser() -> argparse.ArgumentParser:
     add("--benchmark", choices=NAMES, help="where neither a run nor the data says it")
     add("--split", help="of the benchmark, where a run does not say it")
     add("--attributes", type=Path, metavar="JSON", help='{"sequence": ["occlusion", ...]} for the attribute bars')
+    add(
+        "--partial",
+        action="store_true",
+        help="also of a set that is not complete; a note says so",
+    )
     add("--published", action="store_true", help="put what papers report on the benchmark beside the runs")
     add("--pictures", type=int, default=3, metavar="N", help="best and worst sequences to draw (default 3)")
     add("--plots", type=Path, metavar="DIR", help="also write every chart as PNG and SVG")

@@ -24,7 +24,7 @@ from samn_tracker.errors import ConfigError
 from samn_tracker.runner.commands import run_command
 
 _BOTH = ("json",)
-_NOT_VOT = ("split", "csv")
+_NOT_VOT = ("split", "csv", "partial")
 _VOT_ONLY = ("details", "plots", "no_toolkit")
 
 
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add("--benchmark", choices=NAMES, help="where neither the run nor the data says it")
     add("--json", action="store_true", help="print one JSON object instead of the table")
     add("--split", "--dataset", metavar="NAME", help="of the benchmark, where the run does not say it")
+    add("--partial", action="store_true", help="score what is there of a set that is not complete; the table says so")
     add("--csv", type=Path, metavar="FILE", help="write the table as CSV, too")
     vot = result.add_argument_group("for vot")
     vot.add_argument("--details", action="store_true", help="also each sequence and attribute")

@@ -18,6 +18,7 @@ class Asked:
         truth: the ground truth, where it was given.
         benchmark, split: as they were named, where they were.
         pictures: how many of the best and of the worst sequences are drawn.
+        partial: whether a set that is not complete is scored as far as it is there.
     """
 
     runs: tuple[tuple[str, Path], ...]
@@ -25,6 +26,7 @@ class Asked:
     benchmark: str | None = None
     split: str | None = None
     pictures: int = 0
+    partial: bool = False
 
 
 @dataclass(frozen=True)

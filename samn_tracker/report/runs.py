@@ -70,18 +70,19 @@ def run_from_scores(name: str, table: ScoreTable) -> Run:
 
 
 def run_from_folder(
-    name: str, path: Path, benchmark: Benchmark, split: str, truth: Path, pictures: int
+    name: str, path: Path, benchmark: Benchmark, split: str, truth: Path, pictures: int, partial: bool = False
 ) -> tuple[Run, ScoreTable]:
     """A scored folder: of a run, with times, confidences and manifest, or of results in the benchmark's layout.
 
     Args:
         truth: the benchmark's data; pictures need its images.
         pictures: how many of the best and of the worst sequences are drawn.
+        partial: a set that is not complete is scored as far as it is there.
 
     Raises:
         As `Benchmark.score`.
     """
-    table = score_run(benchmark, truth, path, split)
+    table = score_run(benchmark, truth, path, split, partial)
     scored = run_from_scores(name, table)
     logs = {log.stem: read_log(log) for log in visible((path / "frames").glob("*.csv"))}
     scores = {sequence: row.get(PRIMARY[benchmark.name]) for sequence, row in table.sequences.items()}

@@ -56,6 +56,7 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the run; an earlier run in it is continued"
     )
+    parser.add_argument("--name", default="", help="what reports call the run (default: its folder's name)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_settings(parser, "change a setting of the tracker; repeat for several")
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default: %(default)s)")
@@ -122,6 +123,7 @@ def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
             workers=arguments.workers,
             cluster=arguments.cluster,
             only=tuple(arguments.sequences),
+            name=arguments.name,
         )
     )
     for failure in failures:

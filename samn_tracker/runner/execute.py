@@ -40,7 +40,7 @@ def execute(request: RunRequest) -> list[Failure]:
     try:
         with locked(request.output):
             folder = RunFolder(request.output)
-            changes = folder.start(request.benchmark.name, request.split, identity, sequences)
+            changes = folder.start(request.benchmark.name, request.split, identity, sequences, request.name)
             todo = _outstanding(folder, _selected(sequences, request.only), configuration)
             _announce(request, len(sequences), todo, changes)
             return _run_all(_on_device(request, identity), configuration, [sequence for sequence, _ in todo])

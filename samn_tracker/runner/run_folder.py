@@ -62,8 +62,12 @@ class RunFolder:
             )
         return manifest
 
-    def start(self, benchmark: str, split: str, identity: Mapping[str, Any], sequences: list[Sequence]) -> list[str]:
+    def start(
+        self, benchmark: str, split: str, identity: Mapping[str, Any], sequences: list[Sequence], name: str = ""
+    ) -> list[str]:
         """Write the manifest of the run that begins; returns what differs from the run that was here before.
+
+        `name` is what reports call the run; without one it keeps that of before.
 
         Raises:
             ResultError: the folder holds something else than a run of this benchmark and split.
@@ -83,6 +87,7 @@ class RunFolder:
             "format": FORMAT,
             "benchmark": benchmark,
             "split": split,
+            "name": name or (before or {}).get("name", ""),
             "configuration": configuration_hash(identity),
             "identity": dict(identity),
             "timing": TIMING,

@@ -25,6 +25,7 @@ class RunRequest:
         workers: processes.
         cluster: address of a running Ray cluster; empty for none.
         only: names of sequences to run; empty for all.
+        name: what reports call the run.
     """
 
     benchmark: Benchmark
@@ -37,6 +38,7 @@ class RunRequest:
     workers: int = 1
     cluster: str = ""
     only: tuple[str, ...] = ()
+    name: str = ""
 
 
 class SequenceError(ResultError):

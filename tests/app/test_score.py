@@ -65,7 +65,7 @@ def test_the_layout_of_the_data_tells_the_benchmark(tmp_path: Path, files: list[
 MISTAKES = {
     "no results": (["runs/gone", "--truth", "data"], "there is no folder runs/gone"),
     "no truth": (["runs/mil", "--truth", "gone"], "there is no ground truth at gone"),
-    "nothing says it": (["frames", "--truth", "frames"], "give --benchmark: got10k, trackingnet, davis, ope, vot"),
+    "nothing says it": (["frames", "--truth", "frames"], "give --benchmark: got10k, trackingnet, davis, ope, vos, vot"),
     "an option of another scorer": (
         ["runs/mil", "--truth", "data", "--details", "--no-toolkit"],
         "the scorer of ope has no --details, --no-toolkit",

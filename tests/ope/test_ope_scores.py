@@ -14,6 +14,7 @@ import pytest
 from ope_trees import TREES, Tree, lasot, otb, uav123, wander, write_results
 
 from ope_runner.runner import Ope, main
+from samn_tracker.cli import main as samn
 from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.runner.metrics.ope import scores, sequence_curves
 
@@ -225,7 +226,18 @@ def test_run_interrupt_resume_lint_pack_and_score(
     monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
     tree: Tree = TREES[name](tmp_path / "data")
     data, run = ["--data", str(tree.root), "--dataset", name], str(tmp_path / "run")
-    start = ["run", *data, "--tracker", "ope_toys:StopsOnce", "--set", f"flag={tmp_path / 'flag'}", "--output", run]
+    start = [
+        "run",
+        *data,
+        "--tracker",
+        "ope_toys:StopsOnce",
+        "--set",
+        f"flag={tmp_path / 'flag'}",
+        "--output",
+        run,
+        "--name",
+        "a name",
+    ]
     assert main(start) == 130
     done = {path.stem for path in (tmp_path / "run/results").glob("*.txt")}
     assert len(done) == 2
@@ -237,5 +249,10 @@ def test_run_interrupt_resume_lint_pack_and_score(
     assert main(["pack", "--results", run, *data, "--output", str(tmp_path / "a.zip")]) == 0
     assert main(["score", "--results", run, "--truth", str(tree.root), "--partial"]) == 0
     assert f"overall of {len(tree.truth)}/" in capsys.readouterr().out
+    assert samn(["score", run, "--truth", str(tree.root), "--partial"]) == 0
+    page = ["report", run, "--truth", str(tree.root), "--output", str(tmp_path / "r.html"), "--pictures", "0"]
+    assert samn(page) == 1
+    assert samn([*page, "--partial"]) == 0
+    assert "PARTIAL: " in (tmp_path / "r.html").read_text() and "a name" in (tmp_path / "r.html").read_text()
     first = np.loadtxt(tmp_path / "run/results" / f"{next(iter(tree.truth))}.txt", delimiter=",")[0]
     np.testing.assert_array_equal(first, next(iter(tree.truth.values()))[0])

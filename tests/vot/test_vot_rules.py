@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from io import StringIO
@@ -123,3 +125,21 @@ def test_a_tracker_runs_under_the_rules(rules: str, tmp_path: Path) -> None:
         assert main(["run", str(workspace.folder)]) == 0
         assert main(["check", str(workspace.folder)]) == 0
         assert main(["score", str(workspace.folder)]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_tracker_behind_trax_answers_as_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here.parent), str(here / "trax")]))
+    monkeypatch.syspath_prepend(str(here / "trax"))
+    data = read_dataset(write_flat(tmp_path / "data", {"a": 24}))
+    behind = f"trax:{sys.executable} -m samn_tracker.trax.server --tracker trax_toys:Still"
+    found = []
+    for name, tracker in (("inside", "trax_toys:Still"), ("outside", behind)):
+        create(tmp_path / name, "demo", data, tracker=tracker)
+        with redirect_stdout(StringIO()):
+            assert main(["run", str(tmp_path / name)]) == 0
+        results = tmp_path / name / "results" / "SAMN"
+        found.append({path.relative_to(results): path.read_bytes() for path in results.rglob("*.bin")})
+    assert found[0] == found[1] and len(found[0]) == 3
