@@ -7,6 +7,13 @@ CPU) and an entropic one (Sinkhorn, batched, on any device).
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,8 +51,7 @@ def exact_cost(cost: Tensor, supply: Tensor, demand: Tensor) -> Tensor:
     Raises:
         EnvironmentProblemError: the simplex stopped before an optimum, which valid masses cannot cause.
     """
-    from ot.lp.emd_wrap import emd_c  # seconds of import time that only a tracker on a CPU has to pay
-
+    emd_c = _network_simplex()
     costs, supplies, demands = (t.double().contiguous().cpu().numpy() for t in (cost, supply, demand))
     least = np.empty(len(costs))
     for i in range(len(costs)):
@@ -56,6 +62,29 @@ def exact_cost(cost: Tensor, supply: Tensor, demand: Tensor) -> Tensor:
                 "install another POT version or set dynamic.solver to entropic"
             )
     return torch.from_numpy(least).to(cost.device)
+
+
+@cache
+def _network_simplex() -> Callable[..., Any]:
+    """POT's `emd_c`, without the rest of its package, whose solvers take seconds to import and are never called.
+
+    Its module is found by way of empty packages of the right names, which are gone afterwards, so that whoever imports
+    POT gets all of it.
+    """
+    if "ot" in sys.modules:
+        return import_module("ot.lp.emd_wrap").emd_c
+    spec = find_spec("ot")
+    if spec is None or spec.submodule_search_locations is None:
+        raise EnvironmentProblemError("POT is not installed; `pip install POT`, or set dynamic.solver to entropic")
+    (folder, *_) = spec.submodule_search_locations
+    for name, place in (("ot", folder), ("ot.lp", f"{folder}/lp")):
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = [place]
+    try:
+        return import_module("ot.lp.emd_wrap").emd_c
+    finally:
+        for name in [one for one in sys.modules if one == "ot" or one.startswith("ot.")]:
+            del sys.modules[name]
 
 
 def entropic_cost(cost: Tensor, supply: Tensor, demand: Tensor, epsilon: float, iterations: int) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -77,3 +79,19 @@ def test_masses_that_cannot_be_normalised_are_uniform() -> None:
     masses = torch.tensor([[0.0, 0, 0, 0], [math.nan, 1, 1, 1], [math.inf, 1, 1, 1], [1, 0, 3, 0]])
     expected = torch.tensor([[0.25] * 4, [0.25] * 4, [0.25] * 4, [0.25, 0, 0.75, 0]], dtype=torch.float64)
     torch.testing.assert_close(normalise_masses(masses), expected)
+
+
+@pytest.mark.parametrize("before", ["", "import ot"])
+def test_the_solver_comes_without_the_rest_of_its_package_and_leaves_that_whole(before: str) -> None:
+    """The first frame took seconds: POT imports all of its solvers, and scikit-learn where that is installed."""
+    code = f"""
+import sys, torch
+{before}
+from samn_tracker.memory.transport import exact_cost
+cost, half = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), torch.tensor([[0.5, 0.5]])
+assert exact_cost(cost, half, torch.tensor([[0.25, 0.75]])).tolist() == [0.25]
+assert ("ot.bregman" in sys.modules) == {bool(before)}
+import ot
+assert ot.emd2([0.5, 0.5], [0.25, 0.75], [[0.0, 1.0], [1.0, 0.0]]) == 0.25
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
