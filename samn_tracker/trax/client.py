@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ConfigError, RegionError, ResultError, TrackerProcessError, TrackerStateError
+from samn_tracker.files import storage
+from samn_tracker.images import encode_image
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes import regions
 from samn_tracker.shapes.regions import TargetKind
@@ -130,7 +131,8 @@ class TraxTracker:
         path, self._file = self._file, None
         if path is None:
             path = Path(self._scratch.name) / "frame.bmp"
-            cv2.imwrite(str(path), np.ascontiguousarray(image[..., ::-1]))
+            with storage(path):
+                path.write_bytes(encode_image(image, ".bmp"))
         return f"file://{path.resolve()}"
 
     def _answer(self, process: TrackerProcess, image_shape: tuple[int, ...]) -> Prediction:

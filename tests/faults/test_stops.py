@@ -95,8 +95,8 @@ def _kept_by_track(output: Path, sent: str) -> str:
         assert rows >= 2
         return f"{rows} boxes and {masks} masks are kept"
     records = json.loads((output / "boxes.json").read_text())
-    assert rows <= masks == len(records) <= rows + 1
-    assert len(json.loads((output / "coco.json").read_text())) == len(records)
+    annotations = json.loads((output / "coco.json").read_text())["annotations"]
+    assert masks >= rows >= len(records) >= len(annotations) >= masks - 1, "in the order in which a frame is written"
     assert (output / "overlay.mp4").stat().st_size > 0
     return f"{rows} boxes, {masks} masks, the JSON files and the overlay are kept and whole"
 
