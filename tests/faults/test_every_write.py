@@ -209,7 +209,7 @@ COMMANDS: dict[str, Callable[[Path, Path], list[object]]] = {
 def test_closed_and_full_streams(name: str, stream: str, given: Path, tmp_path: Path, note: Note) -> None:
     redirection, code, sentence = STREAMS[stream]
     line = ["sh", "-c", f'"$@" {redirection}', "sh", *_samn(*COMMANDS[name](given, tmp_path))]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120, env=environment(), check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=600, env=environment(), check=False)
     assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
     silent = name == "ope run"  # which says everything on stderr
     if code is not None:

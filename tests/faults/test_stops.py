@@ -39,7 +39,7 @@ def whole(name: str, work: Path) -> Mapping[str, bytes]:
     """What the program leaves that nothing stops."""
     if name not in _whole:
         output = work / f"{name} whole"
-        done = samn(*prepared(name, work / f"{name} data", output), seconds=300)
+        done = samn(*prepared(name, work / f"{name} data", output), seconds=600)
         assert done.returncode == 0, done.stderr
         _whole[name] = PROGRAMS[name].results(output)
         assert _whole[name]
@@ -49,7 +49,7 @@ def whole(name: str, work: Path) -> Mapping[str, bytes]:
 def in_the_middle(name: str, line: list[object], output: Path) -> subprocess.Popen[str]:
     """The program, when it is in the middle of its work."""
     process = start(*line, start_new_session=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not PROGRAMS[name].begun(output):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "it does not begin"
@@ -75,13 +75,13 @@ def test_stopped_in_the_middle(name: str, sent: str, work: Path, tmp_path: Path,
     process = in_the_middle(name, line, output)
     number = signal.Signals[sent]
     process.send_signal(number)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=600)
     stopped = subprocess.CompletedProcess(line, process.returncode, "", err)
     assert "Traceback" not in err, err
     assert process.returncode == (-number if sent == "SIGKILL" else 130)
     kept = _kept_by_track(output, sent) if name == "track" else last_line(stopped).partition(": ")[2]
     wait_until_free(output / "W" if name == "vot run" else output)
-    again = samn(*line, seconds=300)
+    again = samn(*line, seconds=600)
     assert again.returncode == 0, again.stderr
     assert PROGRAMS[name].results(output) == expected
     note(f"samn {name}: {sent}, then the same command", f"exit {process.returncode} ({kept}), then exit 0, equal bytes")
@@ -109,8 +109,12 @@ def test_two_at_once_into_one_folder(name: str, work: Path, tmp_path: Path, note
     expected, output = whole(name, work), tmp_path / "out"
     line = prepared(name, work / f"{name} data", output)
     first = in_the_middle(name, line, output)
-    second = samn(*line, seconds=120)
-    _, err = first.communicate(timeout=120)
+    first.send_signal(signal.SIGSTOP)  # however long the second takes to start, the first is not done before
+    try:
+        second = samn(*line, seconds=600)
+    finally:
+        first.send_signal(signal.SIGCONT)
+    _, err = first.communicate(timeout=600)
     assert first.returncode == 0, err
     assert second.returncode == 1
     assert f"is being written by process {first.pid}" in second.stderr
