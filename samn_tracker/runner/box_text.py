@@ -65,7 +65,8 @@ def _plain(lines: Sequence[str]) -> NDArray[np.float64] | None:
 
 def separated(line: str) -> str:
     """The line with a comma between its fields, where it has commas, tabs, semicolons or spaces."""
-    return _SEPARATORS.sub(",", line.strip())
+    line = line.strip()
+    return _SEPARATORS.sub(",", line) if " " in line or "\t" in line or ";" in line else line
 
 
 def strict_faults(text: str, decimals: int, rows: int | None, first: Sequence[float] | None = None) -> list[LineFault]:
