@@ -39,7 +39,6 @@ _INSTALLS = "changes the installation that runs the tests"
 _DOWNLOADS = "downloads the data of a year; `run w18` evaluates a workspace of the same kind"
 _DESCRIBED = "writes a file of 9 MB; tests/model/test_weights_header.py runs it on a small network"
 _HOURS = "takes hours; the block before it runs it for two iterations"
-_EXPORTS = "takes half a minute; tests/runtime/test_export.py exports a small network"
 _TRAX = "the tracker is the reader's; tests/runner/test_process_trackers.py runs toys"
 
 ELSEWHERE = {
@@ -54,10 +53,6 @@ ELSEWHERE = {
     "pytest tests/core/test_determinism.py": "it is a part of this suite",
     "samn got10k lint --split test --results runs/got10k-test.zip": "accepts nothing but all 180 sequences of the test "
     "split; tests/runner/test_lint.py lints with these names",
-    "samn bench backends --patch 288 --patch 384 --patch 448 --repeats 15": "takes minutes; "
-    "tests/bench/test_backends.py compares on small patches",
-    "samn weights export samn-lite folder --to openvino": _EXPORTS,
-    "samn weights export samn-lite folder --to onnx --float32": _EXPORTS,
     "vot evaluate --workspace vot_workspace/vot2018 SAMN": _DOWNLOADS,
     "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
     "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",
