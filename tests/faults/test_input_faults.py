@@ -104,7 +104,7 @@ def test_damaged_picture_in_a_folder(
     result = samn("track", folder, *BOX, *still(), "--output", tmp_path / "out", "--save", "txt")
     note(f"samn track: {name}", last_line(result))
     assert result.returncode == 1
-    assert ("frame 4 is 60x50, expected 128x96" if name == "picture of another size" else path.name) in result.stderr
+    assert ("frame 5 is 60x50, expected 128x96" if name == "picture of another size" else path.name) in result.stderr
     assert "4 frames tracked until then are kept" in result.stderr
 
 

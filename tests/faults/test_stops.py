@@ -68,6 +68,7 @@ def wait_until_free(output: Path) -> None:
             time.sleep(0.2)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("name", "sent"), CASES)
 def test_stopped_in_the_middle(name: str, sent: str, work: Path, tmp_path: Path, note: Note) -> None:
     expected, output = whole(name, work), tmp_path / "out"
