@@ -38,6 +38,12 @@ class SegmentationConfig:
     """Crop, thresholds and the way from mask to box (docs/method.md, section 6).
 
     Attributes:
+        loop: the rules by which a frame is decided upon: this project's "own", or the "released" ones of the authors'
+            code (`samn_tracker.core.released`), which do without `box_habit_limit`, `follow` and what is said of parts.
+        cut: patches are "smooth", averaged where they shrink, with repeated border pixels; or "whole", a whole corner
+            and side, resized at once, black outside the image, as released.
+        written_threshold: probability above which a pixel is in the answered mask of the released loop; boxes and sizes
+            have the start's threshold.
         multi_patch_size: of the patch that shows several objects.
         search_factor: side of the patch, in target sizes.
         minimum_pixels: a mask of fewer patch pixels does not count as a target.
@@ -71,6 +77,9 @@ class SegmentationConfig:
             the numbers are those of the whole patch.
     """
 
+    loop: Literal["own", "released"] = "own"
+    cut: Literal["smooth", "whole"] = "smooth"
+    written_threshold: float = 0.5
     multi_patch_size: int = bounded(480, 32, 4096)
     search_factor: float = 4.0
     minimum_pixels: int = 50

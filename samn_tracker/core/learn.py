@@ -13,6 +13,7 @@ from samn_tracker.core.correction import window_around
 from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
 from samn_tracker.core.observe import Observation
 from samn_tracker.core.places import inside_image, no_places, search_window, segmentation_window
+from samn_tracker.core.released import main_contour
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.core.state import Pending, PreviousMask, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
@@ -23,6 +24,7 @@ from samn_tracker.model.transfer import to_device
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Engine
 from samn_tracker.shapes.box_fit import fit_rotated_box
+from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.regions import mask_to_box, target_kind
 
 SLIPPED = 0.4
@@ -58,7 +60,7 @@ class Learner:
         window = segmentation_window(centre, size, start.patch_size, config)
         encoded = self._engine.encode(window.crop(image)[None])
         first = first_mask_crop(self._engine, config, encoded, window, target, shape)
-        pixels = int(first.crop.sum() * window.scale**2)
+        pixels = self._first_area(first.crop, window, start.threshold)
         state = TrackState(
             shape=shape,
             start=start,
@@ -189,7 +191,16 @@ class Learner:
         else:
             self._start_spatial(state, spatial, image)
 
+    def _first_area(self, first: NDArray[np.float32], window: Window, threshold: float) -> int:
+        """Pixels of the first mask (S, S): in the image, or in the patch where the released loop counts them there."""
+        if self._config.segmentation.loop == "own":
+            return int(first.sum() * window.scale**2)
+        contour = main_contour(first, threshold, 0)
+        return round(contour.area) if contour else int(first.sum())
+
     def _start_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
-        window = search_window(state.centre, state.size, state.start.patch_size, self._config)
+        thinned = self._config.spatial.cut == "thinned"
+        centre = np.rint(state.centre) if thinned else state.centre  # as released: the labels keep what is cut off here
+        window = search_window(centre, state.size, state.start.patch_size, self._config)
         features, centres_crop = first_frame_features(self._engine, self._config.spatial, image, window)
-        spatial.start(features, centres_crop, state.size / window.scale)
+        spatial.start(features, centres_crop + (state.centre - centre) / window.scale, state.size / window.scale)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, search_window, segmentation_window
+from samn_tracker.core.released import fitted_size
 from samn_tracker.core.state import TrackState
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.network import cue_maps
@@ -99,6 +100,7 @@ class Observer:
     def __init__(self, engine: Engine, config: TrackerConfig) -> None:
         self._engine = engine
         self._config = config
+        self._released = config.segmentation.loop == "released"
 
     def observe(
         self, image: NDArray[np.uint8], state: TrackState, meanwhile: Callable[[TrackState], None]
@@ -111,7 +113,7 @@ class Observer:
         at_once = self._engine.memorises_beside and state.pending is not None
         with beside(lambda: meanwhile(state), at_once):
             search = self._search(state, image)
-            place = search_place(state, search)
+            place = search_place(state, search, follows_any_peak=self._released)
             window, encoded = self._patch(state, image, search, place)
         bias = state.bank.weigh(encoded.query.key)
         probability = self._segment(state, place, window, encoded, bias)
@@ -173,14 +175,16 @@ class Observer:
             distance = np.linalg.norm(place - search.window.centre)
             if distance <= self._config.segmentation.recrop_distance * state.mean_side:
                 return search.window, search.encoded
-        window = segmentation_window(place, state.size, state.start.patch_size, self._config)
+        size = fitted_size(state.size, state.shape) if self._released else state.size
+        window = segmentation_window(place, size, state.start.patch_size, self._config)
         return window, self._engine.encode(window.crop(image)[None])
 
     def _segment(
         self, state: TrackState, place: NDArray[np.float64], window: Window, encoded: Encoded, bias: Tensor
     ) -> NDArray[np.float32]:
         """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
-        config, key, middle = self._config.segmentation, encoded.query.key, window.to_crop(place)
+        config, key = self._config.segmentation, encoded.query.key
+        middle = np.full(2, window.size / 2) if config.cut == "whole" else window.to_crop(place)
         cues = self._cues(state, window, encoded)
         if config.decode_margin > 0 and not state.lost_frames:
             extent = grown_extent(state.extent, state.size, config.decode_margin) / window.scale
@@ -212,8 +216,11 @@ def contrast(state: TrackState, encoded: Encoded, probability: NDArray[np.float3
     return float(state.first_look.contrast(f16, to_device(probability[None, None], f16.device)))
 
 
-def search_place(state: TrackState, search: Search | None) -> NDArray[np.float64]:
-    """Where (2,) the patch to segment is centred, in image pixels: the spatial memory's peak if it is trusted."""
-    if search is None or not search.trusted:
+def search_place(state: TrackState, search: Search | None, follows_any_peak: bool = False) -> NDArray[np.float64]:
+    """Where (2,) the patch to segment is centred, in image pixels: the spatial memory's peak if it is trusted.
+
+    The released loop `follows_any_peak`.
+    """
+    if search is None or not (search.trusted or follows_any_peak):
         return state.centre
     return inside_image(search.peak, state.shape)

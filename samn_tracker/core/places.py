@@ -7,13 +7,17 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.config import RecoveryConfig, TrackerConfig
 from samn_tracker.shapes.geometry import Window
+from samn_tracker.shapes.released_windows import ThinnedWindow, whole_window
 
 
 def segmentation_window(
     centre: NDArray[np.float64], size: NDArray[np.float64], patch_size: int, config: TrackerConfig
 ) -> Window:
     """The square window that is segmented for a target of `size` (2,) w, h around `centre` (2,), in image pixels."""
-    return _window(centre, size, config.segmentation.search_factor, patch_size)
+    side = _side(size, config.segmentation.search_factor)
+    if config.segmentation.cut == "whole":
+        return whole_window(centre, side, patch_size)
+    return Window((float(centre[0]), float(centre[1])), side, patch_size)
 
 
 def search_window(
@@ -22,7 +26,9 @@ def search_window(
     """The window in which the spatial memory looks: that of the segmentation, or one of its own."""
     if config.spatial.localisation_pass == "shared":
         return segmentation_window(centre, size, patch_size, config)
-    return _window(centre, size, config.spatial.search_factor, config.spatial.patch_size)
+    kind = ThinnedWindow if config.spatial.cut == "thinned" else Window
+    side = _side(size, config.spatial.search_factor)
+    return kind((float(centre[0]), float(centre[1])), side, config.spatial.patch_size)
 
 
 def ring_places(
@@ -55,9 +61,9 @@ def inside_image(point: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[
     return np.clip(point, 0, shape[::-1])
 
 
-def _window(centre: NDArray[np.float64], size: NDArray[np.float64], factor: float, patch_size: int) -> Window:
-    """The square window whose side is `factor` times the target's mean side."""
-    return Window((float(centre[0]), float(centre[1])), float(factor * np.sqrt(size.prod())), patch_size)
+def _side(size: NDArray[np.float64], factor: float) -> float:
+    """`factor` times the mean side of a target of `size` (2,)."""
+    return float(factor * np.sqrt(size.prod()))
 
 
 def _rings(count: int) -> NDArray[np.float64]:

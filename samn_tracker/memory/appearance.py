@@ -18,12 +18,15 @@ __all__ = ["AppearanceBank", "read_memory"]
 
 RELEVANCE_DECAY = 0.9
 """Share of the old value in the running relevance of a stored frame; half is forgotten after about 7 queries."""
+_FIRST_CAPACITY = 16
+"""Frames that a bank without limit has room for at first."""
 
 
 class AppearanceBank:
     """Keys and values of a fixed number of frames, in buffers allocated once per start.
 
-    Slot 0 holds each object's first frame and is never dropped. With `last_frame`, slot 1 holds the newest frame; when
+    Slot 0 holds each object's first frame and is never dropped (without `keep_first` it is not read any more once there
+    is another). With `last_frame`, slot 1 holds the newest frame; when
     the next one overwrites it, it is first copied to a stored slot if it was due for storing, so that no frame is held
     twice. Pinned frames follow, and are never dropped either. A frame is due when at least `interval` frames have
     passed since the last due one (some may be missing, where the spatial memory did not trust them); interval 0 stores
@@ -52,7 +55,10 @@ class AppearanceBank:
         self._dynamic = dynamic
         self._similarity: Literal["dot", "l2"] = similarity
         self._first_stored = 2 if appearance.last_frame else 1
-        self._capacity = appearance.capacity if appearance.interval > 0 else self._first_stored
+        self._grows = appearance.capacity is None and appearance.interval > 0
+        self._capacity = appearance.capacity or _FIRST_CAPACITY
+        if appearance.interval == 0:
+            self._capacity = self._first_stored
         self._slot_frames: list[int] = []
         self._first_frames: list[int] = []
         self._bias: Tensor | None = None
@@ -262,12 +268,24 @@ class AppearanceBank:
 
     def _free_slot(self) -> int:
         """The next unused slot, or else that of the stored frame of least relevance; one never read counts as 1."""
+        if len(self) == self._capacity and self._grows:
+            self._double()
         if len(self) < self._capacity:
             return len(self)
         relevance = self._relevance.nan_to_num(nan=1.0).tolist()
         return min(
             range(self._first_stored, self._capacity), key=lambda slot: (relevance[slot], self._slot_frames[slot])
         )
+
+    def _double(self) -> None:
+        """Make room for as many frames as are held."""
+        with torch.inference_mode(False):
+            self._keys, self._values, self._pooled = (
+                torch.cat([buffer, torch.zeros_like(buffer)], dim=1)
+                for buffer in (self._keys, self._values, self._pooled)
+            )
+            self._relevance = torch.cat([self._relevance, torch.zeros_like(self._relevance)])
+        self._capacity *= 2
 
     def _update_relevance(self, relative_weights: Tensor) -> None:
         """Fold in the weights (O, N) of one read, relative to uniform ones."""
@@ -280,7 +298,7 @@ class AppearanceBank:
         frames = np.array(self._slot_frames)
         first = np.array(self._first_frames)[:, None]
         present = frames > first
-        present[:, 0] = True
+        present[:, 0] = True if self._config.keep_first else ~present[:, 1:].any(axis=1)
         indices = np.maximum(frames, first)
         self._present = to_device(present, self._keys.device)
         self._ages = to_device(indices.max() - indices, self._keys.device)
@@ -315,7 +333,7 @@ def _check_appearance_config(config: AppearanceConfig) -> None:
     if config.interval < 0:
         faults.append(f"appearance.interval is {config.interval}; give 0 (first frame only) or more")
     needed = 1 + config.last_frame + (config.interval > 0)
-    if config.capacity < needed:
+    if config.capacity is not None and config.capacity < needed:
         faults.append(f"appearance.capacity is {config.capacity}; these settings need at least {needed}")
     if faults:
         raise ConfigError("; ".join(faults))

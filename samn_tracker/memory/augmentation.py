@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ def sample_centres(size: int) -> NDArray[np.float64]:
 
 def wide_patch(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     """The (2 size, 2 size, 3) patch of twice the window's side, at the same scale."""
-    return Window(window.centre, 2 * window.side, 2 * window.size).crop(image)
+    return replace(window, side=2 * window.side, size=2 * window.size).crop(image)
 
 
 def moved_patches(wide: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ class SpatialConfig:
         enabled: without it, the appearance memory alone decides, around the last position.
         localisation_pass: "shared" uses the segmentation patch's features; "own" crops and encodes a patch of its own,
             as published, which costs one encoder pass more a frame.
+        cut: the own patch is "smooth", averaged where it shrinks, or "thinned" to every n-th pixel, as released.
         patch_size: pixels of the side of the own patch.
         search_factor: side of the own patch, in target sizes.
         projection_channels: to which the features are reduced before the filter.
@@ -35,6 +36,8 @@ class SpatialConfig:
             instead of being encoded one by one.
         varied_middle: of the mirrored, blurred and turned samples of the first frame only the middle is encoded, this
             share of the patch's side; around it they have the features of the unmoved patch. 1 encodes them whole.
+        peak: "plain" reads the peak's place from the scores without window, between pixels and on a symmetric grid;
+            "windowed" from the windowed scores at whole pixels, on a periodic grid, as released: pulled to the middle.
         update_cg_iterations: of an update, which changes the filter only.
         update_interval: frames between updates; a hard negative causes one at once.
         capacity: samples held; the one of least weight is replaced.
@@ -56,6 +59,7 @@ class SpatialConfig:
 
     enabled: bool = True
     localisation_pass: Literal["own", "shared"] = "shared"
+    cut: Literal["smooth", "thinned"] = "smooth"
     patch_size: int = bounded(256, 32, 4096)
     search_factor: float = 4.5
     projection_channels: int = 64
@@ -69,6 +73,7 @@ class SpatialConfig:
     first_subspace: int = 2
     cut_shifts: bool = True
     varied_middle: float = 0.5
+    peak: Literal["plain", "windowed"] = "plain"
     update_cg_iterations: int = 5
     update_interval: int = 10
     capacity: int = bounded(250, 1, 100_000)
@@ -91,13 +96,16 @@ class AppearanceConfig:
     """Appearance memory bank (sections 3.2 and 4.3).
 
     Attributes:
-        capacity: most frames held, the first and the last one counted; constant cost on a video of any length.
+        capacity: most frames held, the first and the last one counted; constant cost on a video of any length. None
+            holds all, as released: time and memory for a frame grow with the video.
+        keep_first: False drops the first frame when the second one is memorised, as released.
         interval: every how many frames one is stored for good; 0 keeps the first frame only.
         last_frame: the previous frame is always available as a temporary memory.
         sample_filtering: a frame is memorised only when the spatial memory trusts it.
     """
 
-    capacity: int = bounded(16, 1, 100_000)
+    capacity: int | None = bounded(16, 1, 100_000)
+    keep_first: bool = True
     interval: int = 5
     last_frame: bool = True
     sample_filtering: bool = True

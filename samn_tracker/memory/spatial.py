@@ -98,7 +98,7 @@ class SpatialMemory:
             )
         config = self._config
         count, channels, height, width = features.shape
-        grid = ScoreGrid(height, width, config.filter_size)
+        grid = ScoreGrid(height, width, config.filter_size, closed=config.peak == "plain")
         samples = normalised(features)
         labels = self._labels(grid, centres_crop, target_size_crop, samples)
         weights = samples.new_full((count,), 1 / count)

@@ -46,15 +46,19 @@ def find_peak(
     neighbourhood of the first, at more than `hard_negative_threshold` of its height, is a hard negative. From
     `distractor_threshold` on, distance decides between the two: where one is near the patch centre and the other is not
     (`displacement_scale` of half the patch), the near one is the target. The window chooses the peak, but does not pull
-    its centre to the middle: that is the highest score without window within a cell.
+    its centre to the middle: that is the highest score without window within a cell; with `config.peak` "windowed" it
+    does, as in the released code, which reads the scores at the corners of patch pixels.
     """
-    plain = upsample(scores, grid)
-    fine = plain * _hann(grid.height * STRIDE)[:, None] * _hann(grid.width * STRIDE) if windowed else plain
+    offset = 0.5 if config.peak == "plain" else 0.0
+    plain = upsample(scores, grid, offset)
+    down, across = (_hann(cells * STRIDE, offset) for cells in (grid.height, grid.width))
+    fine = plain * down[:, None] * across if windowed else plain
     middle = np.array([grid.width, grid.height]) * STRIDE / 2
-    first, height = _maximum(fine)
+    first, height = _maximum(fine, offset)
     if not height > 0:
         return Peak(middle, height, False, fine)
-    second, second_height = _maximum(_without_neighbourhood(fine, first, config.neighbourhood_scale * target_size_crop))
+    rest = _without_neighbourhood(fine, first, config.neighbourhood_scale * target_size_crop)
+    second, second_height = _maximum(rest, offset)
     rival = second_height > config.hard_negative_threshold * height
     if config.distractor_threshold is not None and second_height > config.distractor_threshold * height:
         limit = config.displacement_scale * np.sqrt(middle.prod())
@@ -62,43 +66,49 @@ def find_peak(
         rival = bool(first_far != second_far)
         if rival and first_far:
             first, height = second, second_height
-    return Peak(_maximum_around(plain, first), height, rival, fine)
+    centre = _maximum_around(plain, first) if config.peak == "plain" else first
+    return Peak(centre, height, rival, fine)
 
 
-def upsample(scores: NDArray[np.float32], grid: ScoreGrid) -> NDArray[np.float32]:
-    """The (H, W) scores at the centre of every patch pixel, (16 h, 16 w), by trigonometric interpolation.
+def upsample(scores: NDArray[np.float32], grid: ScoreGrid, offset: float = 0.5) -> NDArray[np.float32]:
+    """The (H, W) scores `offset` into every patch pixel, its centre, (16 h, 16 w), by trigonometric interpolation.
 
     The products are torch's: numpy's have threads of their own, which keep spinning for milliseconds after each
     call and take the cores from torch's.
     """
     rows, columns = (
-        torch.from_numpy(_interpolation(cells, count, grid.first))
+        torch.from_numpy(_interpolation(cells, count, grid.first, offset))
         for cells, count in zip((grid.height, grid.width), grid.shape, strict=True)
     )
     return (rows @ torch.from_numpy(scores) @ columns.T).numpy()
 
 
 @lru_cache(maxsize=8)
-def _interpolation(cells: int, count: int, first: float) -> NDArray[np.float32]:
-    """(16 cells, count) matrix: the periodic band-limited function through `count` samples, read at pixel centres."""
-    position = (np.arange(cells * STRIDE) + 0.5) / STRIDE - first
+def _interpolation(cells: int, count: int, first: float, offset: float) -> NDArray[np.float32]:
+    """(16 cells, count) matrix: the periodic band-limited function through `count` samples, read `offset` into pixels.
+
+    At the corners of pixels, where the released code reads, its highest frequency counts twice, as it does there.
+    """
+    position = (np.arange(cells * STRIDE) + offset) / STRIDE - first
     distance = position[:, None] - np.arange(count)
     frequency = np.arange(count // 2 + 1)
-    weight = np.where((frequency == 0) | (2 * frequency == count), 1.0, 2.0) / count
+    once = (frequency == 0) | ((2 * frequency == count) & (offset > 0))
+    weight = np.where(once, 1.0, 2.0) / count
     waves = np.cos(2 * np.pi / count * distance[..., None] * frequency)
     return (waves @ weight).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
-def _hann(length: int) -> NDArray[np.float32]:
-    """(length,) raised cosine at pixel centres: 1 in the middle, 0 at the border."""
-    return np.square(np.sin(np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+def _hann(length: int, offset: float) -> NDArray[np.float32]:
+    """(length,) raised cosine, read `offset` into pixels: 1 in the middle, 0 at the border or, released, a pixel on."""
+    beyond = 0 if offset > 0 else 1
+    return np.square(np.sin(np.pi * (np.arange(length) + offset + beyond) / (length + 2 * beyond))).astype(np.float32)
 
 
-def _maximum(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """Centre x, y of the highest pixel (the first in reading order), and its score."""
+def _maximum(scores: NDArray[np.float32], offset: float = 0.5) -> tuple[NDArray[np.float64], float]:
+    """Where the highest pixel (the first in reading order) was read, x and y, and its score."""
     row, column = np.unravel_index(int(np.argmax(scores)), scores.shape)
-    return np.array([column, row]) + 0.5, float(scores[row, column])
+    return np.array([column, row]) + offset, float(scores[row, column])
 
 
 def _maximum_around(scores: NDArray[np.float32], centre: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,17 +28,19 @@ class ScoreGrid:
     """Where the scores of a k x k filter lie on a map of height x width cells.
 
     Every placement is kept for which at least half of the filter is on the map, so the grid is symmetric: an even
-    filter scores the (height + 1) x (width + 1) cell corners, an odd one the height x width cell centres.
+    filter scores the (height + 1) x (width + 1) cell corners, an odd one the height x width cell centres. Where it is
+    not `closed`, as in the released code, the last row and column of corners are left out: the scores are periodic.
     """
 
     height: int
     width: int
     filter_size: int
+    closed: bool = True
 
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) of the score map."""
-        extra = 1 - self.filter_size % 2
+        extra = self._corners if self.closed else 0
         return self.height + extra, self.width + extra
 
     @property
@@ -47,16 +49,25 @@ class ScoreGrid:
         return 0.5 * (self.filter_size % 2)
 
     @property
+    def _corners(self) -> int:
+        """How many more corners than centres a filter of this size scores in a row."""
+        return 1 - self.filter_size % 2
+
+    @property
     def _padding(self) -> int:
         return (self.filter_size - 1) // 2
 
     def fold(self, rows: Tensor) -> Tensor:
         """Add up the shifted answers (n, k*k, h*w) of the filter's rows to scores (n, H, W)."""
-        return F.fold(rows, self.shape, self.filter_size, padding=self._padding)[:, 0]
+        whole = (self.height + self._corners, self.width + self._corners)
+        height, width = self.shape
+        return F.fold(rows, whole, self.filter_size, padding=self._padding)[:, 0, :height, :width]
 
     def unfold(self, scores: Tensor) -> Tensor:
         """The transpose of `fold`: (n, H, W) to (n, k*k, h*w)."""
-        return F.unfold(scores[:, None], self.filter_size, padding=self._padding)
+        missing = 0 if self.closed else self._corners
+        whole = F.pad(scores[:, None], (0, missing, 0, missing)) if missing else scores[:, None]
+        return F.unfold(whole, self.filter_size, padding=self._padding)
 
 
 def gaussian_labels(grid: ScoreGrid, centres_cells: Tensor, sigma_cells: float) -> Tensor:
