@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from samn_tracker.core.config import TrackerConfig
+from samn_tracker.core.config import CONVERTED_PRESET, TrackerConfig, tracking_settings
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.model.weights import WeightsInfo, load_weights, read_info
@@ -57,6 +58,7 @@ def load_tracker(
     name_or_path: str | Path = "samn-lite",
     device: str = "auto",
     overrides: Mapping[str, Any] | TrackerConfig | None = None,
+    preset: str | None = None,
     training_weights: bool = False,
 ) -> Tracker:
     """A tracker with trained weights.
@@ -65,6 +67,8 @@ def load_tracker(
         name_or_path: "samn-lite" or another shipped variant, or the path of a .safetensors weights file.
         device: "auto" (CUDA when present, else CPU), "cpu", "cuda", "cuda:1", ...
         overrides: settings to change, for instance {"appearance.interval": 10}, or a whole TrackerConfig.
+        preset: track by the rules of "published", "paper" or another preset instead of those that the weights file
+            asks for; `overrides` change them.
         training_weights: track even with weights that only start a training.
 
     Raises:
@@ -79,9 +83,25 @@ def load_tracker(
             "other objects, not the background, and they know no location map; train from them (start.weights), or "
             "track all the same with --training-weights (in Python training_weights=True)"
         )
-    config = _configured(own_settings(path, info), info, overrides)
+    config = _configured(_settings(path, info, preset), info, overrides)
     engine, info = _engine(path.resolve(), info.sha256, str(resolve_device(device)), config.runtime)
     return Tracker(engine, config, info)
+
+
+def _settings(path: Path, info: WeightsInfo, preset: str | None) -> TrackerConfig:
+    """The configuration of the preset, or else the one that the weights file asks for."""
+    if preset is not None:
+        return merge(TrackerConfig(model=info.model), tracking_settings(preset))
+    if info.name == CONVERTED_PRESET:
+        _tell_preset(path)
+    return own_settings(path, info)
+
+
+@lru_cache(maxsize=4)
+def _tell_preset(path: Path) -> None:
+    """Say once in a process by whose rules published weights are tracked."""
+    rules = f"these are published weights, tracked by the preset {CONVERTED_PRESET!r}: the authors' loop, as the paper"
+    print(f"samn: {path.name}: {rules} describes it (--preset published: as its code was released)", file=sys.stderr)
 
 
 def own_settings(path: Path, info: WeightsInfo) -> TrackerConfig:

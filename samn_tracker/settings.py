@@ -135,12 +135,24 @@ def key_values(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def add_settings(parser: argparse.ArgumentParser, help_text: str) -> None:
-    """Give `parser` a repeatable `--set KEY=VALUE`, for `key_values`; other texts make a wrong command line (2).
-
-    What decides which settings there are to change, or whether to track at all, are options of their own that add to
-    the same list: `--training-weights` is `training_weights=true`.
-    """
+    """Give `parser` a repeatable `--set KEY=VALUE`, for `key_values`; other texts make a wrong command line (2)."""
     parser.add_argument("--set", action="append", type=_key_value, default=[], metavar="KEY=VALUE", help=help_text)
+
+
+def add_behaviour(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """`add_settings`, and what decides which settings there are to change, or whether to track at all.
+
+    These options add to the same list: `--preset published` is `preset=published`.
+    """
+    add_settings(parser, help_text)
+    parser.add_argument(
+        "--preset",
+        dest="set",
+        action="append",
+        type="preset={}".format,
+        metavar="NAME",
+        help="track by the rules of a preset, not by those of the weights file: published, paper, samn-r50, samn-lite",
+    )
     parser.add_argument(
         "--training-weights",
         dest="set",

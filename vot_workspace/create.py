@@ -38,6 +38,7 @@ def create(
     name: str = "SAMN",
     device: str = "auto",
     settings: str = "",
+    preset: str = "",
     timeout: int = 120,
     anchor_spacing: int = ANCHOR_SPACING,
     first_pixel: int | None = None,
@@ -70,7 +71,9 @@ def create(
     templates = HERE / chosen.templates
     if (templates / "stack.yaml").is_file():
         shutil.copy(templates / "stack.yaml", workspace / "stack.yaml")
-    write_atomic(workspace / "trackers.ini", _trackers(templates, tracker, name, device, settings, timeout).encode())
+    write_atomic(
+        workspace / "trackers.ini", _trackers(templates, tracker, name, device, settings, preset, timeout).encode()
+    )
     if chosen.without:
         stack = read_stack(chosen.stack, workspace)
         kept = {name: values for name, values in stack["experiments"].items() if name not in chosen.without}
@@ -80,7 +83,7 @@ def create(
     write_atomic(workspace / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
-def _trackers(templates: Path, tracker: str, name: str, device: str, settings: str, timeout: int) -> str:
+def _trackers(templates: Path, tracker: str, name: str, device: str, settings: str, preset: str, timeout: int) -> str:
     """trackers.ini whose entries start this interpreter by its absolute path; `name` runs `tracker`."""
     registry = configparser.ConfigParser()
     registry.optionxform = str  # type: ignore[assignment,method-assign]
@@ -93,6 +96,8 @@ def _trackers(templates: Path, tracker: str, name: str, device: str, settings: s
     registry["SAMN"]["env_SAMN_TRACKER"] = tracker
     if settings:
         registry["SAMN"]["env_SAMN_SET"] = settings
+    if preset:
+        registry["SAMN"]["env_SAMN_PRESET"] = preset
     if name != "SAMN":
         registry[name] = {**registry["SAMN"], "label": name}
         registry.remove_section("SAMN")
@@ -160,6 +165,9 @@ def _parser() -> argparse.ArgumentParser:
         help="section.key=value,... (may be given several times)",
     )
     parser.add_argument(
+        "--preset", default="", metavar="NAME", help="rules to track by: published, paper, samn-r50, ..."
+    )
+    parser.add_argument(
         "--first-pixel",
         type=int,
         choices=(0, 1),
@@ -188,6 +196,7 @@ def main(argv: list[str] | None = None) -> int:
         name=given.name,
         device=given.device,
         settings=",".join(given.set),
+        preset=given.preset,
         timeout=given.timeout,
         anchor_spacing=given.anchor_spacing,
         first_pixel=given.first_pixel,

@@ -16,7 +16,7 @@ from typing import Any
 from samn_tracker.errors import ResultError
 from samn_tracker.files import fingerprint, sha256, write_atomic
 from samn_tracker.runner.trackers import describe_tracker
-from samn_tracker.trax.options import Options, parse_settings
+from samn_tracker.trax.options import Options
 from vot_workspace.trajectory import SUFFIXES
 from vot_workspace.workspace import Workspace, environment_of
 
@@ -32,7 +32,7 @@ def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
     entry = workspace.tracker(tracker)
     if "samn_tracker.trax.server" in entry.get("command", ""):
         options = Options().updated(environment_of(entry), prefix="SAMN_")
-        identity = describe_tracker(options.tracker, options.device, parse_settings(options.set))
+        identity = describe_tracker(options.tracker, options.device, options.overrides)
         identity["reply"] = options.reply
     else:
         identity = {name: value for name, value in entry.items() if name not in ("label", "timeout")}

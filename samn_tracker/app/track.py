@@ -48,7 +48,7 @@ from samn_tracker.images import encode_image
 from samn_tracker.output_folder import OutputFolder
 from samn_tracker.runner.digits import ascii_number
 from samn_tracker.runner.trackers import SPEC_HELP
-from samn_tracker.settings import add_settings, key_values
+from samn_tracker.settings import add_behaviour, key_values
 from samn_tracker.shapes.overlay import draw_answers, draw_ruler
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def parser() -> argparse.ArgumentParser:
     add = result.add_argument_group("the tracker").add_argument
     add("--tracker", default="samn-lite", metavar="SPEC", help=SPEC_HELP)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    add_settings(result, "a setting, for instance appearance.interval=10; repeat for several")
+    add_behaviour(result, "a setting, for instance appearance.interval=10; repeat for several")
     add(
         "--debug-dir",
         type=Path,

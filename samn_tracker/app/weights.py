@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from samn_tracker.core.config import TrackerConfig, preset_names, tracking_settings
+from samn_tracker.core.config import CONVERTED_PRESET, TrackerConfig, preset_names, tracking_settings
 from samn_tracker.errors import ConfigError
 from samn_tracker.files import refuse_what_is_read
 from samn_tracker.loading import find_weights
@@ -160,7 +160,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         name,
         {"source": arguments.checkpoint.name, "layout": layout},
         dtype,
-        tracking=tracking_settings(name) if name in preset_names() else {},
+        tracking=tracking_settings(CONVERTED_PRESET if network.config.aggregate_single else name),
         ranges=activation_ranges(network),
     )
     print(f"wrote {arguments.output}")
@@ -170,10 +170,10 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def variant_of(model: ModelConfig, layout: Layout) -> str:
-    """The name under which converted weights are known: STM's own, SAMN's as published, or trained here."""
+    """The name under which converted weights are known: STM's own, SAMN's by their preset, or trained here."""
     if layout == "stm":
         return "stm"
-    return "samn-published" if model == LAYOUTS["samn"] else "samn-r50"
+    return CONVERTED_PRESET if model == LAYOUTS["samn"] else "samn-r50"
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from samn_tracker.bench.accuracy_table import comparison_table, confidence_lines
 from samn_tracker.bench.case_runs import Result, Setting, run_cases
 from samn_tracker.bench.development import DIRECTIONS, STARTS, cases, read_sequences
 from samn_tracker.errors import DatasetError, SamnError
-from samn_tracker.settings import add_settings, key_values
+from samn_tracker.settings import add_behaviour, key_values
 
 DATA = Path("../shared/data/sequences")
 
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=DATA, help=f"folder of development sequences; {DATA} if not given")
     parser.add_argument("--tracker", action="append", default=[], help="repeat for several; default samn-lite")
     parser.add_argument("--device", default="auto")
-    add_settings(parser, "a setting of every run, e.g. dynamic.weighting=none")
+    add_behaviour(parser, "a setting of every run, e.g. dynamic.weighting=none")
     parser.add_argument("--against", action="append", default=[], metavar="KEY=VALUE[,KEY=VALUE]", help="compare")
     parser.add_argument("--ablation", action="store_true", help="compare the first tracker with the paper's ablations")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this sequence; repeatable")

@@ -26,7 +26,7 @@ from samn_tracker.errors import SamnError
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.trackers import create_tracker
-from samn_tracker.settings import add_settings, key_values
+from samn_tracker.settings import add_behaviour, key_values
 from samn_tracker.shapes.regions import mask_iou
 
 _FLOAT32 = {"runtime.precision": "float32"}
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder of development sequences")
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")
-    add_settings(parser, "a setting of both sides")
+    add_behaviour(parser, "a setting of both sides")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this sequence; repeatable")
     parser.add_argument(
         "--comparison", action="append", default=[], choices=list(COMPARISONS), help="only this one; repeatable"

@@ -23,7 +23,7 @@ import numpy as np
 from samn_tracker.errors import SamnError
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.trackers import create_tracker
-from samn_tracker.settings import add_settings, key_values
+from samn_tracker.settings import add_behaviour, key_values
 from samn_tracker.shapes.regions import mask_iou
 from samn_tracker.synthetic import SyntheticSequence, make_sequence
 
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="samn bench recovery", description=__doc__.split("\n")[0])
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")
-    add_settings(parser, "a setting, e.g. recovery.enabled=false")
+    add_behaviour(parser, "a setting, e.g. recovery.enabled=false")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", action="append", default=[], choices=SCENARIOS)
     parser.add_argument("--json", type=Path)

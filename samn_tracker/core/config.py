@@ -221,6 +221,8 @@ def tracking_settings(name: str) -> dict[str, Any]:
     return {section: values for section, values in preset_settings(name).items() if section != "model"}
 
 
+CONVERTED_PRESET = "paper"
+"""By which published weights are tracked once they are converted."""
 _PRESETS = Path(__file__).with_name("presets")
 VARIANTS: dict[str, TrackerConfig] = {name: merge(TrackerConfig(), preset_settings(name)) for name in preset_names()}
 SAMN_R50, SAMN_LITE = VARIANTS["samn-r50"], VARIANTS["samn-lite"]

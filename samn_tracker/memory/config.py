@@ -38,6 +38,8 @@ class SpatialConfig:
             share of the patch's side; around it they have the features of the unmoved patch. 1 encodes them whole.
         peak: "plain" reads the peak's place from the scores without window, between pixels and on a symmetric grid;
             "windowed" from the windowed scores at whole pixels, on a periodic grid, as released: pulled to the middle.
+        learning: "own" keeps the residuals of the conjugate gradients orthogonal, counts `update_interval` from the
+            last update, and gives a hard negative its own weight; "released" does none of the three, as ATOM's code.
         update_cg_iterations: of an update, which changes the filter only.
         update_interval: frames between updates; a hard negative causes one at once.
         capacity: samples held; the one of least weight is replaced.
@@ -74,6 +76,7 @@ class SpatialConfig:
     cut_shifts: bool = True
     varied_middle: float = 0.5
     peak: Literal["plain", "windowed"] = "plain"
+    learning: Literal["own", "released"] = "own"
     update_cg_iterations: int = 5
     update_interval: int = 10
     capacity: int = bounded(250, 1, 100_000)
@@ -98,17 +101,17 @@ class AppearanceConfig:
     Attributes:
         capacity: most frames held, the first and the last one counted; constant cost on a video of any length. None
             holds all, as released: time and memory for a frame grow with the video.
-        keep_first: False drops the first frame when the second one is memorised, as released.
         interval: every how many frames one is stored for good; 0 keeps the first frame only.
         last_frame: the previous frame is always available as a temporary memory.
         sample_filtering: a frame is memorised only when the spatial memory trusts it.
+        keep_first: False drops the first frame when the second one is memorised, as released.
     """
 
     capacity: int | None = bounded(16, 1, 100_000)
-    keep_first: bool = True
     interval: int = 5
     last_frame: bool = True
     sample_filtering: bool = True
+    keep_first: bool = True
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class _State:
     peaks: deque[float]
     frames: int
     last_update: int
+    newest: int | None = None
 
 
 class SpatialMemory:
@@ -109,7 +110,11 @@ class SpatialMemory:
         penalties = (config.filter_regularisation, config.projection_regularisation)
         problem = JointProblem(inside, labels, weights, grid, config.activation_leak, penalties)
         correlation_filter, projection = gauss_newton(
-            problem, (empty_filter, projection), config.first_newton_steps, config.first_cg_iterations
+            problem,
+            (empty_filter, projection),
+            config.first_newton_steps,
+            config.first_cg_iterations,
+            config.learning == "own",
         )
         projected = projection @ inside
         if directions is not None:
@@ -180,7 +185,10 @@ class SpatialMemory:
         label = self._labels(state.grid, np.reshape(centre, (1, 2)), target_size_crop, sample)
         hard = localisation.hard_negative
         state.peaks.append(localisation.peak)
-        state.samples.add(sample[0], label[0], config.hard_negative_learning_rate if hard else config.learning_rate)
+        rate = config.hard_negative_learning_rate if hard else config.learning_rate
+        state.newest = state.samples.add(sample[0], label[0], rate, state.newest)
+        if config.learning == "own":
+            state.newest = None
         if hard or state.frames - state.last_update >= config.update_interval:
             self._update(state)
 
@@ -190,9 +198,12 @@ class SpatialMemory:
         problem = FilterProblem(
             memory.samples, memory.labels, memory.weights_tensor(), state.grid, config.activation_leak, penalties
         )
-        (state.correlation_filter,) = gauss_newton(problem, (state.correlation_filter,), 1, config.update_cg_iterations)
+        (state.correlation_filter,) = gauss_newton(
+            problem, (state.correlation_filter,), 1, config.update_cg_iterations, config.learning == "own"
+        )
         state.kernel = state.correlation_filter.T @ state.projection
-        state.last_update = state.frames
+        since = 0 if config.learning == "own" else (state.frames - 1) % config.update_interval
+        state.last_update = state.frames - since
 
     def _labels(self, grid: ScoreGrid, centres_crop: ArrayLike, size_crop: ArrayLike, like: Tensor) -> Tensor:
         """Labels (n, H, W) beside `like`; sigma is a fraction of the target's mean side."""

@@ -63,13 +63,20 @@ class SampleMemory:
         """The weights as float32 beside the samples."""
         return to_device(self.weights, self._samples.device).to(self._samples.dtype)
 
-    def add(self, sample: Tensor, label: Tensor, learning_rate: float) -> int:
-        """Store a (D, L) sample with its (H, W) label; returns the place it took."""
+    def add(self, sample: Tensor, label: Tensor, learning_rate: float, after: int | None = None) -> int:
+        """Store a (D, L) sample with its (H, W) label; returns the place it took.
+
+        Its weight is `learning_rate`, or as in ATOM's code that of the sample in the place `after`, the one before it,
+        and so much more as that one fades.
+        """
         place = self._free_place()
+        weight = learning_rate if after is None else float(self._weights[after]) / (1 - learning_rate)
         self._samples[place] = sample
         self._labels[place] = label
-        self._weights *= 1 - learning_rate
-        self._weights[place] = learning_rate
+        self._weights *= 1 - learning_rate if after is None else 1.0
+        self._weights[place] = weight
+        if after is not None:
+            self._weights /= self._weights.sum()  # they would grow without end
         self._keep_initial_share()
         return place
 

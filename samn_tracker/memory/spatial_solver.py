@@ -176,35 +176,46 @@ class JointProblem(LeastSquares):
         return projection @ kernel_gradient.T, correlation_filter @ kernel_gradient
 
 
-def gauss_newton(problem: LeastSquares, start: Parameters, steps: int, iterations: int) -> Parameters:
-    """`start` improved by `steps` Gauss-Newton steps of `iterations` conjugate-gradient iterations each."""
+def gauss_newton(
+    problem: LeastSquares, start: Parameters, steps: int, iterations: int, orthogonal: bool = True
+) -> Parameters:
+    """`start` improved by `steps` Gauss-Newton steps of `iterations` conjugate-gradient iterations each.
+
+    `orthogonal` as of `conjugate_gradient`.
+    """
     parameters = start
     for _ in range(steps):
         gradient, product = problem.linearise(parameters)
-        step = conjugate_gradient(product, tuple(-g for g in gradient), problem.penalties, iterations)
+        step = conjugate_gradient(product, tuple(-g for g in gradient), problem.penalties, iterations, orthogonal)
         parameters = tuple(p + s for p, s in zip(parameters, step, strict=True))
     return parameters
 
 
 def conjugate_gradient(
-    product: Callable[[Parameters], Parameters], right: Parameters, diagonal: tuple[float, ...], iterations: int
+    product: Callable[[Parameters], Parameters],
+    right: Parameters,
+    diagonal: tuple[float, ...],
+    iterations: int,
+    orthogonal: bool = True,
 ) -> Parameters:
     """Approximate solution x of product(x) = right, from zero, preconditioned by `diagonal` (one value a tensor).
 
     Each residual is made orthogonal to all earlier ones again: in float32 that property is lost within a few
-    iterations, and progress with it. A vanished residual or direction leaves x as it is, never NaN, and is decided on
-    the device, so that nothing waits for it.
+    iterations, and progress with it. Not `orthogonal`, the direction turns by the formula of Polak and Ribiere, as in
+    ATOM's code, and stays as good as rounding lets it. A vanished residual or direction leaves x as it is, never NaN,
+    and is decided on the device, so that nothing waits for it.
     """
     solution = direction = tuple(torch.zeros_like(r) for r in right)
     residual = right
     earlier: list[tuple[Parameters, Parameters, Tensor]] = []
     for _ in range(iterations):
-        for past, past_scaled, past_energy in earlier:
+        for past, past_scaled, past_energy in earlier if orthogonal else ():
             overlap = _ratio(_inner(residual, past_scaled), past_energy)
             residual = _plus(residual, -overlap, past)
         scaled = tuple(r / d for r, d in zip(residual, diagonal, strict=True))
         energy = _inner(residual, scaled)
-        turn = _ratio(energy, earlier[-1][-1]) if earlier else torch.zeros_like(energy)
+        common = torch.zeros_like(energy) if orthogonal or not earlier else _inner(earlier[-1][0], scaled)
+        turn = _ratio(energy - common, earlier[-1][-1]).clamp(min=0) if earlier else torch.zeros_like(energy)
         direction = _plus(scaled, turn, direction)
         image = product(direction)
         length = _ratio(energy, _inner(direction, image))

@@ -22,7 +22,7 @@ from samn_tracker.runner.score_run import score_run
 from samn_tracker.runner.show import save_overlays, summary
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.runner.worker import RunRequest
-from samn_tracker.settings import add_settings, key_values
+from samn_tracker.settings import add_behaviour, key_values
 
 _STOPPED = "stopped; finished sequences are kept, the same command continues"
 
@@ -58,7 +58,7 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     )
     parser.add_argument("--name", default="", help="what reports call the run (default: its folder's name)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    add_settings(parser, "change a setting of the tracker; repeat for several")
+    add_behaviour(parser, "change a setting of the tracker; repeat for several")
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="run only these")

@@ -101,6 +101,7 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
     Keys: `tracker` (the specification, weights paths reduced to the file's name), `weights_sha256` and `header_sha256`
     (None without weights; the header holds the model, the settings, int8's ranges and the hash of the parameters),
     `training_data` (what that header names; of this project's trackers only),
+    `preset` (whose rules: the one asked for, or the weights file's own name),
     `code_sha256` (of the rooms that decide what this project's tracker answers, or of the factory's module; None for
     OpenCV), `config`, `overrides`, `packages` (name to version) and `device` ("cpu" or "cuda...", resolved; or that the
     factory takes none).
@@ -173,6 +174,7 @@ def _own_identity(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:
         "header_sha256": tracker.info.header_sha256,
         "training_data": list(tracker.info.training_data),
         "code_sha256": _own_code_hash(),
+        "preset": overrides.get("preset", tracker.info.name),
         "config": to_dict(tracker.config),
     }
 
@@ -181,8 +183,9 @@ def _load_own_tracker(spec: str, device: str, overrides: Mapping[str, str]) -> A
     """Imported here and by name, so that this layer neither depends on the tracker nor needs torch for scoring."""
     settings = dict(overrides)
     training_weights = settings.pop("training_weights", "false") == "true"
+    preset = settings.pop("preset", None)
     load_tracker = importlib.import_module("samn_tracker").load_tracker
-    return load_tracker(spec, device=device, overrides=settings, training_weights=training_weights)
+    return load_tracker(spec, device=device, overrides=settings, preset=preset, training_weights=training_weights)
 
 
 def _own_code_hash() -> str:

@@ -6,6 +6,7 @@ line, an init property (`arg_*` in trackers.ini).
 - `SAMN_TRACKER`, `--tracker`, `samn_tracker`: samn-lite, opencv-mil, package.module:factory, ...
 - `SAMN_DEVICE`, `--device`, `samn_device`: auto, cpu, cuda.
 - `SAMN_REPLY`, `--reply`, `samn_reply`: rectangle, polygon, mask, or init: the kind of the initial region.
+- `SAMN_PRESET`, `--preset`, `samn_preset`: published, paper or another preset instead of the weights file's own rules.
 - `SAMN_SET`, `--set`, `samn_set`: tracker settings, for instance appearance.interval=10,dynamic.weighting=none.
 """
 
@@ -29,12 +30,18 @@ class Options:
     tracker: str = "samn-lite"
     device: str = "auto"
     reply: str = "init"
+    preset: str = ""
     set: str = ""
 
     def __post_init__(self) -> None:
         if self.reply not in (*REGION_KINDS, "init"):
             raise ConfigError(f"reply '{self.reply}' is unknown; use one of {', '.join(REGION_KINDS)} or init")
         parse_settings(self.set)
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """The preset and the settings, as trackers by name take them."""
+        return ({"preset": self.preset} if self.preset else {}) | parse_settings(self.set)
 
     def updated(self, values: Mapping[str, str], prefix: str) -> Options:
         """A copy with the entries of `values` whose names begin with `prefix` (`SAMN_`, `samn_`).

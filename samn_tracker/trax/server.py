@@ -27,7 +27,7 @@ from samn_tracker.prediction import Prediction, TrackerProtocol
 from samn_tracker.runner.trackers import create_tracker
 from samn_tracker.shapes import regions
 from samn_tracker.trax.connection import Connection
-from samn_tracker.trax.options import Options, parse_settings, settings_text
+from samn_tracker.trax.options import Options, settings_text
 from samn_tracker.trax.stream_guard import StreamGuard
 
 MAXIMUM_RUNS = 60_000  # the VOT toolkit stores the number of runs in 16 bits, and splits runs longer than 65,025
@@ -62,7 +62,7 @@ class Session:
 
 
 def _load(options: Options) -> TrackerProtocol:
-    return create_tracker(options.tracker, device=options.device, overrides=parse_settings(options.set))
+    return create_tracker(options.tracker, device=options.device, overrides=options.overrides)
 
 
 def from_trax_image(images: Mapping[str, Any], pictures: ImageReader) -> NDArray[np.uint8]:
@@ -195,6 +195,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tracker", help="samn-lite, opencv-mil, package.module:factory, ... (default: samn-lite)")
     parser.add_argument("--device", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--reply", help="rectangle, polygon, mask, or init: as the initial region (default)")
+    parser.add_argument("--preset", help="published, paper or another preset instead of the weights file's own rules")
     parser.add_argument(
         "--set", type=settings_text, help="tracker settings, for instance appearance.interval=10,dynamic.weighting=none"
     )

@@ -96,13 +96,10 @@ def replay(data: Path, name: str, start: str, config: TrackerConfig) -> list[Ste
     engine = TruthEngine(trunk(data / TRUNK))
     engine.shares_pass = config.spatial.localisation_pass == "shared"
     tracker = Tracker(engine, config)  # type: ignore[arg-type]
-    truth = [
-        (cv2.imread(str(masks[index]), cv2.IMREAD_GRAYSCALE) > 127).astype(np.uint8)
-        for index in range(60)[: len(masks)]
-    ]
+    truth = [(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127).astype(np.uint8) for path in masks[:60]]
     patch = (config.mask_start if start == "mask" else config.box_start).patch_size
     box = mask_to_box(truth[0])
-    engine.shown = segmentation_window(box[:2] + box[2:] / 2, box[2:], patch, config).crop_mask(truth[0])
+    engine.shown = segmentation_window(box[:2] + box[2:] / 2, box[2:], patch, config).crop(truth[0].astype(np.float32))
     tracker.initialize(read_image(images[0]), truth[0] if start == "mask" else box)
     steps = []
     for frame in oracle["frames"]:
@@ -123,7 +120,7 @@ def show_truth(tracker: Tracker, engine: TruthEngine, truth: NDArray[np.uint8]) 
 
     def patch(state, image, search, place):  # type: ignore[no-untyped-def]
         window, encoded = cut(tracker.observer, state, image, search, place)
-        engine.shown = window.crop_mask(truth)
+        engine.shown = window.crop(truth.astype(np.float32))
         return window, encoded
 
     tracker.observer._patch = patch  # type: ignore[method-assign]
