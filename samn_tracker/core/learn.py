@@ -13,7 +13,6 @@ from samn_tracker.core.correction import window_around
 from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
 from samn_tracker.core.observe import Observation
 from samn_tracker.core.places import inside_image, no_places, search_window, segmentation_window
-from samn_tracker.core.released import main_contour
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.core.state import Pending, PreviousMask, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
@@ -195,8 +194,7 @@ class Learner:
         """Pixels of the first mask (S, S): in the image, or in the patch where the released loop counts them there."""
         if self._config.segmentation.loop == "own":
             return int(first.sum() * window.scale**2)
-        contour = main_contour(first, threshold, 0)
-        return round(contour.area) if contour else int(first.sum())
+        return int((first > threshold).sum())
 
     def _start_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
         thinned = self._config.spatial.cut == "thinned"

@@ -83,6 +83,8 @@ class OpenVinoBackend:
         """The outputs of a program, in tensors of their own."""
         compiled = self._program(program, tuple(tuple(one.shape) for one in inputs))
         outputs = [torch.empty(shape) for shape in compiled.outputs]
+        if program == "features" and inputs[0].dtype != torch.uint8:  # the released loop's patches have fractions
+            inputs = (inputs[0].round().to(torch.uint8),)
         # OpenVINO reads and writes these very tensors, and does not keep them.
         given = [(one if one.dtype == torch.uint8 else one.float()).contiguous() for one in inputs]
         with compiled.lock:

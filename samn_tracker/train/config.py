@@ -53,22 +53,24 @@ class OptimiserConfig:
     Attributes:
         rate: learning rate of the heads and the decoder.
         trunk_factor: the trunks' rate, relative to it.
-        frozen: what does not learn.
+        frozen: what does not learn: of the trunks their stem or all, or "encoders", with their mask convolutions.
         schedule: after the warm-up the rate stays, or falls as a cosine to zero at the last iteration.
         warmup: iterations in which the rate rises linearly.
         betas: decay of the averages of gradients and squared gradients.
         weight_decay: decoupled from the gradient.
+        coupled_decay: it is part of the gradient instead (L2, plain Adam), as released.
         clip: largest norm of the gradient.
         ema: decay of the average of the parameters that is validated and exported.
     """
 
     rate: float = 1e-5
     trunk_factor: float = 1.0
-    frozen: Literal["nothing", "stem", "trunks"] = "nothing"
+    frozen: Literal["nothing", "stem", "trunks", "encoders"] = "nothing"
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    coupled_decay: bool = False
     clip: float = 5.0
     ema: float = 0.999
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from samn_tracker.model.encoders import ImageMemoryEncoder
 from samn_tracker.model.network import Network
 from samn_tracker.model.trunk import Trunk
 from samn_tracker.train.config import OptimiserConfig
@@ -15,21 +16,30 @@ STEM = ("conv1", "bn1", "layer1")
 
 
 def freeze(network: Network, which: str) -> None:
-    """Stop the gradients of "nothing", of the trunks' "stem" (up to stride 4), or of whole "trunks"."""
+    """Stop the gradients of "nothing", of the trunks' "stem" (up to stride 4), of whole "trunks", or of "encoders".
+
+    These are the trunks with the mask convolutions that a memory encoder of its own trunk has, as the authors froze
+    them; the heads of keys and values learn.
+    """
+    body = network.memory_encoder.body
+    if which == "encoders" and isinstance(body, ImageMemoryEncoder):
+        body.foreground.requires_grad_(False)
+        body.background.requires_grad_(False)
     for trunk in _trunks(network):
         for name, child in trunk.named_children():
-            if which == "trunks" or (which == "stem" and name in STEM):
+            if which in ("trunks", "encoders") or (which == "stem" and name in STEM):
                 child.requires_grad_(False)
 
 
-def make_optimiser(network: Network, config: OptimiserConfig) -> torch.optim.AdamW:
-    """AdamW with two groups, heads and trunks; `set_rate` scales both by the schedule."""
+def make_optimiser(network: Network, config: OptimiserConfig) -> torch.optim.Optimizer:
+    """AdamW, or Adam where the decay is coupled, with groups for heads and trunks; `set_rate` scales both."""
     in_trunk = {id(parameter) for trunk in _trunks(network) for parameter in trunk.parameters()}
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     heads = [parameter for parameter in learning if id(parameter) not in in_trunk]
     trunks = [parameter for parameter in learning if id(parameter) in in_trunk]
     groups = [{"params": heads, "factor": 1.0}, {"params": trunks, "factor": config.trunk_factor}]
-    return torch.optim.AdamW(
+    kind = torch.optim.Adam if config.coupled_decay else torch.optim.AdamW
+    return kind(
         [group for group in groups if group["params"]],
         lr=config.rate,
         betas=config.betas,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from samn_tracker.core.config import SAMN_LITE
+from samn_tracker.core.config import SAMN_LITE, VARIANTS
 from samn_tracker.model.network import Network
 from samn_tracker.train.config import OptimiserConfig
 from samn_tracker.train.optimiser import MovingAverage, freeze, make_optimiser, rate_at, set_rate
@@ -49,6 +50,25 @@ def test_freezing(which: str, learning: set[str]) -> None:
     trunk = network.query_encoder.trunk
     assert {name.split(".")[0] for name, p in trunk.named_parameters() if p.requires_grad} == learning
     assert all(parameter.requires_grad for parameter in network.decoder.parameters())
+
+
+def test_stage_2_freezes_what_the_authors_froze() -> None:
+    """Everything that they named "Encoder": the trunks and the two mask convolutions; heads and decoder learn."""
+    network = Network(replace(VARIANTS["published"].model, trunk="resnet18"))
+    freeze(network, "encoders")
+    learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    frozen = {name for name, _ in network.named_parameters()} - learning
+    assert {"memory_encoder.body.foreground.weight", "memory_encoder.body.background.weight"} <= frozen
+    assert all(name.startswith(("query_encoder.head.", "memory_encoder.body.head.", "decoder.")) for name in learning)
+    assert any(".head." in name for name in learning)
+    assert not any(".head." in name or name.startswith("decoder.") for name in frozen)
+
+
+def test_a_coupled_decay_is_part_of_the_gradient() -> None:
+    network = Network(SAMN_LITE.model)
+    coupled = make_optimiser(network, OptimiserConfig(weight_decay=5e-4, coupled_decay=True))
+    assert (type(coupled), coupled.param_groups[0]["weight_decay"]) == (torch.optim.Adam, 5e-4)
+    assert type(make_optimiser(network, OptimiserConfig())) is torch.optim.AdamW
 
 
 def test_the_average_follows_slowly_and_forgets_the_start() -> None:

@@ -15,7 +15,13 @@ SHIPPED = sorted((Path(samn_tracker.train.__file__).parent / "configs").glob("*.
 
 
 def test_the_promised_configurations_are_shipped() -> None:
-    assert {path.stem for path in SHIPPED} >= {"samn_lite", "samn_r50_stage1", "samn_r50_stage2", "smoke"}
+    assert {path.stem for path in SHIPPED} >= {
+        "samn_lite",
+        "samn_r50_stage2",
+        "published_stage1",
+        "published_stage2",
+        "smoke",
+    }
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -71,3 +77,13 @@ def test_an_unknown_key_of_a_data_set_is_named(small_config: Callable[[str], Pat
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no configuration file"):
         load_config(tmp_path / "none.toml")
+
+
+def test_the_released_recipe() -> None:
+    one, two = (load_config(path) for path in SHIPPED if "published" in path.stem)
+    for config in (one, two):
+        assert config.model.aggregate_single
+        assert (config.optimiser.weight_decay, config.optimiser.coupled_decay) == (5e-4, True)
+        assert (config.sampling.jitter, config.sampling.scale_jitter, config.loss.hardest) == (0.75, 0.25, 0.4)
+    assert (one.optimiser.frozen, two.optimiser.frozen) == ("nothing", "encoders")
+    assert (one.sampling.still, two.sampling.clip) == (1, 1)
