@@ -72,7 +72,7 @@ def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], p
 
 
 def _bounded(value: Any, bounds: tuple[int, int] | None) -> Any:
-    if bounds and not bounds[0] <= value <= bounds[1]:
+    if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
         raise ValueError(f"must be {bounds[0]} to {bounds[1]}")
     return value
 
