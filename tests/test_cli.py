@@ -102,7 +102,7 @@ def test_weights_that_only_start_a_training_track_when_asked_to_and_not_otherwis
     [
         (lambda state: state | {"Decoder.more.weight": torch.zeros(3)}, "unknown Decoder.more.weight"),
         (lambda state: state | {"Decoder.pred2.bias": torch.zeros(3)}, r"decoder.predict.bias is \(3,\)"),
-        (lambda state: state | {"Decoder.pred2.bias": print}, "it was refused"),
+        (lambda state: state | {"Decoder.pred2.bias": print}, "and was refused"),
         (lambda state: state | {"Decoder.pred2.bias": torch.full((2,), float("nan"))}, "not finite"),
     ],
     ids=["a layer too many", "another shape", "a function", "not finite"],

@@ -68,7 +68,7 @@ class TruthEngine:
         """Nothing to remember."""
         return MemoryFeatures(encoded.query.key, encoded.query.key)
 
-    def segment(self, *_: object) -> NDArray[np.float32]:
+    def segment(self, *_: object, **__: object) -> NDArray[np.float32]:
         """The truth (1, S, S)."""
         assert self.shown is not None
         return self.shown[None]
