@@ -162,6 +162,7 @@ def decide_released(state: TrackState, observation: Observation, config: Tracker
         extent=np.array([box[:2], box[:2] + box[2:]]) - centre,
         lost_frames=0,
         pixels=round(contour.area),
+        usual_contrast=state.usual_contrast,
         elsewhere=no_places(),
         remember=what_to_remember(centre, state, observation, config),
     )
@@ -178,6 +179,7 @@ def decide_unseen(state: TrackState, observation: Observation) -> Decision:
         extent=state.extent,
         lost_frames=state.lost_frames + 1,
         pixels=None,
+        usual_contrast=state.usual_contrast,
         elsewhere=no_places(),
         remember=Remember(),
     )
