@@ -60,10 +60,13 @@ class MultiTracker:
         return dict(zip(self.state.ids, self.state.confidences, strict=True)) if self.state else {}
 
     def bytes_needed(self, objects: int) -> int:
-        """About how much memory so many objects take: their keys and values, and the decoder's widest maps."""
+        """About how much memory so many objects take: their keys and values, and the decoder's widest maps.
+
+        Of a bank without limit (`appearance.capacity` None), what it takes at the start.
+        """
         size, model = self.config.segmentation.multi_patch_size, self.engine.model_config
         cells = (size // 16) ** 2
-        remembered = self.config.appearance.capacity * cells * (model.key_channels + model.value_channels)
+        remembered = (self.config.appearance.capacity or 1) * cells * (model.key_channels + model.value_channels)
         return 4 * objects * (remembered + (size // 4) ** 2 * model.decoder_channels * 4 // 3)
 
     @tells_full_memory

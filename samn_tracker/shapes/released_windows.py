@@ -24,10 +24,11 @@ class WholeWindow(Window):
         side = round(self.side)
         height, width = image.shape[:2]
         inside = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-        border = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
+        above, below = int(max(-top, 0)), int(max(top + side - height, 0))
+        before, behind = int(max(-left, 0)), int(max(left + side - width, 0))
         if inside.size == 0:
             return np.zeros((self.size, self.size, *image.shape[2:]), np.uint8)
-        padded = cv2.copyMakeBorder(inside, *map(int, border), cv2.BORDER_CONSTANT, value=0)
+        padded = cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_CONSTANT, value=0)
         return cv2.resize(padded, (self.size, self.size), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
