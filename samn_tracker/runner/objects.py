@@ -98,6 +98,31 @@ class SeparateTrackers:
             self._trackers[int(one)], self.confidences[int(one)] = tracker, prediction.confidence
 
 
+class OneOrSeveral:
+    """One object belongs to the tracker of one, which has a spatial memory; several share a tracker of several.
+
+    How many there are is decided by the first label map; what begins later joins the kind that was chosen.
+    """
+
+    def __init__(self, one: SeparateTrackers, several: MultiObjectTracker) -> None:
+        self._one, self._several = one, several
+        self._chosen: MultiObjectTracker = several
+
+    @property
+    def confidences(self) -> Mapping[int, float]:
+        """As the chosen tracker tells them."""
+        return told_confidences(self._chosen)
+
+    def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
+        """As `MultiObjectTracker.initialize_objects`."""
+        self._chosen = self._one if len(np.unique(labels[labels > 0])) == 1 else self._several
+        return self._chosen.initialize_objects(image, labels)
+
+    def track_objects(self, image: NDArray[np.uint8], new_labels: Labels | None = None) -> Labels:
+        """As `MultiObjectTracker.track_objects`."""
+        return self._chosen.track_objects(image, new_labels)
+
+
 class CheckedObjects:
     """A tracker of several objects; every answer is a label map of the image's size, or an error that says why not."""
 
@@ -188,6 +213,8 @@ def create_object_tracker(
     tracker = make_tracker(spec, device, overrides)
     if isinstance(tracker, MultiObjectTracker):
         return CheckedObjects(tracker, spec)
-    if is_own(spec):
-        return importlib.import_module("samn_tracker.core.multi_tracker").MultiTracker(tracker.engine, tracker.config)  # type: ignore[no-any-return]
-    return SeparateTrackers(lambda: create_tracker(spec, device, overrides), first=checked_tracker(spec, tracker))
+    separate = SeparateTrackers(lambda: create_tracker(spec, device, overrides), first=checked_tracker(spec, tracker))
+    if not is_own(spec):
+        return separate
+    multi_tracker = importlib.import_module("samn_tracker.core.multi_tracker").MultiTracker
+    return OneOrSeveral(separate, multi_tracker(tracker.engine, tracker.config))

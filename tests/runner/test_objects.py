@@ -26,6 +26,7 @@ from samn_tracker.runner.objects import (
     merge_masks,
 )
 from samn_tracker.runner.sequences import Sequence
+from samn_tracker.runner.trackers import create_tracker
 from samn_tracker.shapes.regions import mask_iou
 from samn_tracker.synthetic import make_multi_object
 
@@ -121,3 +122,23 @@ def test_ten_objects_in_one_pass() -> None:
     assert set(np.unique(found)) <= set(range(11))
     overlaps = [mask_iou((found == one).astype(np.uint8), (truth == one).astype(np.uint8)) for one in range(1, 11)]
     assert np.median(overlaps) > 0.7
+
+
+def test_one_object_belongs_to_the_tracker_of_one() -> None:
+    """The tracker of several has no spatial memory; DAVIS 2016 has one object a sequence."""
+    image = np.zeros((64, 96, 3), np.uint8)
+    image[20:40, 30:50] = 200
+    image[20:40, 60:80] = 120
+    one, two = np.zeros((64, 96), np.uint8), np.zeros((64, 96), np.uint8)
+    one[20:40, 30:50] = two[20:40, 30:50] = 1
+    two[20:40, 60:80] = 2
+    both = create_object_tracker("samn-lite", "cpu", {"runtime.precision": "float32"})
+    plain = create_tracker("samn-lite", "cpu", {"runtime.precision": "float32"})
+    both.initialize_objects(image, one)
+    plain.initialize(image, one)
+    answer = plain.track(image)
+    np.testing.assert_array_equal(both.track_objects(image), answer.mask)
+    assert dict(both.confidences) == {1: answer.confidence}  # type: ignore[attr-defined]
+    both.initialize_objects(image, two)
+    assert set(np.unique(both.track_objects(image))) <= {0, 1, 2}
+    assert set(both.confidences) == {1, 2}  # type: ignore[attr-defined]
