@@ -62,12 +62,12 @@ def activation_ranges(network: Network) -> dict[str, tuple[float, float]]:
 
 
 def check_ranges(ranges: Mapping[str, tuple[float, float]], network: Network) -> None:
-    """Make sure that no convolution of `network` lacks its range.
+    """Make sure that no convolution of `network` lacks its range; that of the cues is never rounded.
 
     Raises:
         WeightsError: some do.
     """
-    convolutions = {name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)}
+    convolutions = {name for name, module in network.named_modules() if isinstance(module, nn.Conv2d)} - {"cue"}
     if missing := sorted(convolutions - ranges.keys()):
         raise WeightsError(
             f"the ranges of {len(missing)} convolutions are missing, the first of {missing[0]}; run `samn "
