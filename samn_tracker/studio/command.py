@@ -97,6 +97,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # a browser that is quicker than the server waits, and is not refused
     except (OSError, OverflowError) as error:
         listener.close()
         raise ConfigError(
