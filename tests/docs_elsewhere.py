@@ -63,8 +63,8 @@ ELSEWHERE = {
     "tests/train/test_loop.py trains in two processes",
     "samn train mine.toml --run runs/mine --set start.weights=$WEIGHTS": _HOURS,
     "samn train export runs/mine mine.safetensors": _HOURS,
-    f"{_ACCURACY} --data SEQUENCES --tracker samn-lite --tracker opencv-mil --tracker opencv-csrt": "needs another "
-    "build of OpenCV than the pinned one; the slow test runs it without CSRT",
+    f"{_ACCURACY} --data SEQUENCES --direction forwards --start mask --start box": "needs the development sequences",
+    f"{_ACCURACY} --data SEQUENCES --direction forwards --start box --tracker opencv-mil": "the same",
     "pip uninstall -y opencv-python": _INSTALLS,
     "pip uninstall -y trax": _INSTALLS,
     "pip install --no-deps opencv-python-headless": _INSTALLS,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from samn_tracker.memory.spatial import normalised, principal_components
+from samn_tracker.memory.spatial import normalised, principal_components, require_finite
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -69,7 +69,12 @@ class PixelModel:
 
     @_precisely
     def start(self, f16: Tensor, mask: Tensor) -> None:
-        """Learn the first frame: features (B, C, h, w) of a patch and its mask (B, 1, 16 h, 16 w) in 0..1."""
+        """Learn the first frame: features (B, C, h, w) of a patch and its mask (B, 1, 16 h, 16 w) in 0..1.
+
+        Raises:
+            WeightsError: the features are not finite.
+        """
+        require_finite(f16)
         samples = normalised(f16)
         self._projection = torch.stack([principal_components(one[None], CHANNELS) for one in samples])
         self._later = None

@@ -93,10 +93,7 @@ class SpatialMemory:
             WeightsError: the features are not finite.
             ConfigError: the sample memory is too small.
         """
-        if not torch.isfinite(features).all():
-            raise WeightsError(
-                "the network's features are not finite; use other weights, or set runtime.precision to float32"
-            )
+        require_finite(features)
         config = self._config
         count, channels, height, width = features.shape
         grid = ScoreGrid(height, width, config.filter_size, closed=config.peak == "plain")
@@ -216,6 +213,18 @@ class SpatialMemory:
         if self._state is None:
             raise TrackerStateError("the spatial memory has no target yet; call start first")
         return self._state
+
+
+def require_finite(features: Tensor) -> None:
+    """Refuse features that nothing can be learnt from.
+
+    Raises:
+        WeightsError: one is infinite or not a number.
+    """
+    if not torch.isfinite(features).all():
+        raise WeightsError(
+            "the network's features are not finite; use other weights, or set runtime.precision to float32"
+        )
 
 
 def _check_shape(state: _State, features: Tensor) -> None:

@@ -93,7 +93,7 @@ def test_what_is_seen_is_of_the_next_frame_with_all_that_was_read(engine: Engine
     seen = _look(observer, state)
     assert (seen.frame_index, seen.read_frames, seen.read_weights()) == (4, (0,), [1.0])
     assert seen.probability.shape == (96, 96)
-    assert seen.encoded is not None and seen.encoded.patches.shape == (1, 3, 96, 96)
+    assert seen.encoded is not None and seen.encoded.patches.shape == (1, 96, 96, 3)
 
 
 def test_the_memory_of_the_frame_before_is_finished_before_it_is_read(engine: Engine) -> None:
