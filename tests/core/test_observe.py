@@ -177,7 +177,9 @@ def test_only_what_is_near_the_target_is_decoded_unless_it_was_lost(engine: Engi
     segment = engine.segment
     patch = pytest.MonkeyPatch()
     patch.setattr(
-        engine, "segment", lambda *given: regions.append(given[3] if len(given) > 3 else None) or segment(*given)
+        engine,
+        "segment",
+        lambda *given, **told: regions.append(given[3] if len(given) > 3 else None) or segment(*given, **told),
     )
     try:
         _look(observer, state)

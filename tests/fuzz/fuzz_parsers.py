@@ -25,7 +25,7 @@ from samn_tracker.core.config import TrackerConfig, load_toml
 from samn_tracker.errors import ResultError
 from samn_tracker.images import decode_image
 from samn_tracker.model.config import ModelConfig
-from samn_tracker.model.weights import FORMAT as WEIGHTS_FORMAT
+from samn_tracker.model.weights import EARLIER_FORMAT as WEIGHTS_FORMAT
 from samn_tracker.model.weights import read_info, read_tensors
 from samn_tracker.regress.record import Record, read_record, save_record
 from samn_tracker.runner.box_text import read_rows, strict_faults

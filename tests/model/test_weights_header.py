@@ -166,7 +166,7 @@ def test_what_is_no_matter_of_tracking_does_not_go_into_a_header(path: Path, set
 
 def test_int8_without_ranges_says_how_to_get_them(network: Network) -> None:
     with pytest.raises(ConfigError, match="samn weights describe"):
-        Engine(network, "cpu", RuntimeConfig(precision="int8"))
+        Engine(network, "cpu", RuntimeConfig(precision="int8", backend="openvino"))
 
 
 def test_the_shipped_weights_say_everything() -> None:

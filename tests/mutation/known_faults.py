@@ -51,7 +51,7 @@ FAULTS = (
         "observation.uncertainty < config.spatial.output_uncertainty",
         "True",
     ),
-    Fault("an untrusted peak is followed", OBSERVE, "if search is None or not search.trusted:", "if search is None:"),
+    Fault("an untrusted peak is followed", OBSERVE, "not (search.trusted or follows_any_peak)", "False"),
     Fault(
         "a slipped filter is taught its own peak",
         DECIDE,
