@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,17 @@ class SeparateTrackers:
             labels = np.where(new_labels > 0, new_labels, labels)
         return labels
 
+    def remove(self, one: int) -> None:
+        """End an object before the others; its tracker is free for another.
+
+        Raises:
+            TrackerStateError: no such object is tracked.
+        """
+        if one not in self._trackers:
+            raise TrackerStateError(f"object {one} is not tracked; tracked are {sorted(self._trackers)}")
+        self._spare.append(self._trackers.pop(one))
+        self.confidences.pop(one)
+
     def next_image_is(self, path: Path) -> None:
         """The file of the next image, for those of the trackers that want to know it."""
         self._file = path
@@ -104,9 +115,9 @@ class OneOrSeveral:
     How many there are is decided by the first label map; what begins later joins the kind that was chosen.
     """
 
-    def __init__(self, one: SeparateTrackers, several: MultiObjectTracker) -> None:
+    def __init__(self, one: SeparateTrackers, several: Any) -> None:
         self._one, self._several = one, several
-        self._chosen: MultiObjectTracker = several
+        self._chosen: Any = several
 
     @property
     def confidences(self) -> Mapping[int, float]:
@@ -116,11 +127,17 @@ class OneOrSeveral:
     def initialize_objects(self, image: NDArray[np.uint8], labels: Labels) -> Labels:
         """As `MultiObjectTracker.initialize_objects`."""
         self._chosen = self._one if len(np.unique(labels[labels > 0])) == 1 else self._several
-        return self._chosen.initialize_objects(image, labels)
+        started: Labels = self._chosen.initialize_objects(image, labels)
+        return started
 
     def track_objects(self, image: NDArray[np.uint8], new_labels: Labels | None = None) -> Labels:
         """As `MultiObjectTracker.track_objects`."""
-        return self._chosen.track_objects(image, new_labels)
+        tracked: Labels = self._chosen.track_objects(image, new_labels)
+        return tracked
+
+    def remove(self, one: int) -> None:
+        """End an object before the others."""
+        self._chosen.remove(one)
 
 
 class CheckedObjects:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker.core.config import SAMN_LITE, TrackerConfig
+from samn_tracker.core.config import SAMN_LITE, FirstLookConfig, TrackerConfig
 from samn_tracker.core.decide import middle_of
 from samn_tracker.core.observe import Observation
 from samn_tracker.core.state import TrackState
@@ -21,6 +21,7 @@ from samn_tracker.runtime.engine import Engine
 FRAMES = 7
 SMALL: TrackerConfig = replace(
     SAMN_LITE.with_patch_size(96),
+    first_look=FirstLookConfig(enabled=False),  # the first frame of a random network knows nothing
     spatial=replace(SAMN_LITE.spatial, patch_size=96),
     runtime=RuntimeConfig(precision="float32"),
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker.core.config import SAMN_LITE, TrackerConfig
+from samn_tracker.core.config import SAMN_LITE, FirstLookConfig, TrackerConfig
 from samn_tracker.core.multi_tracker import MultiTracker, object_confidences, objects_window
 from samn_tracker.core.start import BoxHabit
 from samn_tracker.core.tracker import Tracker
@@ -23,6 +23,7 @@ from samn_tracker.runtime.engine import Engine
 
 SMALL = replace(
     SAMN_LITE.with_patch_size(96),
+    first_look=FirstLookConfig(enabled=False),  # the first frame of a random network knows nothing
     spatial=replace(SAMN_LITE.spatial, patch_size=96),
     segmentation=replace(SAMN_LITE.segmentation, multi_patch_size=128),
     runtime=RuntimeConfig(precision="float32"),

@@ -42,6 +42,7 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
             "segmentation.scale_jump": 0.0,
             "mask_start.threshold": 0.0,
             "spatial.enabled": False,
+            "first_look.enabled": False,
             "appearance.interval": 1,
             "dynamic.weighting": weighting,
             "runtime.precision": "float32",
