@@ -36,8 +36,8 @@ def patch_centres(window: Window) -> NDArray[np.float64]:
 def centres_inside(window: Window) -> NDArray[np.bool_]:
     """(H, W) whether the centre of an image's pixel is in the window."""
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]] + 0.5
-    crop = window.to_crop(np.stack([columns, rows], axis=-1))
-    return np.asarray(((crop >= 0) & (crop < window.size)).all(axis=-1))
+    centres = np.stack([columns, rows], axis=-1)
+    return np.asarray(((centres >= window.origin) & (centres < window.origin + window.side)).all(axis=-1))
 
 
 def test_corners_of_the_window_are_corners_of_the_patch() -> None:
