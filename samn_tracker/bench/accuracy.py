@@ -23,6 +23,7 @@ from samn_tracker.bench.accuracy_table import comparison_table, confidence_lines
 from samn_tracker.bench.case_runs import Result, Setting, run_cases
 from samn_tracker.bench.development import DIRECTIONS, STARTS, cases, read_sequences
 from samn_tracker.errors import DatasetError, SamnError
+from samn_tracker.files import write_atomic
 from samn_tracker.settings import add_behaviour, key_values
 
 DATA = Path("../shared/data/sequences")
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\n{title}, minus {base}\n{comparison_table(results[base], results[title])}")
     if arguments.json:
         content = {title: summary(one) for title, one in results.items()}
-        arguments.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_atomic(arguments.json, json.dumps(content, indent=1))
     return 0
 
 

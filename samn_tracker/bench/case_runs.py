@@ -16,10 +16,11 @@ import numpy as np
 
 from samn_tracker.bench.development import Case, read_mask
 from samn_tracker.errors import ResultError
+from samn_tracker.files import write_atomic
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.metrics.davis import region_and_contour
-from samn_tracker.runner.trackers import create_tracker, describe_tracker
+from samn_tracker.runner.trackers import create_tracker, describe_tracker, is_own
 from samn_tracker.shapes.regions import box_iou
 
 
@@ -118,7 +119,7 @@ def _begin(setting: Setting, threads: int) -> None:
     if threads:
         cv2.setNumThreads(threads)
     overrides = dict(setting.overrides)
-    if threads and "runtime.threads" not in overrides and setting.tracker.startswith(("samn-",)):
+    if threads and "runtime.threads" not in overrides and is_own(setting.tracker):
         overrides["runtime.threads"] = str(threads)
     _TRACKER[:] = [create_tracker(setting.tracker, setting.device, overrides)]
 
@@ -135,7 +136,7 @@ class Kept:
         text = json.dumps(identity, sort_keys=True, default=str)
         self._folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "identity.json").write_text(json.dumps(identity, indent=1, default=str), encoding="utf-8")
+        write_atomic(self._folder / "identity.json", json.dumps(identity, indent=1, default=str))
 
     def has(self, case: Case) -> bool:
         return self._path(case.name).is_file()
@@ -148,10 +149,7 @@ class Kept:
             raise ResultError(f"{path} cannot be read ({error}); remove it to run the case again") from None
 
     def write(self, result: Result) -> None:
-        path = self._path(result.name)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(result)), encoding="utf-8")
-        temporary.replace(path)
+        write_atomic(self._path(result.name), json.dumps(asdict(result)))
 
     def _path(self, name: str) -> Path:
         return self._folder / (name.replace("/", "_") + ".json")

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from samn_tracker.errors import DatasetError, TrainingError
-from samn_tracker.files import locked
+from samn_tracker.files import locked, write_atomic
 from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.data import pack
 from samn_tracker.train.distributed import Processes, joined
@@ -122,7 +122,7 @@ def _judge(weights: Path, sequences: Path, out: Path) -> None:
     done = subprocess.run([*command, "--out", str(out / "accuracy")], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise TrainingError(f"the weights are trained ({weights}), but the accuracy protocol failed; see above")
-    (out / "accuracy.txt").write_text(done.stdout, encoding="utf-8")
+    write_atomic(out / "accuracy.txt", done.stdout)
     print(done.stdout)
 
 
