@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 
 from samn_tracker.errors import ConfigError, DatasetError
 from samn_tracker.files import write_atomic
-from samn_tracker.runner.digits import positive
+from samn_tracker.runner.digits import positive, within
 from samn_tracker.runner.frames import listed
 from samn_tracker.trax.options import settings_text
 from vot_workspace.conversions import ANCHOR_SPACING, CONVERSIONS, with_anchors, with_first_pixel
@@ -28,13 +28,15 @@ from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.workspace import Workspace, empty_anchors, letters_problem, read_stack
 
 HERE = Path(__file__).parent
+SHIPPED = "samn-lite"
+_LONGEST_NAME = 60
 
 
 def create(
     workspace: Path,
     rules: str,
     sequences: Sequence[SourceSequence],
-    tracker: str = "samn-lite",
+    tracker: str = SHIPPED,
     name: str = "SAMN",
     device: str = "auto",
     settings: str = "",
@@ -46,9 +48,9 @@ def create(
     """Write a workspace: stack, trackers.ini for this interpreter, and the sequences (images as links).
 
     `rules` is a name in `vot_workspace.rules`. Ground truth of another kind than the rules' is converted, and anchors
-    are placed where the rules begin at some. Without sequences `download` or the toolkit gets those of the year.
-    `first_pixel` is what the boxes and polygons of the sequences call the first pixel, 0 or 1; it must be given for
-    those whose layout does not say it.
+    are placed where the rules begin at some. Without sequences `download` or the toolkit gets those of the year. The
+    entry that runs `tracker` is called `name`. `first_pixel` is what the boxes and polygons of the sequences call the
+    first pixel, 0 or 1; it must be given for those whose layout does not say it.
 
     Raises:
         ConfigError: there is already another workspace, or nothing says what the first pixel is called.
@@ -72,7 +74,8 @@ def create(
     if (templates / "stack.yaml").is_file():
         shutil.copy(templates / "stack.yaml", workspace / "stack.yaml")
     write_atomic(
-        workspace / "trackers.ini", _trackers(templates, tracker, name, device, settings, preset, timeout).encode()
+        workspace / "trackers.ini",
+        _trackers(templates, tracker, name, device, settings, preset, timeout).encode(),
     )
     if chosen.without:
         stack = read_stack(chosen.stack, workspace)
@@ -85,7 +88,7 @@ def create(
 
 def _trackers(templates: Path, tracker: str, name: str, device: str, settings: str, preset: str, timeout: int) -> str:
     """trackers.ini whose entries start this interpreter by its absolute path; `name` runs `tracker`."""
-    registry = configparser.ConfigParser()
+    registry = configparser.ConfigParser(interpolation=None)
     registry.optionxform = str  # type: ignore[assignment,method-assign]
     registry.read(templates / "trackers.ini", encoding="utf-8")
     for entry in registry.sections():
@@ -98,11 +101,14 @@ def _trackers(templates: Path, tracker: str, name: str, device: str, settings: s
         registry["SAMN"]["env_SAMN_SET"] = settings
     if preset:
         registry["SAMN"]["env_SAMN_PRESET"] = preset
-    if name != "SAMN":
-        registry[name] = {**registry["SAMN"], "label": name}
-        registry.remove_section("SAMN")
+    entries = {one: dict(registry[one]) for one in registry.sections()}
+    entries = {name: {**entries.pop("SAMN"), "label": name}, **{one: entries[one] for one in entries if one != name}}
+    written = configparser.ConfigParser(interpolation=None)
+    written.optionxform = str  # type: ignore[assignment,method-assign]
+    for one, values in entries.items():
+        written[one] = {key: value.replace("%", "%%") for key, value in values.items()}  # as the toolkit reads it
     text = io.StringIO()
-    registry.write(text)
+    written.write(text)
     return text.getvalue()
 
 
@@ -138,9 +144,19 @@ def _faults(sequence: SourceSequence, rules: Rules) -> list[str]:
     return []
 
 
+def entry_name(tracker: str, preset: str = "", settings: str = "") -> str:
+    """What an entry is called that nobody named: SAMN for our own tracker as it is shipped, else after what it runs.
+
+    Folders of results, archives and reports go by this name; two configurations under one could not be told apart.
+    """
+    own = "SAMN" if tracker == SHIPPED else Path(tracker.rpartition(":")[2] or tracker).stem
+    words = re.sub(r"[^A-Za-z0-9_]+", "-", "-".join(filter(None, (own, preset, settings))))
+    return words.strip("-")[:_LONGEST_NAME] or "SAMN"
+
+
 def _entry_name(text: str) -> str:
     """A name that the toolkit takes for a tracker: ASCII letters, digits, _ and -."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
+    if not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{_LONGEST_NAME}}}", text) or text == "DEFAULT":
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is not of ASCII letters, digits, _ and -")
     return text
 
@@ -153,8 +169,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rules", choices=tuple(RULES), default="vot2018", help="default: vot2018")
     parser.add_argument("--sequences", nargs="+", help="only these")
-    parser.add_argument("--tracker", default="samn-lite", help="what the entry SAMN runs (default: samn-lite)")
-    parser.add_argument("--name", type=_entry_name, default="SAMN", help="of the entry that runs it (default: SAMN)")
+    parser.add_argument("--tracker", default=SHIPPED, help=f"what the workspace's entry runs (default: {SHIPPED})")
+    parser.add_argument(
+        "--name",
+        type=_entry_name,
+        help="of the entry that runs it (default: SAMN for samn-lite as shipped, else after what it runs)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
         "--set",
@@ -169,8 +189,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--first-pixel",
-        type=int,
-        choices=(0, 1),
+        type=within(0, 1),
+        metavar="0|1",
         help="what the data's boxes call the first pixel: 1 in OTB's own, 0 in most others; needed for OTB's layout",
     )
     parser.add_argument("--timeout", type=positive, default=120, help="seconds a frame may take (default: 120)")
@@ -188,12 +208,13 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"the rules '{given.rules}' have no data to download: give --data")
     if given.data is None and given.sequences:
         parser.error("--sequences chooses from --data; a download brings all")
+    name = given.name or entry_name(given.tracker, given.preset, ",".join(given.set))
     create(
         given.workspace,
         given.rules,
         read_dataset(given.data, given.sequences) if given.data else [],
         tracker=given.tracker,
-        name=given.name,
+        name=name,
         device=given.device,
         settings=",".join(given.set),
         preset=given.preset,
@@ -205,6 +226,6 @@ def main(argv: list[str] | None = None) -> int:
     download(workspace, next(iter(workspace.trackers)))
     frames = sum(map(len, workspace.sequences.values()))
     print(f"{given.workspace}: {len(workspace.names)} sequences, {frames} frames")
-    named = [] if given.name == "SAMN" else [given.name]
+    named = [] if name == "SAMN" else [name]
     print(f"next: {shlex.join(['samn', 'vot', 'run', str(given.workspace), *named])}", file=sys.stderr)
     return 0

@@ -54,9 +54,10 @@ def main(argv: list[str] | None = None) -> int:
     """Command line of `samn vot pack`."""
     parser = argparse.ArgumentParser(prog="samn vot pack", description=__doc__)
     parser.add_argument("workspace", type=Path)
-    parser.add_argument("tracker", nargs="?", default="SAMN")
+    parser.add_argument("tracker", nargs="?", help="entry of trackers.ini (default: SAMN, else the first)")
     given = parser.parse_args(argv)
-    archive = pack(Workspace(given.workspace), given.tracker)
+    workspace = Workspace(given.workspace)
+    archive = pack(workspace, given.tracker or workspace.first_tracker)
     print(archive)
     print("send this file to the challenge's server", file=sys.stderr)
     return 0

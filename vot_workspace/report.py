@@ -150,7 +150,7 @@ def _facts(path: Path) -> dict[str, str]:
         identity = json.loads(file.read_text(encoding="utf-8"))["tracker"]
         own = "weights_sha256" in identity
         return manifest_facts({"identity": identity}) if own else {key: str(one) for key, one in identity.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResultError(f"{file} is damaged ({error}); run the tracker again") from None
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from samn_tracker.errors import ConfigError
 from samn_tracker.files import locked
 from samn_tracker.program import stopping_signals
-from samn_tracker.runner.digits import positive
+from samn_tracker.runner.digits import positive, within
 from samn_tracker.runner.frames import listed
 from samn_tracker.runner.local_workers import local_gpus
 from vot_workspace.check import Fault, check
@@ -154,7 +154,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("tracker", nargs="?", help="entry of trackers.ini (default: SAMN, else the first)")
     parser.add_argument("--workers", type=positive, default=1, help="shards that run at the same time (default: 1)")
     parser.add_argument("--cluster", default="", metavar="ADDRESS", help="run the shards on this Ray cluster")
-    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help=f"at most so many tries (default: {ATTEMPTS})")
+    parser.add_argument(
+        "--attempts", type=within(0, 1000), default=ATTEMPTS, help=f"at most so many tries (default: {ATTEMPTS})"
+    )
     parser.add_argument("--adopt", action="store_true", help="go on with results that have no manifest")
     parser.add_argument("--restart", action="store_true", help="delete the tracker's results first")
     given = parser.parse_args(argv)

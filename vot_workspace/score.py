@@ -193,13 +193,18 @@ def details(scored: Score) -> str:
     return "\n".join(lines)
 
 
+def _results(folder: Path, tracker: str | None) -> Path:
+    """The results of an entry, or of the one that is meant where none is named."""
+    return folder / "results" / (tracker or Workspace(folder).first_tracker)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line of `samn vot score`."""
     parser = argparse.ArgumentParser(
         prog="samn vot score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("workspace", type=Path, nargs="?", help="score the results in this workspace")
-    parser.add_argument("tracker", nargs="?", default="SAMN", help="of this entry of it (default: SAMN)")
+    parser.add_argument("tracker", nargs="?", help="of this entry of it (default: SAMN, else the first)")
     parser.add_argument("--truth", type=Path, help="a workspace, or pysot's VOT20xx.json, for results elsewhere")
     parser.add_argument("--results", type=Path, help="a tracker's folder, of the toolkit or of pysot")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
@@ -208,7 +213,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--no-toolkit", action="store_true", help="leave `vot analysis` out (it takes a minute)")
     given = parser.parse_args(argv)
     truth = given.truth or given.workspace
-    results = given.results or (given.workspace and given.workspace / "results" / given.tracker)
+    results = given.results or (given.workspace and _results(given.workspace, given.tracker))
     if truth is None or results is None:
         parser.error("give a workspace, or --truth and --results")
     sequences, stack = read_truth(truth)

@@ -17,8 +17,11 @@ from samn_tracker.program import stopping_signals
 from vot_workspace.doctor import toolkit_problems
 
 SET_PARENT_DEATH_SIGNAL = 1  # of prctl(2)
-_OUTSIDE_THIS_FOLDER = "import sys, runpy; sys.path.pop(0); runpy.run_module('vot', None, '__main__', True)"
-"""`python -m vot`, but a file `vot.py` in the working folder is not taken for the toolkit."""
+_WITHOUT_ITS_VERDICT = "logging.getLogger('vot').addFilter(lambda line: 'concluded successfuly' not in str(line.msg))"
+_OUTSIDE_THIS_FOLDER = "sys.path.pop(0); runpy.run_module('vot', None, '__main__', True)"
+_PROGRAM = f"import logging, runpy, sys; {_WITHOUT_ITS_VERDICT}; {_OUTSIDE_THIS_FOLDER}"
+"""`python -m vot`, but a file `vot.py` in the working folder is not taken for the toolkit; nor does it say that an
+evaluation "concluded successfuly", which it says of every one, also where the tracker has crashed."""
 STANDARD_ERROR = 2  # the descriptor: sys.stderr may be something else, in notebooks for instance
 
 
@@ -40,7 +43,7 @@ def start(
     """
     if problems := toolkit_problems():
         raise EnvironmentProblemError("; ".join(problems))
-    line = [sys.executable, "-c", _OUTSIDE_THIS_FOLDER, command, "--workspace", str(workspace.resolve()), *arguments]
+    line = [sys.executable, "-c", _PROGRAM, command, "--workspace", str(workspace.resolve()), *arguments]
     cache_off = {"VOT_PERSISTENT_CACHE": "false", "MPLBACKEND": "Agg"}
     return subprocess.Popen(
         line,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ import yaml  # type: ignore[import-untyped]
 from samn_tracker.errors import ConfigError, DatasetError, EnvironmentProblemError
 from samn_tracker.runner.frames import listed
 from samn_tracker.runner.truth import read_names
+from samn_tracker.trax.registry import read_registry
 from vot_workspace.doctor import found_outside
 from vot_workspace.layouts import read_folder
 from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import MaskPart, Region
 
-_ALIASES = 20
+_ALIASES, _DEPTH = 20, 20
 _SHOWN = 300
 KINDS = ("supervised", "unsupervised", "multistart")
 DETERMINISTIC_RUNS = 3  # the toolkit stops repeating a tracker that answered three times the same
@@ -78,7 +78,7 @@ class Workspace:
 
     @property
     def sequence_folder(self) -> Path:
-        return self.folder / self.config.get("sequences", "sequences")
+        return self.folder / str(self.config.get("sequences", "sequences"))
 
     @cached_property
     def names(self) -> list[str]:
@@ -114,10 +114,13 @@ class Workspace:
 
     @cached_property
     def trackers(self) -> dict[str, dict[str, str]]:
-        """The entries of trackers.ini by name."""
-        registry = configparser.ConfigParser()
-        registry.read(self.folder / "trackers.ini", encoding="utf-8")
-        return {name: dict(registry[name]) for name in registry.sections()}
+        """The entries of trackers.ini by name, their keys in lower case.
+
+        Raises:
+            ConfigError: it is missing or malformed.
+        """
+        registry = read_registry(self.folder / "trackers.ini")
+        return {name: {key.lower(): value for key, value in entry.items()} for name, entry in registry.items()}
 
     def tracker(self, name: str) -> dict[str, str]:
         """The entry of one tracker.
@@ -219,15 +222,25 @@ def has_eao(experiment: Experiment, sequences: Iterable[SourceSequence]) -> bool
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader))
-        content = yaml.safe_load(text) if aliases <= _ALIASES else None
+        _refuse_bombs(path, text)
+        content = yaml.safe_load(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read ({str(error)[:_SHOWN]})") from None
-    if aliases > _ALIASES:
-        raise ConfigError(f"{path} repeats parts of itself {aliases} times; write them out")
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a table of settings")
     return content
+
+
+def _refuse_bombs(path: Path, text: str) -> None:
+    """Refuse what takes minutes to read: parts that repeat others, and lists in lists in lists."""
+    aliases = depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        aliases += isinstance(event, yaml.AliasEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if aliases > _ALIASES:
+            raise ConfigError(f"{path} repeats parts of itself more than {_ALIASES} times; write them out")
+        if depth > _DEPTH:
+            raise ConfigError(f"{path} has more than {_DEPTH} tables in each other; it is no stack")
 
 
 def read_stack(name: str, folder: Path) -> Mapping[str, Any]:
@@ -257,9 +270,14 @@ def experiments_of(stack: Mapping[str, Any]) -> list[Experiment]:
     """The experiments of a stack, in order.
 
     Raises:
-        ConfigError: one of an unknown kind.
+        ConfigError: there are none, or one is malformed or of an unknown kind.
     """
-    return [_experiment(name, values) for name, values in stack["experiments"].items()]
+    try:
+        return [_experiment(name, values) for name, values in stack["experiments"].items()]
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ConfigError(
+            f"the workspace's stack is malformed ({repr(error)[:_SHOWN]}); make the workspace anew"
+        ) from None
 
 
 def _experiment(name: str, values: Mapping[str, Any]) -> Experiment:

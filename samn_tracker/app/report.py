@@ -36,6 +36,7 @@ from samn_tracker.report.runs import (
     run_from_scores,
 )
 from samn_tracker.report.thumbnails import all_together
+from samn_tracker.runner.digits import within
 from samn_tracker.runner.run_folder import read_places
 
 
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     _refuse_what_is_read(arguments, [path for _, path in asked.runs])
     report = _report(asked)
-    report = _with_attributes(_with_curves(report), arguments.attributes)
+    report = with_attributes(_with_curves(report), arguments.attributes)
     report = replace(report, together=all_together(report, arguments.pictures))
     if arguments.published:
         report = replace(report, published=published_rows(report.key))
@@ -142,13 +143,18 @@ def _with_curves(report: Report) -> Report:
     return replace(report, runs=tuple(replace(run, curves={"sequences": curve[run.name]}) for run in report.runs))
 
 
-def _with_attributes(report: Report, path: Path | None) -> Report:
+def with_attributes(report: Report, path: Path | None) -> Report:
+    """The report with the means over the attributes of the sequences, as the JSON file says them.
+
+    Raises:
+        ResultError: not such a file.
+    """
     if path is None:
         return report
     try:
         tags = json.loads(path.read_text(encoding="utf-8"))
         means = [attribute_means(run, tags, report.primary) for run in report.runs]
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise ResultError(f'{path} is not {{"sequence": ["attribute", ...]}} ({error})') from None
     runs = zip(report.runs, means, strict=True)
     return replace(report, runs=tuple(replace(run, attributes=values) for run, values in runs))
@@ -180,7 +186,7 @@ def parser() -> argparse.ArgumentParser:
         help="also of a set that is not complete; a note says so",
     )
     add("--published", action="store_true", help="put what papers report on the benchmark beside the runs")
-    add("--pictures", type=int, default=3, metavar="N", help="best and worst sequences to draw (default 3)")
+    add("--pictures", type=within(0, 1000), default=3, metavar="N", help="best and worst sequences to draw (default 3)")
     add("--plots", type=Path, metavar="DIR", help="also write every chart as PNG and SVG")
     add("--latex", type=Path, metavar="FILE", help="also write the tables for LaTeX")
     add("--title", help="of the page")

@@ -46,7 +46,7 @@ from samn_tracker.errors import ImageError, ResultError
 from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.images import encode_image
 from samn_tracker.output_folder import OutputFolder
-from samn_tracker.runner.digits import ascii_number
+from samn_tracker.runner.digits import ascii_number, positive
 from samn_tracker.runner.trackers import SPEC_HELP
 from samn_tracker.settings import add_behaviour, key_values
 from samn_tracker.shapes.overlay import draw_answers, draw_ruler
@@ -191,12 +191,6 @@ def _pixel(text: str) -> tuple[float, float]:
     return x, y
 
 
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command line of `samn track`."""
     saved = "; ".join(f"{kind}: {text}" for kind, text in KINDS.items())
@@ -224,8 +218,8 @@ def parser() -> argparse.ArgumentParser:
         "120:mask:later.png, '120:point:50,60;55,90,-'",
     )
     add("--stop", action="append", default=[], metavar="N:ID", help="from frame N on this object is not followed")
-    add("--stride", type=_positive, default=1, metavar="N", help="track every Nth frame of the input only")
-    add("--end", type=int, metavar="N", help="stop before this frame")
+    add("--stride", type=positive, default=1, metavar="N", help="track every Nth frame of the input only")
+    add("--end", type=positive, metavar="N", help="stop before this frame")
     add = result.add_argument_group("what to leave behind").add_argument
     add(
         "--output",
@@ -234,7 +228,7 @@ def parser() -> argparse.ArgumentParser:
         help="default NAME_samn here; an earlier run's files of the same kinds are replaced",
     )
     add("--save", default="overlay,masks,txt", metavar="KINDS", help=f"comma separated; {saved}")
-    add("--every", type=_positive, default=1, metavar="N", help="save every Nth tracked frame only")
+    add("--every", type=positive, default=1, metavar="N", help="save every Nth tracked frame only")
     add("--json", action="store_true", help="print one JSON object to stdout instead of words")
     add("--show", action="store_true", help="watch in a window while tracking")
     add = result.add_argument_group("the tracker").add_argument

@@ -33,6 +33,7 @@ from samn_tracker.bench.report import table
 from samn_tracker.bench.scenario import FRAME_SIZE, make_variants
 from samn_tracker.bench.videos import OTHER_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
 from samn_tracker.errors import SamnError
+from samn_tracker.runner.digits import positive, within
 from samn_tracker.runtime.devices import resolve_device
 
 PICTURE_STORED = 20
@@ -184,9 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--picture", type=Path, help="write stacked bars of a frame's parts to this SVG file")
     parser.add_argument("--quick", action="store_true", help="three minutes instead of fifteen; rougher")
     parser.add_argument("--data", type=Path, help="development sequences for the videos; default: a generated one")
-    parser.add_argument("--frames", type=int, help="length of the long run")
+    parser.add_argument("--frames", type=positive, help="length of the long run")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=0, help="of torch on the CPU; default: torch's own choice")
+    parser.add_argument(
+        "--threads", type=within(0, 1024), default=0, help="of torch on the CPU; default: torch's own choice"
+    )
     return parser
 
 

@@ -24,6 +24,7 @@ from samn_tracker.bench.case_runs import Result, Setting, run_cases
 from samn_tracker.bench.development import DIRECTIONS, STARTS, cases, read_sequences
 from samn_tracker.errors import DatasetError, SamnError
 from samn_tracker.files import write_atomic
+from samn_tracker.runner.digits import within
 from samn_tracker.settings import add_behaviour, key_values
 
 DATA = Path("../shared/data/sequences")
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--direction", action="append", choices=DIRECTIONS, help="only this way; repeatable")
     parser.add_argument("--start", action="append", choices=STARTS, help="only this start; repeatable")
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"), help="folder that keeps every case done")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=within(1, 1024), default=2)
     parser.add_argument("--json", type=Path)
     return parser
 

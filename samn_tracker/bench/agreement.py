@@ -25,6 +25,7 @@ from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import SamnError
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.runner.digits import positive
 from samn_tracker.runner.trackers import create_tracker
 from samn_tracker.settings import add_behaviour, key_values
 from samn_tracker.shapes.regions import mask_iou
@@ -176,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--comparison", action="append", default=[], choices=list(COMPARISONS), help="only this one; repeatable"
     )
-    parser.add_argument("--frames", type=int, help="only so many frames of each sequence")
+    parser.add_argument("--frames", type=positive, help="only so many frames of each sequence")
     parser.add_argument("--free", action="store_true", help="both sides go their own way; differences add up")
     parser.add_argument("--json", type=Path)
     return parser

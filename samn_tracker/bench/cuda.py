@@ -20,6 +20,7 @@ import torch
 from samn_tracker.bench.agreement import put
 from samn_tracker.bench.scenario import FRAME_SIZE, Variant, make_light_variant
 from samn_tracker.core.tracker import Tracker
+from samn_tracker.runner.digits import positive
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.shapes.regions import mask_iou
 from samn_tracker.synthetic import make_sequence
@@ -82,5 +83,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="samn bench cuda", description=__doc__.split("\n")[0])
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=positive, default=60)
     return parser

@@ -22,6 +22,7 @@ import numpy as np
 
 from samn_tracker.errors import SamnError
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.runner.digits import positive
 from samn_tracker.runner.trackers import create_tracker
 from samn_tracker.settings import add_behaviour, key_values
 from samn_tracker.shapes.regions import mask_iou
@@ -124,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")
     add_behaviour(parser, "a setting, e.g. recovery.enabled=false")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=positive, default=20)
     parser.add_argument("--only", action="append", default=[], choices=SCENARIOS)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args(argv)

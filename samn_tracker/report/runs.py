@@ -45,7 +45,7 @@ def read_saved_scores(path: Path) -> ScoreTable:
         for curve in known["curves"].values():
             if len(curve["x"]) != len(curve["y"]):
                 raise ValueError("a curve has x and y of different lengths")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResultError(
             f"{path} does not hold scores ({error}); make it with `samn BENCHMARK score --json`"
         ) from None

@@ -18,6 +18,7 @@ from samn_tracker.runner.benchmark import Benchmark, BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
 from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.run_folder import results_folder
+from samn_tracker.runner.truth import decode_text
 from samn_tracker.shapes.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.shapes.regions import box_to_polygon
 
@@ -119,7 +120,7 @@ def _mark_box(
     index: int,
     colour: Colour | None,
 ) -> None:
-    rows, _ = read_rows(boxes.read_text(encoding="ascii"))
+    rows, _ = read_rows(decode_text(boxes.read_bytes()))
     corners = box_to_polygon((rows[index] - sequence.shift) * scale)
     draw_polygon(canvas, corners, colour or colour_of(1), LINE)
 

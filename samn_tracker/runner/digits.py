@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 
 _LONGEST = 18
 """Digits; what is longer is no count of anything, and `int` refuses thousands of them with an error of its own."""
@@ -22,3 +24,26 @@ def positive(text: str) -> int:
     if not number:
         raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a number above 0")
     return number
+
+
+def within(lowest: int, highest: int) -> Callable[[str], int]:
+    """For a number of a command line from `lowest`, 0 or more, to `highest`; anything else makes it a wrong one."""
+
+    def number(text: str) -> int:
+        found = ascii_number(text)
+        if found is None or not lowest <= found <= highest:
+            raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a number from {lowest} to {highest}")
+        return found
+
+    return number
+
+
+def duration(text: str) -> float:
+    """A time above 0 of a command line, with or without decimals; anything else makes it a wrong one."""
+    try:
+        found = float(text) if text.isascii() else math.nan
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a time above 0")
+    return found

@@ -292,4 +292,4 @@ def rle_decode(runs: ArrayLike, shape: tuple[int, int]) -> Mask:
             f"run lengths (smallest {lengths.min(initial=0)}, sum {lengths.sum()}) do not fill a mask of {shape[1]} x "
             f"{shape[0]} pixels; they must be positive and add up to {pixels}"
         )
-    return np.repeat(np.arange(len(lengths)) & 1, lengths).astype(np.uint8).reshape(shape)
+    return np.repeat((np.arange(len(lengths)) & 1).astype(np.uint8), lengths).reshape(shape)

@@ -63,6 +63,16 @@ class Answer:
         """(H, W) of 0 and 1."""
         return unpack(self.bounds, self.runs, shape)
 
+    def fits(self, shape: tuple[int, int]) -> bool:
+        """Whether box, mask and confidence are such, and the mask lies in an image of `shape` (H, W)."""
+        numbers = [*self.bounds, *self.runs]
+        if len(self.box) != 4 or len(self.bounds) != 4 or not all(type(one) is int and one >= 0 for one in numbers):
+            return False
+        x, y, width, height = self.bounds
+        corners = np.array([*self.box, self.confidence, *np.ravel(self.polygon or [])], dtype=np.float64)
+        whole = sum(self.runs) == width * height and x + width <= shape[1] and y + height <= shape[0]
+        return bool(np.isfinite(corners).all()) and whole and (self.polygon is None or len(corners) == 13)
+
     def prediction(self, shape: tuple[int, int]) -> Prediction:
         """The unpacked prediction, for an image of `shape` (H, W)."""
         polygon = None if self.polygon is None else np.array(self.polygon)

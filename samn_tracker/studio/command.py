@@ -22,6 +22,7 @@ from pathlib import Path
 
 from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.files import locked
+from samn_tracker.runner.digits import within
 from samn_tracker.settings import add_settings, key_values
 
 LOOPBACK = "127.0.0.1"
@@ -120,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     add("input", help="video file, folder of images, or glob in quotes")
     add("--project", type=Path, metavar="DIR", help="where the work is kept; default NAME_studio here")
     add("--output", type=Path, metavar="DIR", help="where saved results go; default results in the project")
-    add("--port", type=int, default=0, metavar="N", help="default 0: any that is free")
+    add("--port", type=within(0, 65535), default=0, metavar="N", help="default 0: any that is free")
     add("--host", default=LOOPBACK, metavar="ADDRESS", help=f"default {LOOPBACK}, this computer only")
     add("--no-browser", action="store_true", help="only print the address")
     add("--tracker", default="samn-lite", metavar="NAME", help="shipped name, or a .safetensors file")

@@ -8,6 +8,7 @@ a frame counts.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from samn_tracker.errors import ResultError
 from samn_tracker.files import write_atomic
+from samn_tracker.runner.frames import listed
 from samn_tracker.studio.answers import Answer, Prompt, Thing
 from samn_tracker.studio.frames import FrameStore
 
@@ -123,7 +125,7 @@ class Project:
                 f"{key} {record[key]}, not {value}" for key, value in self._about.items() if record[key] != value
             ]
             version = record["version"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ResultError(
                 f"{path} is not a project that can be read ({error}); move it away, or choose another --project"
             ) from None
@@ -139,15 +141,23 @@ class Project:
     def _load_answers(self) -> None:
         if not self._journal.is_file():
             return
-        for line in self._journal.read_text(encoding="utf-8").splitlines():
+        shape = (self._about["height"], self._about["width"])
+        lines = self._journal.read_text(encoding="utf-8", errors="replace").splitlines()
+        damaged = []
+        for number, line in enumerate(lines, start=1):
             try:
                 record = json.loads(line)
                 one, index = int(record.pop("object")), int(record.pop("frame"))
                 answer = Answer.from_json(record)
-            except (ValueError, KeyError, TypeError):
-                continue  # the line that was being written when the program was ended
-            if one in self.things:
+                whole = answer.fits(shape) and 0 <= index < self._about["frames"]
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+                whole = False
+            if not whole:
+                damaged.append(number)
+            elif one in self.things:
                 self.things[one].answers[index] = answer
+        if damaged and damaged != [len(lines)]:  # the last one may be cut off where the program was ended
+            print(f"{self._journal}: line {listed(damaged)} is damaged and left out", file=sys.stderr)
 
 
 def _line(one: int, index: int, answer: Answer) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from samn_tracker.files import locked, refuse_what_is_read
 from samn_tracker.program import run_program
-from samn_tracker.runner.digits import positive
+from samn_tracker.runner.digits import positive, within
 from samn_tracker.train import timed
 from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.data import make_samples, pack
@@ -48,7 +48,7 @@ def _train(words: list[str]) -> int:
 def _pack(words: list[str]) -> int:
     parser = _parser("samn train pack", "Shrink every image to its data set's longest_side and pack all into one file.")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--quality", type=int, default=88, help="JPEG quality, 1 to 100")
+    parser.add_argument("--quality", type=within(1, 100), default=88, help="JPEG quality, 1 to 100")
     arguments = parser.parse_args(words)
     config = _configured(arguments)
     refuse_what_is_read(arguments.out, _read_by(arguments, config), "OUT.npz")

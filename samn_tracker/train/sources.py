@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.errors import DatasetError
+from samn_tracker.errors import DatasetError, ImageError
 from samn_tracker.files import atomic
 from samn_tracker.images import decode_image
 
 FORMAT = "samn-pack-1"
+_SHOWN = 120
+_DAMAGED = (ValueError, LookupError, TypeError, OSError, EOFError, BadZipFile, NotImplementedError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,23 @@ class PackedSource:
         return len(self._entries)
 
     def read(self, index: int) -> LabelledImage:
-        """The labelled image at `index`."""
+        """The labelled image at `index`.
+
+        Raises:
+            ImageError: the pack is damaged.
+        """
         image, labels = self._entries[index]
         return LabelledImage(
             decode_image(self._blobs[image].tobytes(), f"{self.name}[{index}]"),
-            np.asarray(cv2.imdecode(self._blobs[labels], cv2.IMREAD_UNCHANGED)).astype(np.uint16),
+            _decoded_labels(self._blobs[labels], f"{self.name}[{index}]"),
         )
+
+
+def _decoded_labels(blob: NDArray[np.uint8], name: str) -> NDArray[np.uint16]:
+    labels = cv2.imdecode(blob, cv2.IMREAD_UNCHANGED) if len(blob) else None
+    if labels is None or labels.ndim != 2:
+        raise ImageError(f"{name} has no label map; make the packed file again")
+    return np.asarray(labels).astype(np.uint16)
 
 
 def read_pack(path: str | Path) -> dict[str, PackedSource]:
@@ -88,15 +101,26 @@ def read_pack(path: str | Path) -> dict[str, PackedSource]:
     try:
         with np.load(path, allow_pickle=False) as file:
             data, offsets, index = file["data"], file["offsets"], json.loads(file["index"].tobytes())
-    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
-        raise DatasetError(f"{path} is not a packed data file ({error}); make it again") from None
-    if index["format"] != FORMAT:
-        raise DatasetError(f"{path} has format {index['format']}, this version reads {FORMAT}; make it again")
-    blobs = [data[start:stop] for start, stop in pairwise(offsets)]
-    return {
-        one["name"]: PackedSource(one["name"], blobs, [(a, b) for a, b in one["entries"]], one["clips"])
-        for one in index["sets"]
-    }
+        if index["format"] != FORMAT:
+            raise ValueError(f"its format is {index['format']!r}, this version reads {FORMAT}")
+        blobs = [data[start:stop] for start, stop in pairwise(offsets)]
+        return {one["name"]: _packed_set(one, blobs) for one in index["sets"]}
+    except _DAMAGED as error:
+        raise DatasetError(f"{path} is not a packed data file ({str(error)[:_SHOWN]}); make it again") from None
+
+
+def _packed_set(one: Mapping[str, Any], blobs: Sequence[NDArray[np.uint8]]) -> PackedSource:
+    """A data set of the index; every image, label map and frame that it names is there.
+
+    Raises:
+        ValueError, LookupError, TypeError: it is malformed.
+    """
+    entries = [(image, labels) for image, labels in one["entries"]]
+    if not all(type(number) is int and 0 <= number < len(blobs) for pair in entries for number in pair):
+        raise ValueError("it names images that it does not hold")
+    if not all(type(number) is int and 0 <= number < len(entries) for clip in one["clips"] for number in clip):
+        raise ValueError("it names frames that it does not hold")
+    return PackedSource(str(one["name"]), blobs, entries, one["clips"])
 
 
 def write_pack(sources: Sequence[Source], path: str | Path, longest_side: dict[str, int], quality: int = 88) -> None:

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from samn_tracker.errors import DatasetError, TrainingError
 from samn_tracker.files import locked, write_atomic
+from samn_tracker.runner.digits import duration
 from samn_tracker.train.config import TrainConfig, load_config
 from samn_tracker.train.data import pack
 from samn_tracker.train.distributed import Processes, joined
@@ -135,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="samn train timed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("config", help="TOML file of the run; its iterations are replaced")
-    parser.add_argument("--minutes", type=float, required=True, help="of packing, training and export together")
+    parser.add_argument("--minutes", type=duration, required=True, help="of packing, training and export together")
     parser.add_argument("--out", type=Path, required=True, help="folder for everything that is made")
     parser.add_argument("--sequences", type=Path, help="folder of development sequences to judge the weights on")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")

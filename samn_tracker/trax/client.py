@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import configparser
+import math
 import os
 import shlex
 import shutil
@@ -28,12 +28,14 @@ from samn_tracker.shapes import regions
 from samn_tracker.shapes.regions import TargetKind
 from samn_tracker.trax.messages import MaskPart, Message, format_region, parse_region
 from samn_tracker.trax.process import TrackerProcess
+from samn_tracker.trax.registry import read_registry
 
 TIMEOUT = 120.0
 """Seconds that a tracker may take for its greeting, its first frame, and any other frame."""
 
 _KINDS: Mapping[str, TargetKind] = {"mask": "mask", "polygon": "polygon", "rectangle": "box"}
 _OWN_OPTIONS = ("timeout", "restart")
+_SHOWN, _LONGEST = 60, 1e6
 
 
 @dataclass(frozen=True)
@@ -163,18 +165,14 @@ def launch_of(spec: str, overrides: Mapping[str, str]) -> Launch:
         ConfigError: the command or the entry is not usable.
     """
     kind, _, command = spec.partition(":")
-    launch = Launch(tuple(shlex.split(command))) if kind == "trax" else _entry(*spec.rsplit(":", 1))
+    launch = Launch(_words(command, spec)) if kind == "trax" else _entry(*spec.rsplit(":", 1))
     if not launch.command or shutil.which(launch.command[0]) is None:
         raise ConfigError(f"--tracker {spec}: there is no program {launch.command[0] if launch.command else ''!r}")
     properties = {key: value for key, value in overrides.items() if key not in _OWN_OPTIONS}
-    try:
-        timeout = float(overrides.get("timeout", launch.timeout))
-    except ValueError:
-        raise ConfigError(f"timeout={overrides['timeout']} is not a number of seconds") from None
     return replace(
         launch,
         properties={**launch.properties, **properties},
-        timeout=timeout,
+        timeout=_seconds(overrides.get("timeout", launch.timeout)),
         restart=overrides.get("restart", str(launch.restart)).lower() in ("1", "true", "yes"),
     )
 
@@ -186,16 +184,10 @@ def create(spec: str, overrides: Mapping[str, str]) -> TraxTracker:
 
 def _entry(file: str, name: str) -> Launch:
     """An entry of a `trackers.ini` of the VOT toolkit."""
-    registry = configparser.ConfigParser(interpolation=None)
-    registry.optionxform = str  # type: ignore[assignment,method-assign]
-    try:
-        if not registry.read(file, encoding="utf-8"):
-            raise ConfigError(f"there is no file {file}; give --tracker PATH/trackers.ini:NAME")
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not a trackers.ini: {error}") from None
+    registry = read_registry(Path(file))
     if name not in registry:
-        raise ConfigError(f"{file} has no tracker {name!r}; it has {', '.join(registry.sections())}")
-    entry: Mapping[str, Any] = registry[name]
+        raise ConfigError(f"{file} has no tracker {name!r}; it has {', '.join(registry) or 'none'}")
+    entry = registry[name]
     folder = Path(file).resolve().parent
     protocol, command = entry.get("protocol", "trax"), entry.get("command", "")
     environment = {key[4:]: value for key, value in entry.items() if key.startswith("env_")}
@@ -206,16 +198,33 @@ def _entry(file: str, name: str) -> Launch:
         is_module = command.replace(".", "").isidentifier()
         words: tuple[str, ...] = (python, *(("-m", command) if is_module else ("-c", f"import sys; {command}")))
     elif protocol == "trax":
-        words = tuple(shlex.split(command))
+        words = _words(command, file)
     else:
         raise ConfigError(f"{file}: the protocol {protocol} of {name} is not known here; use trax or traxpython")
     return Launch(
         words,
         environment,
         {key[4:]: value for key, value in entry.items() if key.startswith("arg_")},
-        float(entry.get("timeout", TIMEOUT)),
+        _seconds(entry.get("timeout", TIMEOUT)),
         str(entry.get("restart", "false")).lower() in ("1", "true", "yes"),
     )
+
+
+def _words(command: str, where: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise ConfigError(f"{where}: the command {command[:_SHOWN]!r} cannot be split into words ({error})") from None
+
+
+def _seconds(value: str | float) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _LONGEST:
+        raise ConfigError(f"timeout={str(value)[:_SHOWN]} is not a number of seconds above 0")
+    return seconds
 
 
 def _target_text(target: NDArray[Any], formats: list[str], image_shape: tuple[int, ...]) -> str:

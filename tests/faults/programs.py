@@ -132,7 +132,7 @@ def _vot(place: Path) -> None:
         corners = np.stack([x, y, x + w, y, x + w, y + h, x, y + h], axis=1)
         _rows(place / "data" / name / "groundtruth.txt", corners)
     (place / "data/list.txt").write_text("ball\ncube\n")
-    tracker = ["--tracker", "fault_toys:still", "--set", f"delay={DELAY}", "--device", "cpu"]
+    tracker = ["--tracker", "fault_toys:still", "--set", f"delay={DELAY}", "--device", "cpu", "--name", "SAMN"]
     made = samn("vot", "create", place / "W", "--data", place / "data", "--rules", "demo", *tracker)
     assert made.returncode == 0, made.stderr
     stack = (place / "W/stack.yaml").read_text()

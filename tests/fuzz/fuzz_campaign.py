@@ -2,13 +2,15 @@
 
 Prints a table of inputs, accepted, refused, crashes; exits with 1 if anything but an answer or one of our errors came
 back, or an input took more seconds of the processor than the limit. Input number i of a parser depends on nothing but
---seed and i.
+--seed and i. With `--record FILE` the counts are kept after every piece, and the same command goes on where it was
+stopped; a reader that was mended begins anew once its name is taken out of the file.
 """
 
 from __future__ import annotations
 
 import argparse
 import faulthandler
+import json
 import os
 import random
 import signal
@@ -19,15 +21,17 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fuzz_mutation import mutated
 from fuzz_parsers import Parser, all_parsers
 
 from samn_tracker.errors import SamnError
+from samn_tracker.files import write_atomic
 
 _SHOWN = 5
+_PIECE = 2000
 
 
 @dataclass
@@ -40,6 +44,13 @@ class Count:
     crashed: int = 0
     slowest: float = 0.0
     crashes: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: Count) -> None:
+        """Count another piece of the same parser's inputs."""
+        for name in ("inputs", "accepted", "refused", "crashed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.slowest = max(self.slowest, other.slowest)
+        self.crashes = (self.crashes + other.crashes)[:_SHOWN]
 
 
 class TooSlowError(Exception):
@@ -114,21 +125,43 @@ def fast_folder() -> Path | None:
     return shared_memory if shared_memory.is_dir() else None
 
 
-def campaign(inputs: int, seed: int, only: list[str]) -> dict[str, Count]:
-    """Fuzz every parser (or those named) in folders of their own; progress on stderr."""
+def campaign(inputs: int, seed: int, only: list[str], record: Path | None = None) -> dict[str, Count]:
+    """Fuzz every parser, or those named in their order, in folders of their own; progress on stderr.
+
+    Args:
+        record: file of counts; what it holds of this seed is not done again.
+    """
+    kept = _read_record(record, seed)
     counts = {}
     with tempfile.TemporaryDirectory(dir=fast_folder()) as root:
-        for index, parser in enumerate(all_parsers(Path(root))):
-            if only and parser.name not in only:
-                continue
+        parsers = {parser.name: parser for parser in all_parsers(Path(root))}
+        for index, name in enumerate(only or parsers):
+            parser = parsers[name]
             folder = Path(root) / str(index)
             folder.mkdir()
+            count = counts[parser.name] = kept.setdefault(parser.name, Count())
             start = time.perf_counter()
-            with quiet_below_python():
-                counts[parser.name] = fuzz(parser, inputs, folder, seed)
-            seconds = f"{time.perf_counter() - start:.0f} s"
-            print(f"{parser.name}: {seconds}, {counts[parser.name]}", file=sys.stderr, flush=True)
+            while count.inputs < inputs:
+                with quiet_below_python():
+                    count.add(fuzz(parser, min(_PIECE, inputs - count.inputs), folder, seed, first=count.inputs))
+                _write_record(record, seed, kept)
+            print(f"{parser.name}: {time.perf_counter() - start:.0f} s, {count}", file=sys.stderr, flush=True)
     return counts
+
+
+def _read_record(path: Path | None, seed: int) -> dict[str, Count]:
+    if path is None or not path.is_file():
+        return {}
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["seed"] != seed:
+        raise SystemExit(f"{path} is of seed {content['seed']}; give that one, or another --record")
+    return {name: Count(**count) for name, count in content["counts"].items()}
+
+
+def _write_record(path: Path | None, seed: int, counts: dict[str, Count]) -> None:
+    if path is not None:
+        content = {"seed": seed, "counts": {name: asdict(count) for name, count in counts.items()}}
+        write_atomic(path, json.dumps(content, indent=1) + "\n")
 
 
 def table(counts: dict[str, Count]) -> str:
@@ -147,10 +180,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=100_000, help="for each parser")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="keep the counts here, and go on from them")
     arguments = parser.parse_args(argv)
     faulthandler.enable()
     warnings.simplefilter("ignore")
-    counts = campaign(arguments.inputs, arguments.seed, arguments.only)
+    counts = campaign(arguments.inputs, arguments.seed, arguments.only, arguments.record)
     print(table(counts))
     return 1 if any(one.crashed for one in counts.values()) else 0
 

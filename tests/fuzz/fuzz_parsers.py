@@ -17,7 +17,9 @@ import cv2
 import numpy as np
 import torch
 import trax
+from fuzz_onepass import onepass_readers
 from fuzz_readers import Parser, all_readers
+from fuzz_saved import saved_readers
 from safetensors.torch import save
 
 from samn_tracker.app.targets import targets_from_text
@@ -280,4 +282,6 @@ def all_parsers(folder: Path) -> list[Parser]:
         Parser("VOT ground truth", [b"\n".join(region_lines[1:4]), rows], _vot_truth),
         Parser("VOT sequence file", [b"name=one\nfps=30\nlength=2\nwidth=320\nheight=240\n"], _vot_properties),
         *all_readers(),
+        *onepass_readers(),
+        *saved_readers(folder),
     ]

@@ -49,7 +49,7 @@ def quick(*arguments: object) -> int:
 def make(folder: Path, tracker: str, lengths: dict[str, int], rules: str = "demo", timeout: int = 20) -> Path:
     data = write_flat(folder / "data", lengths)
     arguments = ["--data", data, "--rules", rules, "--tracker", f"fault_trackers:{tracker}", "--timeout", timeout]
-    assert quick("create", folder / "w", *arguments, "--anchor-spacing", 20) == 0
+    assert quick("create", folder / "w", *arguments, "--name", "SAMN", "--anchor-spacing", 20) == 0
     return folder / "w"
 
 

@@ -12,10 +12,12 @@ from workspaces import made, write_flat
 
 from samn_tracker.cli import main
 from samn_tracker.errors import ResultError
+from vot_workspace import toolkit
 from vot_workspace.check import Fault
 from vot_workspace.doctor import diagnose_workspace
 from vot_workspace.run import report
 from vot_workspace.score import read_runs
+from vot_workspace.workspace import Workspace
 
 HERE = Path(__file__).parent
 
@@ -58,10 +60,10 @@ def test_doctor_finds_an_entry_whose_module_cannot_be_imported(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert create(tmp_path / "W", data, "--tracker", "no_such_module:make") == 0
-    assert main(["vot", "doctor", str(tmp_path / "W"), "--start", "SAMN"]) == 1
+    assert main(["vot", "doctor", str(tmp_path / "W"), "--start", "make"]) == 1
     printed = capsys.readouterr()
     assert "nothing wrong" not in printed.out
-    assert "[SAMN] cannot begin on the first frame of a" in printed.err
+    assert "[make] cannot begin on the first frame of a" in printed.err
     assert "no_such_module" in printed.err
 
 
@@ -86,6 +88,46 @@ def test_a_report_of_failures_begins_with_the_cause(tmp_path: Path, capsys: pyte
     assert lines[0] == "MIL failed: samn-trax: error: the GPU is gone"
     assert sum("missing" in line for line in lines) == 2
     assert "baseline/a/a_000" in lines[1] and "more" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ((), "SAMN"),
+        (("--preset", "paper"), "SAMN-paper"),
+        (("--tracker", "opencv-mil"), "opencv-mil"),
+        (("--tracker", "some.module:make"), "make"),
+        (("--tracker", "runs/mine v2.safetensors"), "mine-v2"),
+        (
+            ("--set", "spatial.enabled=no", "--set", "appearance.interval=10"),
+            "SAMN-spatial-enabled-no-appearance-interval-10",
+        ),
+    ],
+)
+def test_an_entry_that_nobody_named_is_called_after_what_it_runs(
+    data: Path, tmp_path: Path, given: tuple[str, ...], name: str
+) -> None:
+    """Two configurations under one name could not be told apart in results, archives and reports."""
+    assert create(tmp_path / "W", data, *given) == 0
+    workspace = Workspace(tmp_path / "W")
+    assert list(workspace.trackers) == [name, "MIL"]
+    assert workspace.first_tracker == name
+
+
+def test_a_percent_sign_in_a_setting_gets_through_trackers_ini(data: Path, tmp_path: Path) -> None:
+    assert create(tmp_path / "W", data, "--tracker", "runs/100%/a.safetensors") == 0
+    assert Workspace(tmp_path / "W").tracker("a")["env_samn_tracker"] == "runs/100%/a.safetensors"
+
+
+def test_the_toolkit_does_not_say_that_a_failed_run_concluded_successfully(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It says so of every evaluation that it did not break off itself."""
+    assert create(tmp_path / "W", data, "--tracker", "opencv-mil") == 0
+    toolkit.run("evaluate", tmp_path / "W", "opencv-mil", "--persist", "--experiments", "baseline")
+    said = capfd.readouterr().err
+    assert list((tmp_path / "W/results/opencv-mil/baseline").glob("*/*.bin")), said
+    assert "concluded" not in said
 
 
 def test_an_entry_may_be_called_by_its_trackers_name(

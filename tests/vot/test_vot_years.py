@@ -131,7 +131,7 @@ def test_a_year_from_data_to_archive(tmp_path: Path, rules: str, layout: Layout,
     workspace, data = tmp_path / "w", layout(tmp_path, items)
     names = [item.name for item in items[SAMN_TAKES[layout] if tracker == "samn-lite" else slice(None)]]
     made_of = ["--data", data, "--sequences", *names, "--rules", rules, *ONE_FORWARD_ONE_BACKWARD]
-    vot("create", workspace, *made_of, "--tracker", tracker, "--set", SETTINGS[tracker])
+    vot("create", workspace, *made_of, "--tracker", tracker, "--name", "SAMN", "--set", SETTINGS[tracker])
 
     left = {path: path.read_bytes() for path in kill_after_the_first_result(workspace)}
     vot("check", workspace, expected=1)
