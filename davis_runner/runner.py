@@ -21,6 +21,7 @@ from samn_tracker.runner.layout import first_existing, raise_all, require_data
 from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
 from samn_tracker.runner.mask_pairs import match_by_number, pair_by_number
 from samn_tracker.runner.metrics import davis as metrics
+from samn_tracker.runner.metrics.curves import FloatArray
 from samn_tracker.runner.object_map import VOID, read_objects
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
@@ -61,6 +62,7 @@ class Davis(MaskBenchmark):
         """J and F, each with mean, recall and decay, and their average; a row per object, all objects weigh alike."""
         annotations = first_existing([truth / "Annotations" / "480p", truth], "annotations")
         rows: dict[str, Mapping[str, float | None]] = {}
+        overlaps: dict[str, FloatArray] = {}
         faults: list[str] = []
         notes: list[str] = []
         names = _truth_names(truth, annotations, split)
@@ -69,13 +71,15 @@ class Davis(MaskBenchmark):
             masks.require_no_gap()
             try:
                 pairs = _pairs(masks, results / name)
-                rows |= _score_sequence(name, masks.paths[0], pairs, _is_binary(split), notes)
+                for one, frames in _score_sequence(name, masks.paths[0], pairs, _is_binary(split), notes).items():
+                    rows[one] = metrics.score_row(frames)
+                    overlaps[one] = np.array([np.nan, *(region for region, _ in frames), np.nan])
             except (ImageError, ResultError) as error:
                 faults.append(str(error))
         raise_all(faults, results)
         notes += self.partial_notes(len(names), split)
         overall = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}  # type: ignore[misc]
-        return ScoreTable(self.name, split, overall, rows, notes=tuple(notes))
+        return ScoreTable(self.name, split, overall, rows, notes=tuple(notes), overlaps=overlaps)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -140,8 +144,11 @@ def _pairs(masks: FrameList, results: Path) -> list[tuple[Path, Path]]:
 
 def _score_sequence(
     name: str, first: Path, pairs: list[tuple[Path, Path]], binary: bool, notes: list[str]
-) -> dict[str, Mapping[str, float | None]]:
-    """Scores of every object of a sequence; objects of 2017 are 1 to the highest id of the first frame, officially."""
+) -> dict[str, list[tuple[float, float]]]:
+    """J and F of the scored frames of every object of a sequence.
+
+    Objects of 2017 are 1 to the highest id of the first frame, officially.
+    """
     objects = [1] if binary else list(range(1, int(_read_objects(first, binary).max()) + 1))
     if not objects:
         raise DatasetError(f"the first annotation of {name} shows no object")
@@ -158,7 +165,7 @@ def _score_sequence(
             values[one].append(frame)
     if strange:
         notes.append(f"{name}: ids {sorted(strange)} are not in the first annotation and are not scored")
-    return {name if binary else f"{name}_{one}": metrics.score_row(values[one]) for one in objects}
+    return {name if binary else f"{name}_{one}": values[one] for one in objects}
 
 
 def _read_objects(path: Path, binary: bool) -> Labels:

@@ -93,11 +93,12 @@ class Got10k(BoxBenchmark):
     def _overlaps(
         self, truth: Path, boxes: NDArray[np.float64], cover: NDArray[np.float64] | None, results: Path
     ) -> NDArray[np.float64]:
+        """(repetitions, N) IoU of every frame, NaN in those that are not scored."""
         files = sorted(results.glob(f"{truth.name}_[0-9]*.txt")) or [results / f"{truth.name}_001.txt"]
         visible = np.ones(len(boxes)) if cover is None else cover
         size = _image_size(truth)
-        return np.concatenate(
-            [metrics.scored_overlaps(boxes, read_results(path, len(boxes)), visible, *size) for path in files]
+        return np.stack(
+            [metrics.frame_overlaps(boxes, read_results(path, len(boxes)), visible, *size) for path in files]
         )
 
 
@@ -183,15 +184,16 @@ def _table(
     split: str, overlaps: dict[str, NDArray[np.float64]], times: NDArray[np.float64], notes: tuple[str, ...]
 ) -> ScoreTable:
     try:
-        total = metrics.summarise(list(overlaps.values()))
+        total = metrics.summarise([one.ravel() for one in overlaps.values()])
     except ValueError as error:
         raise DatasetError(str(error)) from None
     rows: dict[str, dict[str, float | None]] = {}
     for name, values in overlaps.items():
-        one = metrics.summarise([values]) if len(values) else None
+        one = metrics.summarise([values.ravel()]) if np.isfinite(values).any() else None
         rows[name] = (
             {"ao": one.ao, "sr50": one.sr50, "sr75": one.sr75} if one else dict.fromkeys(("ao", "sr50", "sr75"))
         )
     overall = {"ao": total.ao, "sr50": total.sr50, "sr75": total.sr75, "frames_per_second": mean_speed(times)}
     curves = {"success": {"x": metrics.THRESHOLDS.tolist(), "y": total.curve.tolist()}}
-    return ScoreTable("got10k", split, overall, rows, curves, notes)
+    means = {name: values.mean(axis=0) for name, values in overlaps.items()}
+    return ScoreTable("got10k", split, overall, rows, curves, notes, overlaps=means)

@@ -10,8 +10,12 @@ own toolkit (`samn_tracker.runner.metrics.ope`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ope_runner.datasets import DATASETS, DataSet
 from ope_runner.pysot_json import dataset_of, frames_of, json_of, read_entries, truth_of
@@ -86,20 +90,22 @@ class Ope(BoxBenchmark):
                 f"{truth} is not all of {dataset.title}: {_listed(missing)}; --partial scores what is there"
             )
         curves: dict[str, metrics.SequenceCurves] = {}
+        overlaps: dict[str, NDArray[np.float64]] = {}
         attributes: dict[str, list[str]] = {}
         faults = []
         for name, answer in _scored(source, ResultFiles(results)):
             if isinstance(answer, str):
                 faults.append(answer)
                 continue
-            curves[name], sequence_attributes = answer
+            curves[name], sequence_attributes, overlaps[name] = answer
             for one in sequence_attributes:
                 attributes.setdefault(one, []).append(name)
         if not partial:
             raise_all(faults, results, "--partial scores the others, and the table says so")
         if not curves:
             raise ResultError(f"{results} has no result of {dataset.title}: {_listed(faults)}")
-        return _table(dataset, curves, attributes, [*missing, *faults])
+        table = _table(dataset, curves, attributes, [*missing, *faults])
+        return replace(table, overlaps=overlaps)
 
 
 class _Source:
@@ -179,14 +185,14 @@ def _by_layout(data: Path) -> str | None:
 
 def _scored(
     source: _Source, results: ResultFiles
-) -> Iterator[tuple[str, tuple[metrics.SequenceCurves, tuple[str, ...]] | str]]:
-    """By sequence, its curves and attributes, or what is wrong with it."""
+) -> Iterator[tuple[str, tuple[metrics.SequenceCurves, tuple[str, ...], NDArray[np.float64]] | str]]:
+    """By sequence, its curves, attributes and the IoU of each frame, or what is wrong with it."""
     for name in source.names:
         try:
             truth = source.truth(name)
             boxes = results.boxes(name, len(truth.boxes), source.dataset.cut)
             curves = metrics.sequence_curves(truth.boxes, boxes, source.dataset.rule, truth.absent)
-            yield name, (curves, truth.attributes)
+            yield name, (curves, truth.attributes, metrics.frame_overlaps(truth.boxes, boxes, truth.absent))
         except (DatasetError, ResultError) as error:
             yield name, str(error) if name in str(error) else f"{name}: {error}"
 

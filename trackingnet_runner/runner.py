@@ -78,6 +78,7 @@ class TrackingNet(BoxBenchmark):
             {name: one.scores() for name, one in curves.items()},
             {name: {"x": axis.tolist(), "y": mean[name].tolist()} for name, axis in axes.items()},
             (*notes, *self.partial_notes(len(curves), split)),
+            overlaps={name: one.overlaps for name, one in curves.items()},
         )
 
 

@@ -27,6 +27,7 @@ from samn_tracker.runner.layout import first_existing, raise_all, require_data
 from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
 from samn_tracker.runner.mask_pairs import pair_by_number
 from samn_tracker.runner.metrics import davis as metrics
+from samn_tracker.runner.metrics.curves import FloatArray
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
@@ -89,18 +90,22 @@ class Vos(MaskBenchmark):
         annotations = first_existing([_root(truth, split) / "Annotations"], "annotations")
         folder = results / SPLITS[split].prefix
         rows: dict[str, Mapping[str, float | None]] = {}
+        overlaps: dict[str, FloatArray] = {}
         faults: list[str] = []
         videos = _videos(annotations)
         for video in videos:
             try:
-                rows |= _score_video(video, folder / video.name)
+                for one, frames in _score_video(video, folder / video.name).items():
+                    rows[one] = metrics.score_row(list(frames.values()))
+                    overlaps[one] = _by_frame(frames, folder / video.name)
             except (ImageError, ResultError) as error:
                 faults.append(str(error))
         raise_all(faults, results)
         if not rows:
             raise DatasetError(f"{annotations} shows first frames only: this split is scored by its server alone")
         overall = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}  # type: ignore[misc]
-        return ScoreTable(self.name, split, overall, rows, notes=tuple(self.partial_notes(len(videos), split)))
+        notes = tuple(self.partial_notes(len(videos), split))
+        return ScoreTable(self.name, split, overall, rows, notes=notes, overlaps=overlaps)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -139,9 +144,9 @@ def _ids(path: Path) -> tuple[tuple[int, int], tuple[int, ...]]:
     return (height, width), tuple(int(one) for one in np.unique(labels) if one)
 
 
-def _score_video(video: Path, results: Path) -> dict[str, Mapping[str, float | None]]:
-    """A row for every object; none where an object begins in every annotation, for those show no truth."""
-    values: dict[int, list[tuple[float, float]]] = {}
+def _score_video(video: Path, results: Path) -> dict[str, dict[str, tuple[float, float]]]:
+    """J and F of every object by the name of the frame; none where objects begin in every annotation: no truth."""
+    values: dict[int, dict[str, tuple[float, float]]] = {}
     paths = read_frames(video).paths
     for path in paths if _shows_truth(paths) else ():
         truth = read_objects(path, white_is_object=False)
@@ -154,10 +159,16 @@ def _score_video(video: Path, results: Path) -> dict[str, Mapping[str, float | N
                 raise ImageError(f"{answer} is {result.shape}, its annotation {truth.shape} (height, width)")
             for one, frames in values.items():
                 pair = (truth == one).view(np.uint8), (result == one).view(np.uint8)
-                frames.append(metrics.region_and_contour(*pair))
+                frames[path.stem] = metrics.region_and_contour(*pair)
         for one in np.unique(truth[truth > 0]):
-            values.setdefault(int(one), [])
-    return {f"{video.name}_{one}": metrics.score_row(frames) for one, frames in sorted(values.items()) if frames}
+            values.setdefault(int(one), {})
+    return {f"{video.name}_{one}": frames for one, frames in sorted(values.items()) if frames}
+
+
+def _by_frame(frames: Mapping[str, tuple[float, float]], results: Path) -> FloatArray:
+    """J of every frame that was answered, in order; NaN in those that are not annotated."""
+    stems = [path.stem for path in read_frames(results).paths]
+    return np.array([frames[stem][0] if stem in frames else np.nan for stem in stems])
 
 
 def _shows_truth(annotations: tuple[Path, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -17,8 +17,17 @@ from samn_tracker.report.kinds import Asked, Kind, register
 from samn_tracker.report.model import Curve, Report, Run, with_unique_names
 from samn_tracker.report.runs import manifest_facts
 from samn_tracker.report.thumbnails import best_and_worst
-from vot_workspace.report_frames import Shown, clips, confidences, frames_per_second, mean_overlap, read_shown
-from vot_workspace.source_sequence import SourceSequence
+from vot_workspace.report_frames import (
+    FloatArray,
+    clips,
+    confidences,
+    frames_per_second,
+    mask_overlaps,
+    mean_overlap,
+    polygon_overlaps,
+    read_shown,
+)
+from vot_workspace.workspace import experiments_of
 
 _EXPERIMENT = "baseline"
 
@@ -90,19 +99,22 @@ def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run
     shown = read_shown(path / _EXPERIMENT, sequences)
     scored = score.pysot_scores(sequences, stack, path)
     if _EXPERIMENT in scored:
-        run, convention = _from_pysot(name, scored[_EXPERIMENT]), PYSOT
+        overlaps = {one.name: polygon_overlaps(shown[one.name], one) for one in sequences if one.name in shown}
+        run, convention = _from_pysot(name, scored[_EXPERIMENT], _interval(stack)), PYSOT
     else:
         analysed = import_module("vot_workspace.score_toolkit").analyse(sequences, stack, path)
         if not analysed.get(_EXPERIMENT):
             raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
-        run, convention = _from_toolkit(name, analysed[_EXPERIMENT], _overlaps(shown, sequences)), TOOLKIT
+        overlaps = {one.name: mask_overlaps(shown[one.name], one) for one in sequences if one.name in shown}
+        run, convention = _from_toolkit(name, analysed[_EXPERIMENT], overlaps, _interval(stack)), TOOLKIT
     scores = {sequence: values[convention.primary] for sequence, values in run.sequences.items()}
     clip_of = clips(shown, sequences)
-    best, worst = best_and_worst(scores, pictures, clip_of)
+    best, worst = best_and_worst(scores, pictures, clip_of, overlaps)
     run = replace(
         run,
         frames_per_second=frames_per_second(shown),
         confidence=confidences(shown),
+        overlaps=overlaps,
         best=best,
         worst=worst,
         manifest=_facts(path),
@@ -111,7 +123,7 @@ def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run
     return run, convention
 
 
-def _from_pysot(name: str, scored: Any) -> Run:
+def _from_pysot(name: str, scored: Any, interval: tuple[int, int] | None) -> Run:
     sensitivity = import_module("vot_workspace.score_plots").SENSITIVITY
     overall = {key: _defined(getattr(scored, key)) for key in ("eao", "accuracy", "robustness")}
     overall["lost"] = _count(scored.lost)
@@ -119,26 +131,27 @@ def _from_pysot(name: str, scored: Any) -> Run:
         name,
         overall,
         {key: {"accuracy": _defined(one.accuracy), "lost": _count(one.lost)} for key, one in scored.sequences.items()},
-        {"eao": _eao_curve(scored.curve, overall["eao"])},
+        {"eao": _eao_curve(scored.curve, overall["eao"], interval)},
         {key: one.accuracy for key, one in scored.attributes.items() if math.isfinite(one.accuracy)},
         None if overall["accuracy"] is None else (math.exp(-scored.robustness / 100 * sensitivity), scored.accuracy),
     )
 
 
-def _from_toolkit(name: str, figures: Any, overlaps: Mapping[str, float | None]) -> Run:
+def _from_toolkit(name: str, figures: Any, overlaps: Mapping[str, FloatArray], interval: tuple[int, int] | None) -> Run:
     overall = {key: _defined(figures.get(key)) for key in ("eao", "accuracy", "robustness")}
     accuracy, robustness = overall["accuracy"], overall["robustness"]
     return Run(
         name,
         overall,
-        {key: {"overlap": value} for key, value in overlaps.items()},
-        {"eao": _eao_curve(figures["curve"], overall["eao"])} if figures.get("curve") else {},
+        {key: {"overlap": mean_overlap(values)} for key, values in overlaps.items()},
+        {"eao": _eao_curve(figures["curve"], overall["eao"], interval)} if figures.get("curve") else {},
         accuracy_robustness=None if accuracy is None or robustness is None else (robustness, accuracy),
     )
 
 
-def _overlaps(shown: Mapping[str, Shown], sequences: Sequence[SourceSequence]) -> dict[str, float | None]:
-    return {one.name: mean_overlap(shown[one.name], one) for one in sequences if one.name in shown}
+def _interval(stack: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The lengths that the experiment's EAO averages over."""
+    return next((one.interval for one in experiments_of(stack) if one.name == _EXPERIMENT), None)
 
 
 def _facts(path: Path) -> dict[str, str]:
@@ -154,10 +167,10 @@ def _facts(path: Path) -> dict[str, str]:
         raise ResultError(f"{file} is damaged ({error}); run the tracker again") from None
 
 
-def _eao_curve(values: Any, eao: float | None) -> Curve:
+def _eao_curve(values: Any, eao: float | None, interval: tuple[int, int] | None) -> Curve:
     """Without the frame of the start, in which nothing is tracked: it counts as 1 or 0, as the computation has it."""
     lengths = np.arange(2, len(values) + 1, dtype=np.float64)
-    return Curve(lengths, np.asarray(values[1:], dtype=np.float64), eao)
+    return Curve(lengths, np.asarray(values[1:], dtype=np.float64), eao, interval)
 
 
 def _count(value: float) -> float:

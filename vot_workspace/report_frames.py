@@ -17,8 +17,9 @@ from samn_tracker.report.thumbnails import LINE, Picture
 from samn_tracker.shapes.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
 from samn_tracker.shapes.polygons import polygon_to_mask
 from samn_tracker.shapes.regions import box_to_polygon, mask_iou
+from vot_workspace.overlaps import overlaps
 from vot_workspace.source_sequence import SourceSequence
-from vot_workspace.trajectory import MaskPart, Region, read_trajectory, read_values
+from vot_workspace.trajectory import FAILURE, UNKNOWN, MaskPart, Region, read_trajectory, read_values
 
 FloatArray = NDArray[np.float64]
 
@@ -32,6 +33,7 @@ class Shown:
 
     Attributes:
         regions: the codes of starts, failures and skipped frames are left out.
+        failures: frames of the sequence in which the tracker failed.
         confidence: (frames,) NaN where nothing was said.
         seconds: of each frame in `regions`; empty without a file of times.
     """
@@ -39,6 +41,7 @@ class Shown:
     regions: Mapping[int, Region]
     confidence: FloatArray
     seconds: FloatArray
+    failures: tuple[int, ...] = ()
 
 
 def read_shown(folder: Path, sequences: Sequence[SourceSequence]) -> dict[str, Shown]:
@@ -57,14 +60,17 @@ def read_shown(folder: Path, sequences: Sequence[SourceSequence]) -> dict[str, S
 
 def _read(path: Path, sequence: SourceSequence) -> Shown:
     first, step = _beginning(path, sequence)
-    regions = {index: one for index, one in enumerate(read_trajectory(path)) if not isinstance(one, int)}
+    trajectory = read_trajectory(path)
+    regions = {index: one for index, one in enumerate(trajectory) if not isinstance(one, int)}
+    codes = {index: one for index, one in enumerate(trajectory) if isinstance(one, int)}
+    failures = tuple(first + step * index for index, code in codes.items() if code == FAILURE)
     noted, seconds = (_values(path.with_name(f"{path.stem}_{kind}.value")) for kind in ("confidence", "time"))
     confidence = np.full(len(sequence), np.nan)
     for index in regions:
         confidence[first + step * index] = noted[index] if index < len(noted) else np.nan
     timed = [seconds[index] for index in regions if index < len(seconds)]
     by_frame = {first + step * index: region for index, region in regions.items()}
-    return Shown(by_frame, confidence, np.array(timed, dtype=np.float64))
+    return Shown(by_frame, confidence, np.array(timed, dtype=np.float64), failures)
 
 
 def _beginning(path: Path, sequence: SourceSequence) -> tuple[int, int]:
@@ -94,13 +100,28 @@ def confidences(shown: Mapping[str, Shown]) -> dict[str, FloatArray]:
     return known if len(np.unique(values)) > 1 else {}
 
 
-def mean_overlap(shown: Shown, sequence: SourceSequence) -> float | None:
-    """Mean overlap of the trajectory's masks with those of the ground truth, or None if they share no frame."""
+def mask_overlaps(shown: Shown, sequence: SourceSequence) -> FloatArray:
+    """(frames,) overlap of the trajectory's masks with those of the ground truth; NaN where there is one at most."""
     shape = sequence.size[::-1]
-    truth = {index: region for index, region in enumerate(sequence.groundtruth) if not isinstance(region, int)}
-    frames = sorted(shown.regions.keys() & truth.keys())
-    overlaps = [mask_iou(_mask(shown.regions[one], shape), _mask(truth[one], shape)) for one in frames]
-    return float(np.mean(overlaps)) if overlaps else None
+    values = np.full(len(sequence.groundtruth), np.nan)
+    for frame, region in enumerate(sequence.groundtruth):
+        if frame in shown.regions and not isinstance(region, int):
+            values[frame] = mask_iou(_mask(shown.regions[frame], shape), _mask(region, shape))
+    return values
+
+
+def polygon_overlaps(shown: Shown, sequence: SourceSequence) -> FloatArray:
+    """(frames,) overlap as pysot measures it; 0 in failures, NaN where the tracker did not run."""
+    width, height = sequence.size
+    answers = [shown.regions.get(frame, UNKNOWN) for frame in range(len(sequence.groundtruth))]
+    values = overlaps(answers, sequence.groundtruth, (width - 1, height - 1))
+    values[list(shown.failures)] = 0.0
+    return values
+
+
+def mean_overlap(values: FloatArray) -> float | None:
+    """The mean over the frames that have an overlap; None if none has."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None
 
 
 def clips(shown: Mapping[str, Shown], sequences: Sequence[SourceSequence]) -> Callable[[str], Clip]:

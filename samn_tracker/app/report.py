@@ -2,7 +2,7 @@
 
 A RUN is the folder of a run (samn got10k|trackingnet|davis|ope run), a folder of
 results in the benchmark's layout (with --split), a tracker's folder of VOT results, or a file that `score --json`
-wrote. NAME=RUN gives it a name.
+wrote. NAME=RUN gives it a name; runs that are given one NAME are repetitions, of which mean and deviation are shown.
 
 Examples:
   samn report runs/lite runs/csrt runs/mil --truth DATA --output report.html
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from samn_tracker.app.answer_videos import with_videos
 from samn_tracker.app.benchmarks import NAMES, benchmark_of, load_benchmark, manifest_of
 from samn_tracker.errors import ConfigError, ResultError
 from samn_tracker.files import refuse_what_is_read, write_atomic
@@ -28,6 +29,7 @@ from samn_tracker.report import latex, page, plots
 from samn_tracker.report.kinds import Asked, kind_named, kind_of
 from samn_tracker.report.model import Report, Run, attribute_means, share_of_sequences, with_unique_names
 from samn_tracker.report.published import published_rows
+from samn_tracker.report.repetitions import with_repetitions
 from samn_tracker.report.runs import (
     LOWER_IS_BETTER,
     PRIMARY,
@@ -35,7 +37,7 @@ from samn_tracker.report.runs import (
     run_from_folder,
     run_from_scores,
 )
-from samn_tracker.report.thumbnails import all_together
+from samn_tracker.report.thumbnails import all_together, within_bytes
 from samn_tracker.runner.digits import within
 from samn_tracker.runner.run_folder import read_places
 
@@ -58,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_what_is_read(arguments, [path for _, path in asked.runs])
     report = _report(asked)
     report = with_attributes(_with_curves(report), arguments.attributes)
+    report = with_repetitions(report, _tracker_names(arguments.runs, report))
     report = replace(report, together=all_together(report, arguments.pictures))
+    if arguments.videos:
+        report = with_videos(report, arguments.videos, arguments.output.parent)
+    report = within_bytes(report)
     if arguments.published:
         report = replace(report, published=published_rows(report.key))
     if arguments.title:
@@ -71,6 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.plots:
         print("\n".join(map(str, plots.write_plots(report, arguments.plots))))
     return 0
+
+
+def _tracker_names(texts: list[str], report: Report) -> list[str]:
+    """Of each run; those that were given one NAME= are repetitions of one tracker."""
+    given = [text.partition("=")[0] if "=" in text else "" for text in texts]
+    return [name or run.name for name, run in zip(given, report.runs, strict=True)]
 
 
 def _refuse_what_is_read(arguments: argparse.Namespace, runs: list[Path]) -> None:
@@ -187,6 +199,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--published", action="store_true", help="put what papers report on the benchmark beside the runs")
     add("--pictures", type=within(0, 1000), default=3, metavar="N", help="best and worst sequences to draw (default 3)")
+    add(
+        "--videos",
+        type=Path,
+        metavar="DIR",
+        help="draw the pictured sequences as DIR/RUN/SEQUENCE.mp4, unless they are there, and link all that are",
+    )
     add("--plots", type=Path, metavar="DIR", help="also write every chart as PNG and SVG")
     add("--latex", type=Path, metavar="FILE", help="also write the tables for LaTeX")
     add("--title", help="of the page")

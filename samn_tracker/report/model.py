@@ -16,11 +16,16 @@ Score = float | None
 
 @dataclass(frozen=True)
 class Curve:
-    """Points (N,) of a curve in rising x, and the number that stands for it in the legend, if there is one."""
+    """Points (N,) of a curve in rising x, and the number that stands for it in the legend, if there is one.
+
+    Attributes:
+        interval: the part of x over which the number is the mean, where that is not all of it.
+    """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     summary: float | None = None
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,9 @@ class Run:
         best, worst: pictures.
         manifest: facts about how the results were made, in order.
         clip_of: what can be drawn of a sequence, by its name; None where pictures are not wanted or not to be had.
+        overlaps: IoU with the truth (frames,) by sequence; NaN in frames that do not count.
+        deviation: standard deviation of scores over repetitions; empty for one run.
+        videos: address of a video of a sequence with the answers drawn in, as seen from the page, by its name.
     """
 
     name: str
@@ -78,6 +86,9 @@ class Run:
     worst: tuple[Thumbnail, ...] = ()
     manifest: Mapping[str, str] = field(default_factory=dict)
     clip_of: Callable[[str], Clip] | None = None
+    overlaps: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    deviation: Mapping[str, float] = field(default_factory=dict)
+    videos: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,11 @@ def plot_title(report: Report, name: str) -> str:
     return f"Sequences by {score_title(report.primary)}" if name == "sequences" else title
 
 
+def with_score(name: str, value: float | None) -> str:
+    """A run in a legend, with the number that stands for its curve, if there is one."""
+    return name if value is None else f"{name} [{format_score(value)}]"
+
+
 def plot_axes(report: Report, name: str) -> Axes:
     """Labels and ranges that hold every run's curve."""
     curves = [run.curves[name] for run in report.runs if name in run.curves]
@@ -66,6 +71,11 @@ def plot_axes(report: Report, name: str) -> Axes:
     low, high = min(float(curve.x.min()) for curve in curves), max(float(curve.x.max()) for curve in curves)
     top = max(1.0, max(float(curve.y.max(initial=0.0)) for curve in curves))
     return Axes(x_label, y_label, (low, high), (0.0, top))
+
+
+def averaged_interval(report: Report, name: str) -> tuple[float, float] | None:
+    """The part of x over which the numbers of a plot are means, where it is not all of it."""
+    return next((curve.interval for run in report.runs if (curve := run.curves.get(name)) and curve.interval), None)
 
 
 def accuracy_robustness_axes(report: Report) -> Axes:

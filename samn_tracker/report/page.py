@@ -1,74 +1,113 @@
-"""The report as one HTML file: no script, no network, everything inside."""
+"""The report as one HTML file: no network, everything inside; `page.html` is its form, this module what stands in it.
+
+The one script sorts tables by the column that is clicked; the page is whole without it.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
 
 from samn_tracker import __version__
 from samn_tracker.report import names, svg
-from samn_tracker.report.model import Report, SequenceRow, Thumbnail, sequence_rows
+from samn_tracker.report.model import Report, Run, SequenceRow, sequence_rows
 from samn_tracker.report.resampling import difference, interval
-from samn_tracker.report.style import STYLE
+from samn_tracker.report.style import SCRIPT, STYLE
 
 _CONFIDENCE_SEQUENCES = 24
-_TABLE_OPEN = 60
-_NOTES_OPEN = 3
+
+Spark = tuple[str, str, Markup]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A run in the first table: names of the scores in which it is best, and the cells that say how sure they are."""
+
+    run: Run
+    best: set[str]
+    sure: list[str]
+
+
+@dataclass(frozen=True)
+class _Headline:
+    head: list[str]
+    columns: list[str]
+    rows: list[_Row]
+    speed: bool
 
 
 def render(report: Report) -> str:
     """The page; sections without data are left out."""
     numbers = {run.name: index for index, run in enumerate(report.runs)}
-    sections = [
-        ("Results", "results", _headline(report)),
-        ("Curves", "curves", _curves(report, numbers)),
-        ("Attributes", "attributes", _attributes(report, numbers)),
-        ("Sequences", "sequences", _sequences(report)),
-        ("Where they differ", "together", _together(report, numbers)),
-        ("Best and worst", "pictures", _pictures(report)),
-        ("Confidence over time", "confidence", _confidence(report, numbers)),
-        ("How the results were made", "manifest", _manifest(report)),
-    ]
-    shown = [(title, anchor, content) for title, anchor, content in sections if content]
-    links = "".join(f'<a href="#{anchor}">{title}</a>' for title, anchor, _ in shown)
-    body = "".join(f'<section id="{anchor}"><h2>{title}</h2>{content}</section>' for title, anchor, content in shown)
-    runs = ", ".join(run.name for run in report.runs)
+    rows = sequence_rows(report)
+    order = [row.name for row in rows]
+    overlaps = _sparks(report, order, numbers, "overlaps", "o")
+    run_names = {run.name: run.name for run in report.runs}
+    fields = ("overlaps", "confidence", "clip_of", "best", "worst")
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f"<title>{escape(report.title)}</title><style>{STYLE}</style></head><body>"
-        f'<header><h1>{escape(report.title)}</h1><p class="soft">{escape(report.benchmark)}: {escape(runs)}. '
-        f"Made by samn-tracker {__version__}.</p><nav>{links}</nav></header><main>{body}</main></body></html>\n"
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            version=__version__,
+            style=Markup(STYLE),
+            script=Markup(SCRIPT),
+            numbers=numbers,
+            run_names=run_names,
+            runs_with={key: {run.name: run.name for run in report.runs if getattr(run, key)} for key in fields},
+            first=report.runs[0].name,
+            several=len(report.runs) > 1,
+            primary=names.score_title(report.primary),
+            headline=_headline(report),
+            charts=_charts(report, numbers),
+            attribute_chart=_attribute_chart(report, numbers),
+            rows=rows,
+            best_of=_best_of,
+            overlap_charts=overlaps,
+            anchors={name: anchor for anchor, name, _ in overlaps},
+            confidence_charts=_sparks(report, order, numbers, "confidence", "c")[:_CONFIDENCE_SEQUENCES],
+            facts=list(dict.fromkeys(key for run in report.runs for key in run.manifest)),
+            videos_of=lambda name: [(run.name, run.videos[name]) for run in report.runs if name in run.videos],
+            series_style=svg.series_style,
+        )
     )
 
 
-def _headline(report: Report) -> str:
+def _environment() -> Environment:
+    """What is written is escaped, but the charts; a name that is not known stops."""
+    folder = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined)
+    filters: Mapping[str, Callable[[Any], str]] = {
+        "score": names.format_score,
+        "signed": lambda value: "–" if value is None else f"{value:+.{1 if abs(value) >= 10 else 3}f}",
+        "base64": lambda data: base64.b64encode(data).decode(),
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _headline(report: Report) -> _Headline:
     columns = [name for name in report.scores if any(run.overall.get(name) is not None for run in report.runs)]
     best = {name: report.best(name) for name in columns}
+    intervals = [_range(interval(run, report.primary)) for run in report.runs]
+    leads = [_lead(difference(report, run)) for run in report.runs]
+    sure = {"95% interval": intervals, "Lead of the first (chance)": leads}
+    sure = {title: cells for title, cells in sure.items() if any(cells)}
     speed = any(run.frames_per_second for run in report.runs)
-    intervals = {run.name: interval(run, report.primary) for run in report.runs}
-    leads = {run.name: difference(report, run) for run in report.runs}
-    sure = ["95% interval"] * any(intervals.values()) + ["Lead of the first (chance)"] * any(leads.values())
-    head = _row_of("th", ["", *map(names.score_title, columns), *sure, *(["Tracker frames / s"] if speed else [])])
-    rows = []
-    for run in report.runs:
-        cells = [_score_cell(run.overall.get(name), run.name in best[name]) for name in columns]
-        if any(intervals.values()):
-            cells.append(f"<td>{_range(intervals[run.name])}</td>")
-        if any(leads.values()):
-            cells.append(f"<td>{_lead(leads[run.name])}</td>")
-        if speed:
-            cells.append(_score_cell(run.frames_per_second, False))
-        rows.append(f'<tr><th scope="row">{escape(run.name)}</th>{"".join(cells)}</tr>')
-    for row in report.published:
-        cells = [_score_cell(row.scores.get(name), False) for name in columns] + ["<td></td>"] * (len(sure) + speed)
-        named = f'{escape(row.tracker)} <small class="soft">published: {escape(row.source)}</small>'
-        rows.append(f'<tr class="soft"><th scope="row">{named}</th>{"".join(cells)}</tr>')
-    notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in report.notes)
-    if len(report.notes) > _NOTES_OPEN:
-        notes = f"<details><summary>{len(report.notes)} notes</summary>{notes}</details>"
-    return _table(head, rows) + notes
+    head = ["", *map(names.score_title, columns), *sure, *(["Tracker frames / s"] if speed else [])]
+    rows = [
+        _Row(run, {name for name in columns if run.name in best[name]}, [cells[index] for cells in sure.values()])
+        for index, run in enumerate(report.runs)
+    ]
+    return _Headline(head, columns, rows, speed)
 
 
 def _range(bounds: tuple[float, float] | None) -> str:
@@ -80,144 +119,53 @@ def _lead(lead: tuple[float, float] | None) -> str:
     return "" if lead is None else f"{lead[0]:+.3f} (p = {lead[1]:.3g})"
 
 
-def _curves(report: Report, numbers: dict[str, int]) -> str:
-    figures = []
+def _charts(report: Report, numbers: dict[str, int]) -> list[tuple[str, Markup, dict[str, str], bool]]:
+    """Title, chart, words of the legend, and whether its lines are dashed as in the chart."""
+    charts = []
     for name in report.plots:
         curves = {run.name: run.curves[name] for run in report.runs if name in run.curves}
         title = names.plot_title(report, name)
-        legend = sorted(curves, key=lambda one: -(curves[one].summary or 0.0))
-        words = {one: f"{one} [{names.format_score(curves[one].summary)}]" for one in legend}
-        plain = {one: one if curves[one].summary is None else words[one] for one in legend}
+        order = sorted(curves, key=lambda one: -(curves[one].summary or 0.0))
+        words = {one: names.with_score(one, curves[one].summary) for one in order}
         chart = svg.line_chart(names.plot_axes(report, name), curves, numbers, title)
-        figures.append(f"<figure><h3>{escape(title)}</h3>{chart}{_legend(plain, numbers)}</figure>")
+        charts.append((title, Markup(chart), words, True))
     points = {run.name: run.accuracy_robustness for run in report.runs if run.accuracy_robustness is not None}
     if points:
         title = "Accuracy and robustness"
         chart = svg.scatter_chart(names.accuracy_robustness_axes(report), points, numbers, title)
         words = {name: f"{name} [{x:.3f}, {y:.3f}]" for name, (x, y) in points.items()}
-        figures.append(f"<figure><h3>{title}</h3>{chart}{_legend(words, numbers, dashed=False)}</figure>")
-    return f'<div class="grid">{"".join(figures)}</div>' if figures else ""
+        charts.append((title, Markup(chart), words, False))
+    return charts
 
 
-def _attributes(report: Report, numbers: dict[str, int]) -> str:
+def _attribute_chart(report: Report, numbers: dict[str, int]) -> Markup:
+    """Nothing where no run has attributes."""
     every = dict.fromkeys(name for run in report.runs for name in run.attributes)
-    if not every:
-        return ""
     groups = {
         name.replace("_", " "): {run.name: run.attributes[name] for run in report.runs if name in run.attributes}
         for name in every
     }
-    highest = max(value for values in groups.values() for value in values.values())
-    chart = svg.bar_chart(groups, numbers, 1.0 if highest <= 1 else 100.0, "Score by attribute")
-    legend = _legend({run.name: run.name for run in report.runs}, numbers, dashed=False)
-    title = f"{names.score_title(report.primary)} by attribute"
-    return f'<div class="grid"><figure><h3>{escape(title)}</h3>{chart}{legend}</figure></div>'
+    highest = max((value for values in groups.values() for value in values.values()), default=0.0)
+    return Markup(svg.bar_chart(groups, numbers, 1.0 if highest <= 1 else 100.0, "Score by attribute") if every else "")
 
 
-def _sequences(report: Report) -> str:
-    rows = sequence_rows(report)
-    if not rows:
-        return ""
-    several = len(report.runs) > 1
-    first = report.runs[0].name
-    head = _row_of("th", ["Sequence", *(run.name for run in report.runs), *(["Difference"] if several else [])])
-    body = [_sequence_row(row, several) for row in rows]
-    title = names.score_title(report.primary)
-    said = f"{title} of each sequence; " + (
-        f"sorted by the lead of {first} over the best of the others, where it falls behind most first"
-        if several
-        else "the worst first"
-    )
-    table = _table(head, body)
-    if len(rows) > _TABLE_OPEN:
-        table = f"<details><summary>all {len(rows)} sequences</summary>{table}</details>"
-    return f'<p class="soft">{escape(said)}.</p>{table}'
+def _best_of(row: SequenceRow) -> set[float]:
+    """The highest value of a sequence, where the runs differ."""
+    known = {value for value in row.values if value is not None}
+    return {max(known)} if len(known) > 1 else set()
 
 
-def _sequence_row(row: SequenceRow, several: bool) -> str:
-    known = [value for value in row.values if value is not None]
-    differ = len(set(known)) > 1
-    cells = [_score_cell(value, differ and value == max(known)) for value in row.values]
-    if several:
-        kind = "" if not row.difference else ' class="ahead"' if row.difference > 0 else ' class="behind"'
-        text = "–" if row.difference is None else f"{row.difference:+.{1 if max(known) > 1 else 3}f}"
-        cells.append(f"<td{kind}>{text}</td>")
-    return f'<tr><th scope="row" title="{escape(row.name)}">{escape(row.name)}</th>{"".join(cells)}</tr>'
+def _sparks(report: Report, order: list[str], numbers: dict[str, int], field: str, mark: str) -> list[Spark]:
+    """Anchor, sequence and chart of what every run has by frame; in the order of the table of sequences."""
+    every = dict.fromkeys(name for run in report.runs for name in getattr(run, field))
+    chosen = sorted(every, key=lambda name: order.index(name) if name in order else len(order))
+    lines = {name: _lines(report.runs, field, name) for name in chosen}
+    points = svg.points_of_each(sum(map(len, lines.values())))
+    return [
+        (f"{mark}{index}", name, Markup(svg.spark_chart(lines[name], numbers, f"{field}, {name}", points)))
+        for index, name in enumerate(chosen)
+    ]
 
 
-def _together(report: Report, numbers: dict[str, int]) -> str:
-    if not report.together:
-        return ""
-    first = escape(report.runs[0].name)
-    said = f"Where {first} falls behind most, and last where it leads most; each tracker in the colour of its line."
-    legend = _legend({run.name: run.name for run in report.runs if run.clip_of}, numbers, dashed=False)
-    strips = "".join(map(_thumbnail, report.together))
-    return f'<p class="soft">{said}</p>{legend}<div class="strips together">{strips}</div>'
-
-
-def _pictures(report: Report) -> str:
-    columns = []
-    for run in report.runs:
-        for title, pictures in (("best", run.best), ("worst", run.worst)):
-            if pictures:
-                columns.append(f"<div><h3>{escape(run.name)}, {title}</h3>{''.join(map(_thumbnail, pictures))}</div>")
-    return f'<div class="strips">{"".join(columns)}</div>' if columns else ""
-
-
-def _thumbnail(picture: Thumbnail) -> str:
-    data = base64.b64encode(picture.jpeg).decode()
-    text = escape(f"{picture.sequence}: {picture.caption}")
-    return (
-        f'<figure><img loading="lazy" alt="{text}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption>{text}</figcaption></figure>"
-    )
-
-
-def _confidence(report: Report, numbers: dict[str, int]) -> str:
-    order = [row.name for row in sequence_rows(report)]
-    every = dict.fromkeys(name for run in report.runs for name in run.confidence)
-    chosen = sorted(every, key=lambda name: order.index(name) if name in order else len(order))[:_CONFIDENCE_SEQUENCES]
-    figures = []
-    for name in chosen:
-        curves = {run.name: run.confidence[name] for run in report.runs if name in run.confidence}
-        figures.append(
-            f"<figure><h3>{escape(name)}</h3>{svg.spark_chart(curves, numbers, f'confidence, {name}')}</figure>"
-        )
-    if not figures:
-        return ""
-    legend = _legend({run.name: run.name for run in report.runs if run.confidence}, numbers, dashed=False)
-    return f'<p class="soft">0 to 1 over the frames.</p>{legend}<div class="small-grid">{"".join(figures)}</div>'
-
-
-def _manifest(report: Report) -> str:
-    keys = dict.fromkeys(key for run in report.runs for key in run.manifest)
-    if not keys:
-        return ""
-    rows = []
-    for key in keys:
-        cells = "".join(f'<td class="text">{escape(run.manifest.get(key, "–"))}</td>' for run in report.runs)
-        rows.append(f'<tr><th scope="row">{escape(key)}</th>{cells}</tr>')
-    return _table(_row_of("th", ["", *(run.name for run in report.runs)]), rows, kind="facts")
-
-
-def _legend(words: dict[str, str], numbers: dict[str, int], dashed: bool = True) -> str:
-    items = []
-    for name, text in words.items():
-        path = f'<path class="line" d="M0 5H26" style="{svg.series_style(numbers[name], dashed)}"/>'
-        items.append(f'<li><svg viewBox="0 0 26 10" aria-hidden="true">{path}</svg>{escape(text)}</li>')
-    return f'<ul class="legend">{"".join(items)}</ul>'
-
-
-def _score_cell(value: float | None, best: bool) -> str:
-    kind = ' class="best"' if best else ""
-    return f"<td{kind}>{names.format_score(value)}</td>"
-
-
-def _row_of(tag: str, texts: Iterable[str]) -> str:
-    return "<tr>" + "".join(f'<{tag} scope="col">{escape(text)}</{tag}>' for text in texts) + "</tr>"
-
-
-def _table(head: str, rows: Iterable[str], kind: str = "scores") -> str:
-    return (
-        f'<div class="scroll"><table class="{kind}"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
+def _lines(runs: Iterable[Run], field: str, sequence: str) -> dict[str, NDArray[np.float64]]:
+    return {run.name: values[sequence] for run in runs if sequence in (values := getattr(run, field))}

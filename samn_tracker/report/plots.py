@@ -48,8 +48,10 @@ def _draw_curves(figure: Any, report: Report, name: str) -> None:
     plot.set(xlim=axes.x_range, ylim=axes.y_range)
     for index, run in enumerate(report.runs):
         if curve := run.curves.get(name):
-            said = run.name if curve.summary is None else f"{run.name} [{names.format_score(curve.summary)}]"
+            said = names.with_score(run.name, curve.summary)
             plot.plot(curve.x, curve.y, _STYLES[index % len(_STYLES)], label=said)
+    if interval := names.averaged_interval(report, name):
+        plot.axvspan(*interval, alpha=0.1)
     plot.grid(alpha=0.3)
     plot.legend(fontsize=8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,15 @@ def run_from_scores(name: str, table: ScoreTable) -> Run:
     primary = PRIMARY.get(table.benchmark, "")
     attributes = {key: value for key, row in table.attributes.items() if (value := row.get(primary)) is not None}
     speed = table.overall.get(_SPEED)
-    return Run(name, overall, table.sequences, curves, attributes=attributes, frames_per_second=speed)
+    return Run(
+        name,
+        overall,
+        table.sequences,
+        curves,
+        attributes=attributes,
+        frames_per_second=speed,
+        overlaps=table.overlaps,
+    )
 
 
 def run_from_folder(
@@ -88,13 +97,9 @@ def run_from_folder(
     scores = {sequence: row.get(PRIMARY[benchmark.name]) for sequence, row in table.sequences.items()}
     # Without pictures the data needs no images.
     clip_of = clips_of_run(benchmark, path, truth, split) if pictures else None
-    best, worst = best_and_worst(scores, pictures, clip_of) if clip_of else ((), ())
-    run = Run(
-        name,
-        scored.overall,
-        scored.sequences,
-        scored.curves,
-        attributes=scored.attributes,
+    best, worst = best_and_worst(scores, pictures, clip_of, table.overlaps) if clip_of else ((), ())
+    run = replace(
+        scored,
         frames_per_second=_speed(list(logs.values())) or scored.frames_per_second,
         confidence={} if _constant(logs) else {sequence: log[:, 2] for sequence, log in logs.items()},
         best=best,

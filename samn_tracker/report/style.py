@@ -1,4 +1,4 @@
-"""The style sheet of the report: light and dark by the reader's setting, one column on a phone."""
+"""Style sheet and script of the report: light and dark by the reader's setting, one column on a phone."""
 
 LIGHT = ("#0b6bcb", "#d1495b", "#2e8b57", "#b06f00", "#7b4fc9", "#00838f", "#a6428f", "#5c6b00")
 DARK = ("#6db3ff", "#ff8a96", "#6fd49a", "#f2b84b", "#b79bff", "#4fd0dc", "#f08fda", "#c3d44a")
@@ -38,6 +38,9 @@ svg { width:100%; height:auto; display:block } svg text { fill:var(--ink); font-
   fill:var(--soft) }
 svg .grid { stroke:var(--rule); stroke-width:1; fill:none } svg .line { stroke:var(--c); stroke-width:2.2; fill:none;
   stroke-linejoin:round } svg .thin { stroke-width:1.5 } svg .dot { fill:var(--c) } svg .bar { fill:var(--c) }
+svg .shade { fill:var(--mark); opacity:.1 } table.sortable thead th { cursor:pointer }
+th[aria-sort=ascending]::after { content:" ▴" } th[aria-sort=descending]::after { content:" ▾" }
+figure:target { outline:2px solid var(--mark) }
 .legend { display:flex; flex-wrap:wrap; gap:4px 16px; margin:8px 0 0; padding:0; list-style:none; font-size:.87rem }
 .legend svg { width:26px; height:10px; display:inline-block; vertical-align:middle; margin-right:6px }
 details { margin-top:10px } summary { cursor:pointer; color:var(--mark) }
@@ -46,6 +49,31 @@ nav { display:flex; flex-wrap:wrap; gap:4px 16px; margin-top:10px; font-size:.9r
   table { font-size:.84rem } thead th { font-size:.75rem } }
 @media print { body { max-width:none } figure, .scroll { break-inside:avoid } }
 """
+
+SCRIPT = """
+for (const table of document.querySelectorAll("table.sorted")) {
+  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
+  if (body.rows.length < 2) continue;
+  table.classList.add("sortable");
+  const value = (row, column) => {
+    const cell = row.cells[column], number = parseFloat(cell.dataset.v ?? cell.textContent);
+    return column && !isNaN(number) ? number : cell.textContent.trim();
+  };
+  const compare = (a, b) => typeof a === typeof b ? (a > b) - (a < b) : typeof a === "number" ? 1 : -1;
+  heads.forEach((head, column) => {
+    const sort = () => {
+      const sign = head.ariaSort === "descending" ? 1 : -1;
+      heads.forEach(other => other.removeAttribute("aria-sort"));
+      head.ariaSort = sign > 0 ? "ascending" : "descending";
+      body.append(...[...body.rows].sort((a, b) => sign * compare(value(a, column), value(b, column))));
+    };
+    head.tabIndex = 0;
+    head.addEventListener("click", sort);
+    head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
+  });
+}
+"""
+"""Sorts a table by the column whose head is clicked, highest first, then lowest first."""
 
 
 def _variables(colours: tuple[str, ...]) -> str:

@@ -19,7 +19,8 @@ SERIES = len(LIGHT)
 """Colours that the style sheet names --s0, --s1, ...; further series start over with another dash."""
 
 _BAR, _BAR_GAP, _GROUP_GAP = 12, 2, 12
-_POINTS = 240
+_POINTS = (24, 120)
+_ALL_POINTS = 24_000
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ def series_style(index: int, dashed: bool = True) -> str:
 
 
 def line_chart(axes: Axes, curves: Mapping[str, Curve], numbers: Mapping[str, int], label: str) -> str:
-    """Curves by run name; `numbers` gives each run's colour. NaN interrupts a line."""
-    parts = [_frame(axes)]
+    """Curves by run name; `numbers` gives each run's colour. NaN interrupts a line.
+
+    The interval that the curves' numbers are means over is shaded.
+    """
+    parts = [_frame(axes), *(_shade(axes, one) for one in {curve.interval for curve in curves.values()} if one)]
     for name, curve in curves.items():
         style = series_style(numbers[name])
         for points in _pieces(axes.place(curve.x, curve.y)):
@@ -88,20 +92,39 @@ def bar_chart(groups: Mapping[str, Mapping[str, float]], numbers: Mapping[str, i
     return _picture("".join(parts), label, round(y))
 
 
-def spark_chart(curves: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, int], label: str) -> str:
-    """Values 0..1 over the frames of a sequence, one line a run, with the axes' ends only. NaN interrupts a line."""
+def points_of_each(lines: int) -> int:
+    """How many points each of so many small lines may have, for a page that is not too large."""
+    return int(np.clip(_ALL_POINTS // max(lines, 1), *_POINTS))
+
+
+def spark_chart(
+    curves: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, int], label: str, points: int = _POINTS[1]
+) -> str:
+    """Values 0..1 over the frames of a sequence, one line a run, with the axes' ends only.
+
+    Where there are more frames than `points`, a point is the lowest of its stretch: a failure shows, however short.
+    Frames that are NaN are passed over.
+    """
     width, height = 300, 90
     longest = max((len(values) for values in curves.values()), default=1)
     parts = [f'<path class="grid" d="M0 8H{width}M0 {height - 16}H{width}"/>']
     for name, values in curves.items():
-        kept = np.linspace(0, len(values) - 1, min(len(values), _POINTS)).round().astype(int)
-        across = kept / max(longest - 1, 1) * width
-        down = height - 16 - np.clip(values[kept], 0, 1) * (height - 24)
-        style = series_style(numbers[name], dashed=False)
-        parts += [_line("line thin", style, piece, name) for piece in _pieces(np.stack([across, down], axis=1))]
+        frames, lowest = _lowest_of_stretches(values, points)
+        across = frames / max(longest - 1, 1) * width
+        down = height - 16 - np.clip(lowest, 0, 1) * (height - 24)
+        line = " ".join(f"{x:.0f},{y:.0f}" for x, y in zip(across, down, strict=True))
+        parts.append(_line("line thin", series_style(numbers[name], dashed=False), line, name))
     parts.append(_text(0, height - 3, "0", "start", small=True))
     parts.append(_text(width, height - 3, str(longest - 1), "end", small=True))
     return _picture("".join(parts), label, height, width)
+
+
+def _lowest_of_stretches(values: NDArray[np.float64], points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Frames and values (N,) of at most `points` of the frames that are known."""
+    known = np.flatnonzero(np.isfinite(values))
+    stretches = [one for one in np.array_split(known, min(points, max(len(known), 1))) if len(one)]
+    frames = np.array([one[np.argmin(values[one])] for one in stretches], dtype=np.intp)
+    return frames.astype(np.float64), values[frames]
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -140,6 +163,11 @@ def _frame(axes: Axes) -> str:
     parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 6, axes.x_label, "middle"))
     turned = f'<g transform="translate(12 {(_TOP + HEIGHT - _BOTTOM) / 2:.0f}) rotate(-90)">'
     return "".join(parts) + turned + _text(0, 0, axes.y_label, "middle") + "</g>"
+
+
+def _shade(axes: Axes, interval: tuple[float, float]) -> str:
+    (left, top), (right, bottom) = axes.place(np.array(interval), np.array(axes.y_range[::-1]))
+    return f'<rect class="shade" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"/>'
 
 
 def _pieces(positions: NDArray[np.float64]) -> list[str]:

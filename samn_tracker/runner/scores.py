@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class ScoreTable:
@@ -22,6 +25,8 @@ class ScoreTable:
         notes: sentences that a reader of the numbers has to know.
         attributes: the overall scores of the sequences that have an attribute, by its name and their number.
         part: how many sequences were scored and how many the benchmark has, where those are not all.
+        overlaps: IoU of each frame (frames,) of a sequence (or object of one), by name; NaN where a frame does not
+            count. For reports; no file has them.
     """
 
     benchmark: str
@@ -32,6 +37,7 @@ class ScoreTable:
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     part: tuple[int, int] | None = None
+    overlaps: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One JSON object: the overall scores at the top level, then `sequences`, `curves`, `notes`."""

@@ -19,7 +19,9 @@ from vot_workspace.report_frames import (
     clips,
     confidences,
     frames_per_second,
+    mask_overlaps,
     mean_overlap,
+    polygon_overlaps,
     read_shown,
 )
 from vot_workspace.source_sequence import SourceSequence
@@ -72,8 +74,17 @@ def test_a_confidence_that_never_changes_says_nothing() -> None:
 def test_mean_overlap_by_hand() -> None:
     half = MaskPart((20, 30), np.ones((20, 12), dtype=np.uint8))
     shown = Shown({0: half, 1: box_to_polygon(BOXES[1])}, np.zeros(0), np.zeros(0))
-    assert mean_overlap(shown, sequence()) == pytest.approx((0.5 + 1) / 2)
-    assert mean_overlap(Shown({}, np.zeros(0), np.zeros(0)), sequence()) is None
+    overlaps = mask_overlaps(shown, sequence())
+    assert overlaps[:2] == pytest.approx([0.5, 1]) and np.isnan(overlaps[2:]).all()
+    assert mean_overlap(overlaps) == pytest.approx((0.5 + 1) / 2)
+    assert mean_overlap(mask_overlaps(Shown({}, np.zeros(0), np.zeros(0)), sequence())) is None
+
+
+def test_a_failure_is_an_overlap_of_nothing_and_a_skipped_frame_none(tmp_path: Path) -> None:
+    regions = [INITIALISATION, BOXES[1], FAILURE, UNKNOWN, INITIALISATION, BOXES[5], BOXES[6], BOXES[7]]
+    write_run(tmp_path / "white", "white_001", regions, [""] * FRAMES, [1.0] * FRAMES)
+    overlaps = polygon_overlaps(read_shown(tmp_path, [sequence()])["white"], sequence())
+    assert np.array_equal(overlaps, [np.nan, 1, 0, np.nan, np.nan, 1, 1, 1], equal_nan=True)
 
 
 def test_a_mask_is_tinted_where_it_is(tmp_path: Path) -> None:
@@ -121,7 +132,7 @@ def test_a_workspace_is_its_own_truth(tmp_path: Path) -> None:
     html = page.read_text()
     assert html.count("data:image/jpeg") == 2
     assert "Confidence over time" in html
-    assert re.search(r"<td>4\.000</td>", html), "frames a second, without the start"
+    assert re.search(r"<td[^>]*>4\.000</td>", html), "frames a second, without the start"
     assert main(["report", results, "--truth", str(workspace), "--output", str(page), "--pictures", "0"]) == 0
     assert "data:image/jpeg" not in page.read_text()
 

@@ -71,9 +71,11 @@ def test_ope_by_hand() -> None:
 def test_got10k_clip_keeps_the_size_of_a_box_that_begins_outside() -> None:
     truth = np.array([[0, 0, 1, 1], [0, 0, 20, 20], [0, 0, 20, 20]], dtype=np.float64)
     boxes = np.array([[0, 0, 1, 1], [-10, 0, 20, 20], [90, 0, 20, 20]], dtype=np.float64)
-    overlaps = got10k.scored_overlaps(truth, boxes, np.ones(3), 100, 50)
+    overlaps = got10k.frame_overlaps(truth, boxes, np.ones(3), 100, 50)[1:]
     assert overlaps.tolist() == [1.0, 0.0]
-    assert got10k.scored_overlaps(truth, boxes, np.array([1, 0, 1]), 100, 50).tolist() == [0.0]
+    unseen = got10k.frame_overlaps(truth, boxes, np.array([1, 0, 1]), 100, 50)
+    assert np.array_equal(unseen, [np.nan, np.nan, 0.0], equal_nan=True), "the start and what is hidden do not count"
+    assert got10k.summarise([unseen]).ao == 0.0
 
 
 def test_got10k_equals_the_official_package(got10k_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

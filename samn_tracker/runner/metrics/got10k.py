@@ -27,25 +27,27 @@ class Overlap:
     curve: FloatArray
 
 
-def scored_overlaps(truth: FloatArray, boxes: FloatArray, cover: FloatArray, width: float, height: float) -> FloatArray:
-    """IoU of each scored frame of one sequence.
+def frame_overlaps(truth: FloatArray, boxes: FloatArray, cover: FloatArray, width: float, height: float) -> FloatArray:
+    """IoU of each frame (N,) of one sequence, NaN in those that are not scored.
 
     Args:
         truth, boxes: (N, 4) x, y, w, h, frame 0 included.
         cover: (N,) cover labels, 0 where the target is not visible.
         width, height: of the image, to which both boxes are clipped by the benchmark's rule.
     """
-    visible = cover[1:] > 0
-    return box_iou(_clip(truth[1:], width, height), _clip(boxes[1:], width, height))[visible]
+    scored = cover > 0
+    scored[0] = False
+    return np.where(scored, box_iou(_clip(truth, width, height), _clip(boxes, width, height)), np.nan)
 
 
 def summarise(overlaps: Sequence[FloatArray]) -> Overlap:
-    """Scores over the pooled frames of all sequences.
+    """Scores over the pooled frames of all sequences; frames that are NaN are left out.
 
     Raises:
         ValueError: there is no scored frame at all.
     """
     pooled = np.concatenate(overlaps) if overlaps else np.zeros(0)
+    pooled = pooled[~np.isnan(pooled)]
     if not len(pooled):
         raise ValueError("no frame is scored: every sequence has one frame or an invisible target")
     return Overlap(

@@ -88,6 +88,11 @@ def sequence_curves(
     )
 
 
+def frame_overlaps(truth: FloatArray, boxes: FloatArray, absent: NDArray[np.bool_]) -> FloatArray:
+    """IoU (N,) of each frame, whatever the rule, NaN where no target is annotated; arguments as `sequence_curves`."""
+    return np.where(is_annotated(truth) & ~absent, box_iou(truth, boxes), np.nan)
+
+
 def mean_curves(sequences: Sequence[SequenceCurves]) -> SequenceCurves:
     """The curves averaged over sequences."""
     return SequenceCurves(

@@ -21,12 +21,13 @@ NORMALISED_DISTANCES = np.linspace(0, 0.5, 21)
 
 @dataclass(frozen=True)
 class SequenceCurves:
-    """The three curves of one sequence, and which of its frames have an answer, (N,) bool."""
+    """The three curves of one sequence, which of its frames have an answer, (N,) bool, and their IoU, (N,)."""
 
     success: FloatArray
     precision: FloatArray
     normalized_precision: FloatArray
     covered: FloatArray
+    overlaps: FloatArray
 
     def scores(self) -> dict[str, float]:
         """`success`, `precision`, `normalized_precision` and `coverage` of this sequence, in percent."""
@@ -50,11 +51,13 @@ def sequence_curves(truth: FloatArray, boxes: FloatArray | None) -> SequenceCurv
     offset = _centres(answer) - _centres(truth)
     with np.errstate(divide="ignore", invalid="ignore"):
         normalised = offset / truth[:, 2:]
+    overlaps = _overlap(truth, answer)
     return SequenceCurves(
-        success=share_above(_overlap(truth, answer), OVERLAPS, inclusive=True),
+        success=share_above(overlaps, OVERLAPS, inclusive=True),
         precision=share_within(np.hypot(*offset.T), DISTANCES),
         normalized_precision=share_within(np.hypot(*normalised.T), NORMALISED_DISTANCES),
         covered=answer.sum(axis=1) > 0,
+        overlaps=np.nan_to_num(overlaps),
     )
 
 
