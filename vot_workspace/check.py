@@ -45,7 +45,7 @@ def check(workspace: Workspace, tracker: str) -> list[Fault]:
     """Every fault in the results of `tracker`: missing, damaged, of a wrong length, without times or confidences."""
     expected = defaultdict(list)
     for item in workspace.expected():
-        expected[item.experiment.name, item.sequence].append(item)
+        expected[item.experiment.name, item.sequence, _target(item)].append(item)
     results = workspace.results(tracker)
     confidences = any(results.rglob("*_confidence.value"))
     seals = read_seals(results)
@@ -56,10 +56,15 @@ def check(workspace: Workspace, tracker: str) -> list[Fault]:
     return faults
 
 
+def _target(item: Expected) -> str:
+    """The sequence, or the object of one that has several."""
+    return item.stem.rpartition("_")[0]
+
+
 def _check_group(
     results: Path, items: Sequence[Expected], groundtruth: Sequence[Region], confidences: bool, seals: Mapping[str, str]
 ) -> list[Fault]:
-    """The faults of one experiment on one sequence: all its repetitions or anchors."""
+    """The faults of one experiment on one object of a sequence: all its repetitions or anchors."""
     faults: list[Fault] = []
     missing: list[Expected] = []
     runs: list[list[Region]] = []

@@ -20,8 +20,7 @@ ANCHOR_SPACING = 50  # frames, VOT2020
 
 def with_first_pixel(sequence: SourceSequence, first_pixel: int) -> SourceSequence:
     """The sequence with boxes and polygons moved so that the first pixel, called `first_pixel` in them, is 0."""
-    moved = [_moved(region, -first_pixel) for region in sequence.groundtruth]
-    return replace(sequence, groundtruth=moved, first_pixel=0)
+    return replace(sequence.converted(lambda region: _moved(region, -first_pixel)), first_pixel=0)
 
 
 def _moved(region: Region, by: int) -> Region:
@@ -32,7 +31,7 @@ def _moved(region: Region, by: int) -> Region:
 
 def with_polygons(sequence: SourceSequence) -> SourceSequence:
     """The sequence with masks replaced by rotated boxes fitted to them, as the VOT challenges made their polygons."""
-    return replace(sequence, groundtruth=[_to_polygon(region) for region in sequence.groundtruth])
+    return sequence.converted(_to_polygon)
 
 
 def _to_polygon(region: Region) -> Region:
@@ -46,12 +45,12 @@ def _to_polygon(region: Region) -> Region:
 def with_masks(sequence: SourceSequence) -> SourceSequence:
     """The sequence with boxes and polygons replaced by masks."""
     width, height = sequence.size
-    return replace(sequence, groundtruth=[_to_mask(region, (height, width)) for region in sequence.groundtruth])
+    return sequence.converted(lambda region: _to_mask(region, (height, width)))
 
 
 def with_boxes(sequence: SourceSequence) -> SourceSequence:
     """The sequence with masks and polygons replaced by the smallest boxes around them."""
-    return replace(sequence, groundtruth=[_to_box(region) for region in sequence.groundtruth])
+    return sequence.converted(_to_box)
 
 
 CONVERSIONS: Mapping[TargetOf, Callable[[SourceSequence], SourceSequence]] = {

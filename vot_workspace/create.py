@@ -22,10 +22,10 @@ from samn_tracker.trax.options import settings_text
 from vot_workspace.conversions import ANCHOR_SPACING, CONVERSIONS, with_anchors, with_first_pixel
 from vot_workspace.download import download
 from vot_workspace.layouts import read_dataset
-from vot_workspace.rules import RULES, YEARS, Rules
+from vot_workspace.rules import RULES, YEARS, Rules, vots_stack
 from vot_workspace.sequence_files import write_sequences
 from vot_workspace.source_sequence import SourceSequence
-from vot_workspace.workspace import Workspace, empty_anchors, letters_problem, read_stack
+from vot_workspace.workspace import Workspace, empty_anchors, letters_problem, read_stack, shows_target
 
 HERE = Path(__file__).parent
 SHIPPED = "samn-lite"
@@ -77,6 +77,9 @@ def create(
         workspace / "trackers.ini",
         _trackers(templates, tracker, name, device, settings, preset, timeout).encode(),
     )
+    if chosen.several:
+        stack = vots_stack(chosen, download=not converted)
+        write_atomic(workspace / "stack.yaml", yaml.safe_dump(stack, sort_keys=False))
     if chosen.without:
         stack = read_stack(chosen.stack, workspace)
         kept = {name: values for name, values in stack["experiments"].items() if name not in chosen.without}
@@ -125,6 +128,16 @@ def _from_pixel_0(sequences: Sequence[SourceSequence], first_pixel: int | None) 
 
 
 def _faults(sequence: SourceSequence, rules: Rules) -> list[str]:
+    if sequence.tracked and not rules.several:
+        return [
+            f"{sequence.name}: {len(sequence.tracked)} objects ({listed(sequence.tracked)}), and these rules follow "
+            "one; use vots2023 and later"
+        ]
+    if late := [one for one in sequence.tracked if not shows_target(sequence.objects[one][0])]:
+        return [
+            f"{sequence.name}: no object {listed(late)} in the first frame, in which VOTS begins all of them (toolkit "
+            "0.7.4 cannot begin one later); cut the sequence, or remove the object"
+        ]
     if rules.anchors and (empty := empty_anchors(sequence)):
         return [
             f"{sequence.name}: anchors in frames without target ({listed(empty)}), at which no tracker can begin; move "

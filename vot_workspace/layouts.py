@@ -1,6 +1,7 @@
 """Sequences from a data folder, in any layout in use.
 
-- the toolkit's own: `<seq>/sequence`, `<seq>/color/%08d.jpg`, `groundtruth.txt`, `*.tag`, `*.value`;
+- the toolkit's own: `<seq>/sequence`, `<seq>/color/%08d.jpg`, `groundtruth.txt`, `*.tag`, `*.value`; of VOTS
+  `groundtruth_<object>.txt` for each object, or only their first rows, where the rest is with the server;
 - flat, 2016 to 2019: images in `<seq>/` beside `groundtruth.txt`;
 - pysot's: a `VOT20xx.json` beside (or without) the sequences' folders;
 - boxes: `<seq>/img/` and `groundtruth_rect.txt` (of several targets `groundtruth_rect.1.txt`, ...: the sequences
@@ -27,7 +28,7 @@ from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.truth import read_lines, read_names, read_text, targets_of
 from vot_workspace.pysot_index import pysot_index, read_index, read_pysot
 from vot_workspace.source_sequence import SourceSequence, checked_size, find_frames
-from vot_workspace.trajectory import MaskPart, Region, parse_region
+from vot_workspace.trajectory import UNKNOWN, MaskPart, Region, parse_region
 
 GROUNDTRUTH = "groundtruth.txt"
 
@@ -91,8 +92,17 @@ def _truths(folder: Path) -> dict[str, Path]:
     """What says where the targets of one folder are, a file or a folder of masks, by sequence name."""
     if (folder / GROUNDTRUTH).is_file():
         return {folder.name: folder / GROUNDTRUTH}
+    if objects := _object_files(folder):
+        return {folder.name: next(iter(objects.values()))}
     boxes = targets_of(folder)
     return boxes or ({folder.name: folder / "mask"} if (folder / "mask").is_dir() else {})
+
+
+def _object_files(folder: Path) -> dict[str, Path]:
+    """Ground truth of the objects of VOTS by their ids; those that are no target, as `_ignore`, last."""
+    found = {path.stem.removeprefix("groundtruth_"): path for path in visible(folder.glob("groundtruth_*.txt"))}
+    ids = [one for one in found if not one.startswith("rect")]
+    return {one: found[one] for one in sorted(ids, key=lambda one: (one.startswith("_"), one))}
 
 
 def _read_named(source: Path, name: str) -> SourceSequence:
@@ -133,6 +143,14 @@ def _read_folder(folder: Path, name: str, truth: Path) -> SourceSequence:
     frames = FrameList(str(folder), images)
     groundtruth = _read_masks(truth, frames) if truth.is_dir() else _read_groundtruth(truth)
     length = len(frames) or int(properties.get("length", len(groundtruth)))
+    objects = (
+        {} if truth.name == GROUNDTRUTH else {one: _read_groundtruth(p) for one, p in _object_files(folder).items()}
+    )
+    if properties and len(groundtruth) == 1:
+        groundtruth = _with_hidden(groundtruth, length)
+        objects = {one: _with_hidden(regions, length) for one, regions in objects.items()}
+    if uneven := [one for one, regions in objects.items() if len(regions) != length]:
+        raise DatasetError(f"{folder} has {length} frames, and other numbers of rows of the objects {listed(uneven)}")
     if images and groundtruth:
         frames.require_one_row_each(len(groundtruth))
     elif len(groundtruth) != length or not groundtruth:
@@ -147,8 +165,14 @@ def _read_folder(folder: Path, name: str, truth: Path) -> SourceSequence:
         int(float(properties.get("fps", 30))),
         {path.stem: _read_tag(path) for path in _tag_files(folder)},
         _read_anchors(folder / "anchor.value", length),
-        None if truth.is_file() and truth.name != GROUNDTRUTH else 0,
+        None if truth.is_file() and truth.name.startswith("groundtruth_rect") else 0,
+        objects,
     )
+
+
+def _with_hidden(regions: list[Region], length: int) -> list[Region]:
+    """The first row of truth that is with a server, and no target known after it, as the toolkit reads it."""
+    return [*regions, *([UNKNOWN] * (length - len(regions)))]
 
 
 def _read_properties(path: Path) -> dict[str, str]:

@@ -47,7 +47,7 @@ def describe(workspace: Workspace, tracker: str) -> dict[str, Any]:
 
 def _hash(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in (folder / "groundtruth.txt", folder / "anchor.value"):
+    for path in (folder / "groundtruth.txt", *sorted(folder.glob("groundtruth_*.txt")), folder / "anchor.value"):
         if path.is_file():
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -45,7 +45,7 @@ class Shown:
 
 
 def read_shown(folder: Path, sequences: Sequence[SourceSequence]) -> dict[str, Shown]:
-    """By sequence name, from the folder of an experiment; sequences without a result are left out.
+    """By sequence name, from the folder of an experiment; those without a result, or of several objects, are left out.
 
     Raises:
         ResultError: a file is damaged.
@@ -53,7 +53,7 @@ def read_shown(folder: Path, sequences: Sequence[SourceSequence]) -> dict[str, S
     found = {}
     for sequence in sequences:
         named = {path for path in (folder / sequence.name).glob(f"{sequence.name}_[0-9]*") if path.suffix in _SUFFIXES}
-        if named:
+        if named and not sequence.tracked:
             found[sequence.name] = _read(min(named), sequence)
     return found
 

@@ -5,7 +5,8 @@ the toolkit's is the mean number of failures a sequence (weighted by length), py
 papers print. EAO: pysot averages lengths low-1 to high-1 instead of low to high, clips regions at width-1 and height-1,
 and counts a failure in the last 5 frames as tracked to the end; up to 0.006 between the two. Multistart experiments
 (from 2020 on) have the toolkit's figures only: there robustness is the tracked share of the frames. Long-term ones have
-precision, recall and F-score, the toolkit's, too.
+precision, recall and F-score, the toolkit's, too; VOTS has quality Q (the mean overlap of all frames), accuracy,
+robustness, not-reported and drift-rate error (NRE, DRE) and absence-detection quality (ADQ).
 """
 
 from __future__ import annotations
@@ -138,21 +139,40 @@ def table(toolkit: Mapping[str, Mapping[str, Any]], pysot: Mapping[str, Score]) 
     lines = [f"{'experiment':<14}{'computed by':<13}{'A':>8}{'R':>9}{'lost':>8}{'EAO':>13}"]
     for name in [*toolkit, *(name for name in pysot if name not in toolkit)]:
         figures = toolkit.get(name)
-        if figures and "f_score" not in figures:
+        if figures and not {"f_score", "quality"} & figures.keys():
             row = [figures.get(key) for key in ("accuracy", "robustness", "lost", "eao")]
             lines.append(_row(name, "vot toolkit", row))
         if name in pysot:
             one = pysot[name]
             lines.append(_row(name, "pysot", [one.accuracy, one.robustness, one.lost, one.eao]))
     long_term = {name: one for name, one in toolkit.items() if "f_score" in one}
-    if long_term == toolkit and toolkit:
+    several = {name: one for name, one in toolkit.items() if "quality" in one}
+    if toolkit and not toolkit.keys() - long_term.keys() - several.keys():
         lines = []
+    if several:
+        lines.append(f"{'experiment':<14}{'computed by':<13}" + "".join(f"{key:>7}" for key in _SEVERAL.values()))
+        lines += [f"{name:<14}{'vot toolkit':<13}{_several_cells(one)}" for name, one in several.items()]
     if long_term:
         lines += [f"{'experiment':<14}{'computed by':<13}{'Pr':>8}{'Re':>9}{'F':>8}"]
         lines += [f"{name:<14}{'vot toolkit':<13}{_long_term_cells(one)}" for name, one in long_term.items()]
-    elif toolkit:
+    elif toolkit and not several:
         lines.append(REASONS if pysot else TRACKED_SHARE)
     return "\n".join(lines)
+
+
+_SEVERAL = {
+    "quality": "Q",
+    "accuracy": "A",
+    "robustness": "R",
+    "not_reported_error": "NRE",
+    "drift_rate_error": "DRE",
+    "absence_detection": "ADQ",
+}
+
+
+def _several_cells(figures: Mapping[str, Any]) -> str:
+    values = [figures.get(key) for key in _SEVERAL]
+    return "".join(f"{'-' if value is None else f'{value:.3f}':>7}" for value in values)
 
 
 def _long_term_cells(figures: Mapping[str, Any]) -> str:

@@ -24,11 +24,17 @@ FIGURES = {
     "AverageAccuracy": ("accuracy",),
     "PrecisionRecall": ("precision", "recall", "f_score"),
 }
+SEVERAL = {
+    "AverageAccuracy": ("quality",),
+    "AccuracyRobustness": ("accuracy", "robustness"),
+    "AverageQualityAuxiliary": ("not_reported_error", "drift_rate_error", "absence_detection"),
+}
+"""Of VOTS, which calls the mean overlap quality."""
 
 
 def analyse(sequences: Sequence[SourceSequence], stack: Mapping[str, Any], results: Path) -> dict[str, dict[str, Any]]:
     """For each experiment of `stack` that has results: accuracy, robustness, EAO and its curve, as the toolkit says;
-    of long-term ones precision, recall and F-score.
+    of long-term ones precision, recall and F-score; of VOTS quality, accuracy, robustness, and the three others.
 
     The toolkit runs in a temporary workspace without images, on links to `results` (a tracker's folder with
     `<experiment>/<sequence>/<sequence>_*.bin` or `.txt`). What it cannot compute is left out; an EAO of longer
@@ -90,8 +96,10 @@ def read_analysis(path: Path) -> dict[str, dict[str, Any]]:
     figures: dict[str, dict[str, Any]] = {}
     for experiment, content in report["results"].items():
         figures[experiment] = {}
-        for analysis, result in zip(content["parameters"]["analyses"], content["results"], strict=True):
-            names = FIGURES.get(analysis["type"].rpartition(".")[2], ())
+        kinds = [analysis["type"].rpartition(".")[2] for analysis in content["parameters"]["analyses"]]
+        known = SEVERAL if "AccuracyRobustness" in kinds else FIGURES
+        for kind, result in zip(kinds, content["results"], strict=True):
+            names = known.get(kind, ())
             values = result[0] if result and result[0] is not None else []
             figures[experiment].update(zip(names, values, strict=False))
     return figures

@@ -32,7 +32,9 @@ def write_sequence(folder: Path, sequence: SourceSequence, images: bool = True) 
     properties |= {"channels.color": f"color/%08d{suffix}", "length": len(sequence), "width": width, "height": height}
     for number, frame in enumerate(frames, start=1):
         _link(frame.resolve(), folder / "color" / f"{number:08d}{suffix}")
-    write_trajectory(folder / "groundtruth.txt", sequence.groundtruth)
+    truths = sequence.objects or {"": sequence.groundtruth}
+    for one, regions in truths.items():
+        write_trajectory(folder / (f"groundtruth_{one}.txt" if one else "groundtruth.txt"), regions)
     for tag, values in sequence.tags.items():
         write_atomic(folder / f"{tag}.tag", "".join(f"{int(value)}\n" for value in values).encode())
     if sequence.anchors:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from samn_tracker.errors import DatasetError
@@ -23,6 +23,8 @@ class SourceSequence:
         size: width, height.
         tags: for each tag, one truth value a frame.
         anchors: one number a frame, positive to track forward from there, negative backward; empty if not given.
+        objects: ground truth of each object by its id, where there are several; `groundtruth` is the first one's. An id
+            that begins with an underscore is none to be tracked: `_ignore` holds what is not scored.
         first_pixel: what the ground truth calls the first pixel, 0 or 1; None where the layout is used with either.
     """
 
@@ -34,9 +36,21 @@ class SourceSequence:
     tags: Mapping[str, list[bool]] = field(default_factory=dict)
     anchors: list[float] = field(default_factory=list)
     first_pixel: int | None = 0
+    objects: Mapping[str, list[Region]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames) or len(self.groundtruth)
+
+    @property
+    def tracked(self) -> list[str]:
+        """Ids of several objects that are tracked; empty where there is one."""
+        ids = [one for one in self.objects if not one.startswith("_")]
+        return ids if len(ids) > 1 else []
+
+    def converted(self, convert: Callable[[Region], Region]) -> SourceSequence:
+        """The sequence with every region of its ground truth converted."""
+        objects = {one: [convert(region) for region in regions] for one, regions in self.objects.items()}
+        return replace(self, groundtruth=[convert(region) for region in self.groundtruth], objects=objects)
 
 
 def checked_size(width: int, height: int, place: str) -> tuple[int, int]:

@@ -159,8 +159,9 @@ class Workspace:
                 if experiment.kind == "multistart":
                     yield from _expected_anchors(experiment, name, sequence)
                 else:
-                    for run in range(1, experiment.repetitions + 1):
-                        yield Expected(experiment, name, f"{name}_{run:03d}", len(sequence))
+                    for stem in [f"{name}_{one}" for one in sequence.tracked] or [name]:
+                        for run in range(1, experiment.repetitions + 1):
+                            yield Expected(experiment, name, f"{stem}_{run:03d}", len(sequence))
 
 
 def letters_problem(folder: Path, names: Iterable[str]) -> str | None:

@@ -32,7 +32,7 @@ class Connection:
         EnvironmentProblemError: nobody listens at that port.
     """
 
-    def __init__(self, guard: StreamGuard, tracker_name: str) -> None:
+    def __init__(self, guard: StreamGuard, tracker_name: str, several: bool = False) -> None:
         import trax.server
         from trax._ctypes import trax_server_setup_file_v
 
@@ -45,7 +45,9 @@ class Connection:
             metadata, self._input.descriptor, outgoing, logger, flags
         )
         try:
-            self._server = trax.server.Server(list(REGION_KINDS), list(IMAGE_KINDS), tracker_name=tracker_name)
+            self._server = trax.server.Server(
+                list(REGION_KINDS), list(IMAGE_KINDS), tracker_name=tracker_name, multiobject=several
+            )
         finally:
             trax.server.trax_server_setup_v = setup
 

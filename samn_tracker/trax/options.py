@@ -6,6 +6,7 @@ line, an init property (`arg_*` in trackers.ini).
 - `SAMN_TRACKER`, `--tracker`, `samn_tracker`: samn-lite, opencv-mil, package.module:factory, ...
 - `SAMN_DEVICE`, `--device`, `samn_device`: auto, cpu, cuda.
 - `SAMN_REPLY`, `--reply`, `samn_reply`: rectangle, polygon, mask, or init: the kind of the initial region.
+- `SAMN_OBJECTS`, `--objects`, `samn_objects`: one, or several (VOTS): all begin together, a mask of each is answered.
 - `SAMN_PRESET`, `--preset`, `samn_preset`: published, paper or another preset instead of the weights file's own rules.
 - `SAMN_SET`, `--set`, `samn_set`: tracker settings, for instance appearance.interval=10,dynamic.weighting=none.
 """
@@ -32,11 +33,21 @@ class Options:
     reply: str = "init"
     preset: str = ""
     set: str = ""
+    objects: str = "one"
 
     def __post_init__(self) -> None:
         if self.reply not in (*REGION_KINDS, "init"):
             raise ConfigError(f"reply '{self.reply}' is unknown; use one of {', '.join(REGION_KINDS)} or init")
+        if self.objects not in ("one", "several"):
+            raise ConfigError(f"objects '{self.objects}' is unknown; use one or several")
+        if self.several and self.reply not in ("mask", "init"):
+            raise ConfigError(f"several objects are answered as masks; leave reply '{self.reply}' out")
         parse_settings(self.set)
+
+    @property
+    def several(self) -> bool:
+        """Whether several objects are followed."""
+        return self.objects == "several"
 
     @property
     def overrides(self) -> dict[str, str]:

@@ -105,7 +105,7 @@ class TrackerProcess:
 
     def close(self) -> None:
         """Say quit, and end it where it does not."""
-        with contextlib.suppress(TrackerProcessError):
+        with contextlib.suppress(TrackerProcessError, subprocess.TimeoutExpired):
             if self.alive:
                 self.send("quit")
                 self._process.wait(_FAREWELL)

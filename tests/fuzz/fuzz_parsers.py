@@ -39,8 +39,8 @@ from samn_tracker.runner.truth import first_box, read_boxes, read_names
 from samn_tracker.settings import save_toml, to_dict
 from samn_tracker.shapes.regions import rle_decode, rle_encode
 from samn_tracker.train.config import load_config
+from samn_tracker.trax.convert import from_trax_region
 from samn_tracker.trax.options import Options, parse_settings
-from samn_tracker.trax.server import from_trax_region
 from vot_workspace.layouts import read_dataset, read_folder
 from vot_workspace.trajectory import (
     MaskPart,

@@ -55,8 +55,8 @@ def test_vot_is_told_the_last_region_with_confidence_0(reply: str) -> None:
     trax = pytest.importorskip("trax")
     session = Session(Options(tracker="test_absence:seen_once", reply=reply))
     image = np.zeros((*SHAPE, 3), np.uint8)
-    session.initialize(image, trax.Rectangle.create(2, 1, 3, 3), {})
-    seen, absent, later = (session.track(image) for _ in range(3))
+    session.initialize(image, [trax.Rectangle.create(2, 1, 3, 3)], {})
+    seen, absent, later = (session.track(image)[0] for _ in range(3))
     assert (seen[1], absent[1], later[1]) == (0.8, 0.0, 0.0)
     assert seen[0].type == absent[0].type == reply
     for region in (seen[0], absent[0], later[0]):

@@ -42,6 +42,14 @@ def test_a_process_answers_as_a_tracker_does_and_serves_many_sequences(tmp_path:
     assert (tmp_path / "notes").read_text().splitlines() == ["started", "10,8,20,12", "10,8,20,12"]
 
 
+def test_a_tracker_that_does_not_end_when_told_to_is_ended_without_a_traceback() -> None:
+    tracker = toy("deaf")
+    follow(tracker, 1)
+    process = tracker._process
+    tracker.close()
+    assert process is not None and not process.alive
+
+
 def test_a_process_may_be_restarted_for_every_sequence(tmp_path: Path) -> None:
     tracker = toy("none", tmp_path / "notes", restart="yes")
     follow(tracker, 1), follow(tracker, 1)
@@ -51,7 +59,7 @@ def test_a_process_may_be_restarted_for_every_sequence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("vice", "message"),
     [
-        ("hang", "has not answered in 2 seconds"),
+        ("hang", "has not answered in 8 seconds"),
         ("crash", "ended with exit code 3; its last words:\n    Segmentation fault"),
         ("garbage", "prints what is no TraX message"),
         ("quit", "answered quit instead of state: out of memory"),
@@ -60,7 +68,7 @@ def test_a_process_may_be_restarted_for_every_sequence(tmp_path: Path) -> None:
 def test_a_process_that_fails_is_told_and_the_next_sequence_has_another_one(
     vice: str, message: str, tmp_path: Path
 ) -> None:
-    tracker = toy(vice, tmp_path / "notes", timeout="2")
+    tracker = toy(vice, tmp_path / "notes", timeout="8" if vice == "hang" else "60")
     assert len(follow(tracker, 5)) == 5
     with pytest.raises(TrackerProcessError, match=message):
         tracker.track(IMAGE)

@@ -19,8 +19,8 @@ from trax.client import Client  # noqa: E402
 
 from samn_tracker.errors import ConfigError  # noqa: E402
 from samn_tracker.shapes.regions import place_mask  # noqa: E402
+from samn_tracker.trax.convert import limit_runs  # noqa: E402
 from samn_tracker.trax.options import Options, parse_settings  # noqa: E402
-from samn_tracker.trax.server import limit_runs  # noqa: E402
 
 FAULTS = Path(__file__).parents[1] / "vot"
 HEIGHT, WIDTH = 120, 160

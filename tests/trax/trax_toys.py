@@ -69,6 +69,8 @@ def main(vice: str, notes: str = os.devnull, version: str = "4") -> None:
     for line in sys.stdin:
         arguments = re.findall(r'"([^"]*)"', line)
         if line.startswith("@@TRAX:quit"):
+            if vice == "deaf":
+                time.sleep(600)
             return
         if line.startswith("@@TRAX:initialize"):
             if not arguments:  # version 4: forget all
