@@ -78,8 +78,8 @@ def create(
         _trackers(templates, tracker, name, device, settings, preset, timeout).encode(),
     )
     if chosen.several:
-        stack = vots_stack(chosen, download=not converted)
-        write_atomic(workspace / "stack.yaml", yaml.safe_dump(stack, sort_keys=False))
+        several = vots_stack(chosen, download=not converted)
+        write_atomic(workspace / "stack.yaml", yaml.safe_dump(several, sort_keys=False))
     if chosen.without:
         stack = read_stack(chosen.stack, workspace)
         kept = {name: values for name, values in stack["experiments"].items() if name not in chosen.without}
