@@ -26,7 +26,6 @@ from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.commands import run_command
 from samn_tracker.runner.layout import raise_all
 from samn_tracker.runner.metrics import ope as metrics
-from samn_tracker.runner.onepass import DECIMALS
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
 from samn_tracker.runner.truth import first_box
@@ -37,7 +36,7 @@ _SHOWN = 10
 class Ope(BoxBenchmark):
     """The data sets of one-pass evaluation as a benchmark of the shared layer; a split is a data set."""
 
-    name, title, splits, decimals = "ope", "One-pass evaluation", tuple(DATASETS), DECIMALS
+    name, title, splits, decimals = "ope", "One-pass evaluation", tuple(DATASETS), 4
     official: ClassVar[Mapping[str, int]] = {name: one.count for name, one in DATASETS.items() if one.count}
     split_words = ("--dataset",)
 

@@ -1,36 +1,19 @@
-"""One-pass results for pysot and pytracking, and the layout of OTB with its pixels counted from 1."""
+"""One-pass evaluation in the layout of OTB, with its pixels counted from 1."""
 
 from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
 
-import numpy as np
 import pytest
 from benchmark_data import save_boxes, truth_boxes, write_images
 from toy_trackers import Drift
 
 from ope_runner.runner import Ope
-from samn_tracker.errors import ResultError
 from samn_tracker.runner.execute import execute
 from samn_tracker.runner.lint import open_source
-from samn_tracker.runner.onepass import write_pysot, write_pytracking
 from samn_tracker.runner.sequences import Sequence
 from samn_tracker.runner.worker import RunRequest
-
-BOXES = np.array([[1.0, 2, 3, 4], [5, 6.25, 7, 8]])
-
-
-def test_pysot_and_pytracking_files(tmp_path: Path) -> None:
-    path = write_pysot(tmp_path, "toy", "car", BOXES)
-    assert path == tmp_path / "toy/car.txt"
-    assert path.read_text() == "1.0000,2.0000,3.0000,4.0000\n5.0000,6.2500,7.0000,8.0000\n"
-    path = write_pytracking(tmp_path, "toy", "default", "car", BOXES, [0.5, 0.25])
-    assert path == tmp_path / "toy/default/car.txt"
-    np.testing.assert_array_equal(np.loadtxt(path, delimiter="\t"), BOXES)
-    assert (tmp_path / "toy/default/car_time.txt").read_text() == "0.50000000\n0.25000000\n"
-    with pytest.raises(ResultError, match="finite"):
-        write_pysot(tmp_path, "toy", "car", BOXES * np.nan)
 
 
 @pytest.mark.parametrize(("split", "first"), [("one-based", [19, 14, 18, 14]), ("zero-based", [20, 15, 18, 14])])
