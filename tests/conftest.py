@@ -6,7 +6,14 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# On a busy machine an example may take any time: a deadline would make a test depend on it.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Torch needs no seconds to compile what a test runs twice; what tests OpenVINO says so.
@@ -17,8 +24,11 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_reaches_programs() -> None:
-    """A shell starts background jobs with SIGINT ignored, which children inherit: Ctrl-C tests would not be heard."""
+    """A background job has SIGINT and SIGQUIT ignored, one of nohup SIGHUP, too: tests of them would not be heard."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

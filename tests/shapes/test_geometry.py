@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -65,8 +65,9 @@ def test_to_crop_and_to_image_undo_each_other(window: Window, point: tuple[float
     ],
 )
 def test_crop_samples_the_image_at_the_patch_pixels_centres(window: Window) -> None:
+    """OpenCV before 4.12 reads at 32nds of a pixel: 1/64 off, of pixels that are up to 3 image pixels each."""
     expected = patch_centres(window) @ (0.5, 0.25)
-    np.testing.assert_allclose(window.crop(ramp()).astype(float), expected, atol=0.01)
+    np.testing.assert_allclose(window.crop(ramp()).astype(float), expected, atol=0.05)
 
 
 def test_crop_at_scale_one_is_a_slice() -> None:
@@ -81,7 +82,6 @@ def test_crop_repeats_the_border_outside_the_image() -> None:
     np.testing.assert_array_equal(patch[:, :20], np.repeat(image[30:70, :1], 20, axis=1))
 
 
-@settings(deadline=None)
 @given(windows)
 def test_any_window_gives_a_patch_and_a_paste(window: Window) -> None:
     patch = window.crop(ramp())

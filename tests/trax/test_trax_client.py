@@ -59,7 +59,7 @@ def test_a_process_may_be_restarted_for_every_sequence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("vice", "message"),
     [
-        ("hang", "has not answered in 8 seconds"),
+        ("hang", "has not answered in 0.1 seconds"),
         ("crash", "ended with exit code 3; its last words:\n    Segmentation fault"),
         ("garbage", "prints what is no TraX message"),
         ("quit", "answered quit instead of state: out of memory"),
@@ -68,8 +68,11 @@ def test_a_process_may_be_restarted_for_every_sequence(tmp_path: Path) -> None:
 def test_a_process_that_fails_is_told_and_the_next_sequence_has_another_one(
     vice: str, message: str, tmp_path: Path
 ) -> None:
-    tracker = toy(vice, tmp_path / "notes", timeout="8" if vice == "hang" else "60")
+    tracker = toy(vice, tmp_path / "notes", timeout="60")
     assert len(follow(tracker, 5)) == 5
+    if vice == "hang":  # only now: on a busy machine a process takes its time to start
+        assert tracker._process is not None
+        tracker._process._timeout = 0.1
     with pytest.raises(TrackerProcessError, match=message):
         tracker.track(IMAGE)
     with pytest.raises(TrackerProcessError, match="ended"):

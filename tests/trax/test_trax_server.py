@@ -126,7 +126,7 @@ def test_ten_initialisations_in_one_process_answer_the_same() -> None:
 
 def test_our_tracker_with_any_weights_answers_the_same_ten_times(weights: str) -> None:
     runs = []
-    quick = "box_start.patch_size=192,mask_start.patch_size=192,spatial.first_newton_steps=2"
+    quick = "box_start.patch_size=192,mask_start.patch_size=192"
     with served(weights, "--device", "cpu", "--set", quick) as client:
         for _ in range(10):
             start(client, trax.Polygon.create(SQUARE))
@@ -184,8 +184,8 @@ def test_options_come_from_the_environment_the_command_line_and_init_properties(
 
 
 def test_settings_may_hold_commas() -> None:
-    settings = parse_settings("segmentation.box_area_range=0.2,3, dynamic.weighting=none")
-    assert settings == {"segmentation.box_area_range": "0.2,3", "dynamic.weighting": "none"}
+    settings = parse_settings("start.weights=a,b, dynamic.weighting=none")
+    assert settings == {"start.weights": "a,b", "dynamic.weighting": "none"}
     with pytest.raises(ConfigError, match="settings 'interval': write KEY=VALUE"):
         parse_settings("interval")
     with pytest.raises(ConfigError, match="reply 'circle' is unknown"):
