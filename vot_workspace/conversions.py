@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from samn_tracker.core.config import SegmentationConfig
 from samn_tracker.shapes.box_fit import fit_rotated_box
 from samn_tracker.shapes.regions import box_to_polygon, mask_to_box, polygon_to_box, polygon_to_mask
 from vot_workspace.rules import TargetOf
@@ -39,7 +38,7 @@ def _to_polygon(region: Region) -> Region:
         return region
     if not region.mask.any():
         return UNKNOWN
-    return fit_rotated_box(region.mask, SegmentationConfig()) + region.offset
+    return fit_rotated_box(region.mask) + region.offset
 
 
 def with_masks(sequence: SourceSequence) -> SourceSequence:

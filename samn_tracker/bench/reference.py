@@ -20,6 +20,7 @@ from samn_tracker.bench.reference_filter import AutogradFilter, upsampled
 from samn_tracker.bench.stopwatch import Stopwatch
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.memory.augmentation import first_frame_samples
+from samn_tracker.memory.spatial import LABEL_SIGMA
 from samn_tracker.model.encoders import QueryFeatures
 from samn_tracker.model.network import Network, location_map, single_logits, target_probability
 from samn_tracker.shapes.box_fit import fit_rotated_box
@@ -138,7 +139,7 @@ class Reference:
             pasted = window.paste(probability, self.shape)
         with parts("mask and box"):
             mask = largest_component((pasted > self.config.mask_start.threshold).astype(np.uint8))
-            polygon = fit_rotated_box(mask, self.config.segmentation)
+            polygon = fit_rotated_box(mask)
         with parts("memory encoder"):
             self.memorise(patch, probability)
         with parts("spatial memory"), torch.no_grad():
@@ -157,7 +158,7 @@ class Reference:
         return Window((float(self.centre[0]), float(self.centre[1])), side, size)
 
     def _labels(self, centres_crop: NDArray[np.float64], window: Window, cells: int) -> Tensor:
-        sigma = float(np.sqrt((self.size / window.scale).prod())) / 16 * self.config.spatial.label_sigma_factor
+        sigma = float(np.sqrt((self.size / window.scale).prod())) / 16 * LABEL_SIGMA
         position = np.arange(cells + 1)
         centres = centres_crop / 16
         across, down = (np.exp(-0.5 * ((position - centres[:, axis, None]) / sigma) ** 2) for axis in (0, 1))

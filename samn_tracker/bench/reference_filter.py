@@ -13,6 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from samn_tracker.memory.config import SpatialConfig
+from samn_tracker.memory.spatial import (
+    ACTIVATION_LEAK,
+    FILTER_PENALTY,
+    FILTER_SIZE,
+    FIRST_CG_ITERATIONS,
+    FIRST_NEWTON_STEPS,
+    PROJECTION_PENALTY,
+    UPDATE_CG_ITERATIONS,
+)
 
 Parameters = tuple[Tensor, ...]
 
@@ -31,7 +40,7 @@ class AutogradFilter:
         columns = columns - columns.mean(1, keepdim=True)
         directions = torch.linalg.svd(columns @ columns.T)[0][:, : config.projection_channels]
         projection = directions.T[:, :, None, None].contiguous()
-        correlation_filter = features.new_zeros(1, len(projection), config.filter_size, config.filter_size)
+        correlation_filter = features.new_zeros(1, len(projection), FILTER_SIZE, FILTER_SIZE)
         weights = features.new_full((len(features), 1, 1, 1), 1 / len(features))
 
         def residuals(parameters: Parameters) -> Tensor:
@@ -39,13 +48,13 @@ class AutogradFilter:
             misfit = weights.sqrt() * (self._activated(scores) - labels)
             return _stacked(misfit, parameters, penalties)
 
-        penalties = (config.filter_regularisation, config.projection_regularisation)
+        penalties = (FILTER_PENALTY, PROJECTION_PENALTY)
         self.filter, self.projection = _gauss_newton(
             residuals,
             (correlation_filter, projection),
             penalties,
-            config.first_newton_steps,
-            config.first_cg_iterations,
+            FIRST_NEWTON_STEPS,
+            FIRST_CG_ITERATIONS,
         )
         self._samples = functional.conv2d(features, self.projection)
         self._labels = labels
@@ -62,17 +71,17 @@ class AutogradFilter:
 
     def update(self) -> None:
         """Train the filter on the stored samples."""
-        weight, penalties = len(self._samples) ** -0.5, (self._config.filter_regularisation,)
+        weight, penalties = len(self._samples) ** -0.5, (FILTER_PENALTY,)
 
         def residuals(parameters: Parameters) -> Tensor:
             misfit = weight * (self._activated(score(self._samples, parameters[0])) - self._labels)
             return _stacked(misfit, parameters, penalties)
 
-        (self.filter,) = _gauss_newton(residuals, (self.filter,), penalties, 1, self._config.update_cg_iterations)
+        (self.filter,) = _gauss_newton(residuals, (self.filter,), penalties, 1, UPDATE_CG_ITERATIONS)
 
     def _activated(self, scores: Tensor) -> Tensor:
-        leak = self._config.activation_leak
-        return torch.where(scores >= 0, scores, leak * torch.expm1(scores.clamp(max=0) / leak))
+        negative = ACTIVATION_LEAK * torch.expm1(scores.clamp(max=0) / ACTIVATION_LEAK)
+        return torch.where(scores >= 0, scores, negative)
 
 
 def score(projected: Tensor, correlation_filter: Tensor) -> Tensor:

@@ -42,17 +42,10 @@ class SegmentationConfig:
             code (`samn_tracker.core.released`), which do without `box_habit_limit`, `follow` and what is said of parts.
         cut: patches are "smooth", averaged where they shrink, with repeated border pixels; or "whole", a whole corner
             and side, resized at once, black outside the image, as released.
-        written_threshold: probability above which a pixel is in the answered mask of the released loop; boxes and sizes
-            have the start's threshold.
         multi_patch_size: of the patch that shows several objects.
         search_factor: side of the patch, in target sizes.
         minimum_pixels: a mask of fewer patch pixels does not count as a target.
-        box_outside_weight: cost of a pixel of the rotated box that is not of the mask.
-        box_mask_kept: least share of the mask that the rotated box holds.
-        box_area_range: area of the rotated box relative to the rectangle of least area; one outside is rejected.
-        area_window: how many of the latest masks make the usual pixel count.
         area_jump: factor of the usual pixel count beyond which the size is not changed.
-        scale_jump: relative change of the size beyond which it is not changed.
         box_start_margin: how far the first mask may leave a given box, as a share of its smaller side.
         box_start_margin_pixels: the same in patch pixels; the larger of the two counts.
         box_start_minimum_fill: where the first mask has less than this share of the given box, the filled box is used.
@@ -66,10 +59,6 @@ class SegmentationConfig:
         box_habit_limit: after a start from a box, answered boxes keep the given box's size and place relative to the
             first mask's tight box, and after one from a polygon, answered rotated boxes the given polygon's size
             relative to the first mask's, where the two differ by no more than this factor; 1 answers tight boxes.
-        part_reach: unconnected parts of the mask whose middle lies further than this many target sizes from the located
-            centre are left out.
-        part_share: boxes are drawn around the parts that have at least this share of the main part's pixels; an
-            occluder cuts a target in two, while specks should not widen a box. 1 is the released choice: one part.
         decode_margin: only where the target is expected is decoded: as far as the last mask and a target of the present
             size around the located centre reach, and this many target sizes further. The whole patch is where the mask
             reaches the border of that region or nothing is found in it. 0 always decodes the whole patch.
@@ -79,16 +68,10 @@ class SegmentationConfig:
 
     loop: Literal["own", "released"] = "own"
     cut: Literal["smooth", "whole"] = "smooth"
-    written_threshold: float = 0.5
     multi_patch_size: int = bounded(480, 32, 4096)
     search_factor: float = 4.0
     minimum_pixels: int = 50
-    box_outside_weight: float = 0.25
-    box_mask_kept: float = 0.9
-    box_area_range: tuple[float, float] = (0.1, 2.5)
-    area_window: int = 25
     area_jump: float = 2.0
-    scale_jump: float = 0.75
     box_start_margin: float = 0.05
     box_start_margin_pixels: float = 5.0
     box_start_minimum_fill: float = 0.2
@@ -96,8 +79,6 @@ class SegmentationConfig:
     follow: Literal["mask", "peak"] = "peak"
     follow_limit: float | None = 0.4
     box_habit_limit: float = 1.4
-    part_reach: float = 1.0
-    part_share: float = 0.1
     decode_margin: float = 0.25
     decode_halo: int = 2
 
@@ -112,13 +93,11 @@ class FirstLookConfig:
             is unsure. The rules below are off then, too.
         learn_share: a frame is learnt only where the contrast is at least this share of the usual one; None: always.
         found_share: below this share the target counts as lost; None: never.
-        usual_rate: weight of a new frame in the usual contrast, that of the frames learnt.
     """
 
     enabled: bool = True
     learn_share: float | None = None
     found_share: float | None = None
-    usual_rate: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -130,22 +109,14 @@ class RecoveryConfig:
 
     Attributes:
         enabled: False looks at the last place only, as the paper does; True is ours.
-        rings, step: how far the rings reach, and how far apart their places are, in search windows.
         places: how many are looked at in a frame.
-        lead_uncertainty: below this the surest place is looked at again, with the window around its peak.
-        accept_uncertainty, accept_confidence: the spatial memory's and the mask's part in accepting a place.
-        accept_area: the mask there has at most this many times the usual pixels, and at least that part of them.
+        accept_uncertainty: below it the spatial memory accepts a place.
     """
 
     enabled: bool = True
     after_frames: int = 3
-    rings: int = 3
-    step: float = 0.75
     places: int = 3
-    lead_uncertainty: float = 5.0
     accept_uncertainty: float = 2.0
-    accept_confidence: float = 0.4
-    accept_area: float = 5.0
 
 
 @dataclass(frozen=True)

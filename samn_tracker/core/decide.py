@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.core.config import RecoveryConfig, SegmentationConfig, TrackerConfig
+from samn_tracker.core.config import SegmentationConfig, TrackerConfig
 from samn_tracker.core.observe import Observation
 from samn_tracker.core.places import no_places, ring_places, search_window
-from samn_tracker.core.released import Contour, fitted_size, has_jumped, main_contour, next_scale
+from samn_tracker.core.released import SCALE_JUMP, Contour, fitted_size, has_jumped, main_contour, next_scale
 from samn_tracker.core.state import TrackState
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.box_fit import fit_rotated_box
@@ -25,6 +25,13 @@ from samn_tracker.shapes.regions import box_to_polygon, largest_component, mask_
 
 MINIMUM_SIDE = 2.0
 """Image pixels; a smaller target is searched as if it had this size."""
+
+WRITTEN_THRESHOLD = 0.5
+"""Probability above which a pixel is in the answered mask of the released loop; boxes and sizes have the start's."""
+USUAL_RATE = 0.05
+"""Weight of a new frame in the usual contrast, that of the frames learnt."""
+ACCEPT_CONFIDENCE, ACCEPT_AREA = 0.4, 5.0
+"""A mask found elsewhere is at least so sure, with at most so many times the usual pixels, and at least that part."""
 
 HALF_SURE = 0.05
 """Evidence below which a box is as often wrong as right (`samn bench accuracy` prints what confidence is worth)."""
@@ -114,7 +121,7 @@ def decide_lost(state: TrackState, observation: Observation, config: TrackerConf
 
 def decide_found(seen: Seen, state: TrackState, observation: Observation, config: TrackerConfig) -> Decision:
     """The mask and its boxes are answered; centre, size and memories follow them as far as the rules allow."""
-    polygon = state.habit.apply_to_polygon(fit_rotated_box(seen.large_parts, config.segmentation))
+    polygon = state.habit.apply_to_polygon(fit_rotated_box(seen.large_parts))
     box = state.habit.apply(mask_to_box(seen.large_parts))
     pixels = int(seen.mask.sum())
     leads = mask_leads(box, pixels, state, observation, config.segmentation)
@@ -128,7 +135,7 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
         extent=np.array([bounds[:2], bounds[:2] + bounds[2:]]) - centre,
         lost_frames=0,
         pixels=pixels,
-        usual_contrast=next_usual_contrast(remember, state, observation, config),
+        usual_contrast=next_usual_contrast(remember, state, observation),
         elsewhere=no_places(),
         remember=remember,
     )
@@ -151,12 +158,12 @@ def decide_released(state: TrackState, observation: Observation, config: Tracker
     if not jumped and observation.uncertainty < spatial.scale_uncertainty:
         present = fitted_size(state.size, state.shape)
         scale, step = observation.window.scale, state.start.scale_step
-        size = present * next_scale(contour, scale, present, step, segmentation)
+        size = present * next_scale(contour, scale, present, step)
     box = mask_to_box(main)
-    mask = (probability > segmentation.written_threshold).astype(np.uint8)
+    mask = (probability > WRITTEN_THRESHOLD).astype(np.uint8)
     confidence = confidence_of(probability, main, observation.uncertainty)
     return Decision(
-        answer=Prediction(box, fit_rotated_box(main, segmentation), mask, confidence),
+        answer=Prediction(box, fit_rotated_box(main), mask, confidence),
         centre=centre,
         size=size,
         extent=np.array([box[:2], box[:2] + box[2:]]) - centre,
@@ -202,8 +209,7 @@ def target_seen(state: TrackState, observation: Observation, config: TrackerConf
     """The parts of the thresholded probability that belong to the target; empty masks where nothing does."""
     probability = observation.window.paste(observation.probability, state.shape)
     above = (probability > state.start.threshold).astype(np.uint8)
-    reach = config.segmentation.part_reach * state.mean_side
-    large_parts, mask = parts_around(above, observation.place, reach, config.segmentation.part_share)
+    large_parts, mask = parts_around(above, observation.place, state.mean_side)
     return Seen(large_parts, mask, confidence_of(probability, mask, observation.uncertainty))
 
 
@@ -232,7 +238,7 @@ def is_found(seen: Seen, state: TrackState, observation: Observation, config: Tr
     return (
         observation.uncertainty < config.spatial.output_uncertainty
         and is_large_enough(seen.large_parts, observation.window.scale, config.segmentation.minimum_pixels)
-        and (not observation.elsewhere or is_believable(seen, state.areas, config.recovery))
+        and (not observation.elsewhere or is_believable(seen, state.areas))
         and is_usual(config.first_look.found_share, state, observation)
     )
 
@@ -247,15 +253,13 @@ def is_usual(share: float | None, state: TrackState, observation: Observation) -
     return observation.contrast >= share * state.usual_contrast
 
 
-def next_usual_contrast(
-    remember: Remember, state: TrackState, observation: Observation, config: TrackerConfig
-) -> float | None:
+def next_usual_contrast(remember: Remember, state: TrackState, observation: Observation) -> float | None:
     """The usual contrast moves towards that of a frame that is learnt."""
     if observation.contrast is None or remember.appearance is None:
         return state.usual_contrast
     if state.usual_contrast is None:
         return observation.contrast
-    return state.usual_contrast + config.first_look.usual_rate * (observation.contrast - state.usual_contrast)
+    return state.usual_contrast + USUAL_RATE * (observation.contrast - state.usual_contrast)
 
 
 def is_large_enough(mask: Mask, scale: float, minimum_pixels: int) -> bool:
@@ -264,10 +268,10 @@ def is_large_enough(mask: Mask, scale: float, minimum_pixels: int) -> bool:
     return pixels > 0 and pixels >= minimum_pixels * scale**2
 
 
-def is_believable(seen: Seen, areas: Sequence[int], config: RecoveryConfig) -> bool:
+def is_believable(seen: Seen, areas: Sequence[int]) -> bool:
     """Whether what was found elsewhere is as sure and about as large as the target, of usual pixel counts `areas`."""
     growth = int(seen.mask.sum()) / max(float(np.mean(areas)), 1.0)
-    return seen.confidence >= config.accept_confidence and 1 / config.accept_area < growth < config.accept_area
+    return seen.confidence >= ACCEPT_CONFIDENCE and 1 / ACCEPT_AREA < growth < ACCEPT_AREA
 
 
 # --- where the next frame is searched, and how large ------------------------------------------------------------------
@@ -324,7 +328,7 @@ def next_size(
     """Width and height (2,) of the target for the next search: the new box's, but only a step nearer in scale."""
     size = np.maximum(box[2:], MINIMUM_SIDE)
     scale = float(np.sqrt(size.prod() / state.size.prod()))
-    if not is_steady(pixels, state.areas, config) or abs(scale - 1) >= config.scale_jump:
+    if not is_steady(pixels, state.areas, config) or abs(scale - 1) >= SCALE_JUMP:
         return state.size
     limited = float(np.clip(scale, 1 - state.start.scale_step, 1 + state.start.scale_step))
     return np.maximum(size * limited / scale, MINIMUM_SIDE)
@@ -336,7 +340,7 @@ def places_elsewhere(centre: Point, lost_frames: int, state: TrackState, config:
     if not config.recovery.enabled or waited < 0:
         return no_places()
     side = search_window(centre, state.size, state.start.patch_size, config).side
-    return ring_places(centre, side, state.shape, waited, config.recovery)
+    return ring_places(centre, side, state.shape, waited, config.recovery.places)
 
 
 # --- what is remembered -----------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ HIDDEN = 2.0
 """A corrected mask whose mean side is smaller than the target's by less than this factor shows a part of it that an
 occluder leaves, not another size."""
 
+AREA_WINDOW = 25
+"""How many of the latest masks make the usual pixel count."""
 
 PIXEL_INTERVAL = 3
 """Frames between those that the pixel model learns: neighbours are alike, and its normal equations take 3 ms."""
@@ -69,7 +71,7 @@ class Learner:
             bank=AppearanceBank(config.appearance, config.dynamic, self._engine.model_config.similarity),
             spatial=SpatialMemory(config.spatial) if config.spatial.enabled else None,
             last=first_answer(target, first, window, shape, config),
-            areas=deque([pixels], maxlen=config.segmentation.area_window),
+            areas=deque([pixels], maxlen=AREA_WINDOW),
             habit=box_habit(target, first.crop, window, shape, config),
         )
         state.bank.start(*self._engine.memorise(encoded, first.crop[None]))
@@ -167,7 +169,7 @@ class Learner:
             state.areas.clear()
         state.areas.append(int(mask.sum()))
         state.lost_frames, state.elsewhere, state.previous = 0, no_places(), None
-        polygon = state.habit.apply_to_polygon(fit_rotated_box(mask, self._config.segmentation))
+        polygon = state.habit.apply_to_polygon(fit_rotated_box(mask))
         state.last = Prediction(state.habit.apply(box), polygon, mask)
 
     def _memory_of(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> MemoryFeatures:

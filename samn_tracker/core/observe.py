@@ -27,6 +27,9 @@ from samn_tracker.runtime.side_by_side import beside
 from samn_tracker.shapes.decoded_region import grown_extent, holds_target, seen_around, touched_region
 from samn_tracker.shapes.geometry import Window
 
+LEAD_UNCERTAINTY = 5.0
+"""Below this the surest of the further places is looked at again, with the window around its peak."""
+
 
 class Search(NamedTuple):
     """Where the spatial memory looked, and what it answered; `trusted` if it was sure enough to move there.
@@ -161,7 +164,7 @@ class Observer:
         config = self._config.recovery
         looks = (self.look(spatial, state, image, place, lost=True) for place in state.elsewhere)
         lead = min(looks, key=lambda look: look.localisation.uncertainty)
-        if lead.localisation.uncertainty >= config.lead_uncertainty:
+        if lead.localisation.uncertainty >= LEAD_UNCERTAINTY:
             return None
         again = self.look(spatial, state, image, inside_image(lead.peak, state.shape))
         sure = again.localisation.uncertainty < config.accept_uncertainty

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.core.config import RecoveryConfig, TrackerConfig
+from samn_tracker.core.config import TrackerConfig
 from samn_tracker.shapes.geometry import Window
 from samn_tracker.shapes.released_windows import ThinnedWindow, whole_window
+
+RINGS, STEP = 3, 0.75
+"""How far the rings of further places reach, and how far apart their places are, in search windows."""
 
 
 def segmentation_window(
@@ -32,11 +35,11 @@ def search_window(
 
 
 def ring_places(
-    centre: NDArray[np.float64], side: float, shape: tuple[int, int], frames_searched: int, config: RecoveryConfig
+    centre: NDArray[np.float64], side: float, shape: tuple[int, int], frames_searched: int, most: int
 ) -> NDArray[np.float64]:
     """Centres (n, 2) x, y of further windows to search in a frame; n is 0 if the image has no place but the last one.
 
-    Places lie on a grid around `centre`, `config.step` windows apart; those inside the image are visited ring by ring
+    Places lie on a grid around `centre`, `STEP` windows apart; those inside the image are visited ring by ring
     and from the first again, so the same arguments give the same places.
 
     Args:
@@ -44,10 +47,11 @@ def ring_places(
         side: of the search window, in image pixels.
         shape: (H, W) of the image.
         frames_searched: in how many frames places have been looked at since the target was lost.
+        most: places for a frame.
     """
-    places = centre + _rings(config.rings) * (config.step * side)
+    places = centre + _rings(RINGS) * (STEP * side)
     inside = places[((places >= 0) & (places < np.array(shape[::-1]))).all(axis=1)]
-    count = min(config.places, len(inside))
+    count = min(most, len(inside))
     return np.roll(inside, -count * frames_searched, axis=0)[:count]
 
 

@@ -74,8 +74,7 @@ def recalled_mask(
     clicked = with_points(seen, points.positive)
     if clicked.sum() < MINIMUM_PIXELS:
         return None
-    reach = config.segmentation.part_reach * state.mean_side
-    _, near = parts_around(seen, middle, reach, config.segmentation.part_share)
+    _, near = parts_around(seen, middle, state.mean_side)
     mask = near | clicked
     return adjust(image, mask, points.positive, points.negative) if points.count > 1 else mask
 

@@ -18,6 +18,8 @@ from samn_tracker.core.config import SegmentationConfig
 
 Point = NDArray[np.float64]
 
+SCALE_JUMP = 0.75
+"""Relative change of the size from which it is not changed at all, in both loops."""
 LEAST_SIDE = 10.0
 """Image pixels that the smaller side of a target has at least."""
 
@@ -67,9 +69,7 @@ def fitted_size(size: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np
     return size * max(least, min(1.0, most))
 
 
-def next_scale(
-    contour: Contour, scale: float, size: NDArray[np.float64], step: float, config: SegmentationConfig
-) -> float:
+def next_scale(contour: Contour, scale: float, size: NDArray[np.float64], step: float) -> float:
     """Factor of the present `size` (2,) for the next frame, within 1 - `step` .. 1 + `step`; 1 where it would jump."""
     factor = measured_side(contour, scale) / math.sqrt(float(size.prod()))
-    return 1.0 if abs(factor - 1) >= config.scale_jump else min(max(factor, 1 - step), 1 + step)
+    return 1.0 if abs(factor - 1) >= SCALE_JUMP else min(max(factor, 1 - step), 1 + step)

@@ -81,11 +81,11 @@ def start_box(target: NDArray[Any]) -> NDArray[np.float64]:
     return polygon_to_box_same_area(target) if kind == "polygon" else np.asarray(target, dtype=np.float64)
 
 
-def given_polygon(target: NDArray[Any], shape: tuple[int, int], config: SegmentationConfig) -> NDArray[np.float64]:
+def given_polygon(target: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float64]:
     """The rotated box (4, 2) of a checked target: as given, or fitted to a mask or to a polygon of more corners."""
     if target_kind(target) == "box":
         return box_to_polygon(target)
-    return target if target.shape == (4, 2) else fit_rotated_box(region_to_mask(target, shape), config)
+    return target if target.shape == (4, 2) else fit_rotated_box(region_to_mask(target, shape))
 
 
 class FirstMask(NamedTuple):
@@ -102,7 +102,7 @@ def first_answer(
     filled = region_to_mask(target, shape)
     box = mask_to_box(filled) if target_kind(target) == "polygon" else start_box(target)
     mask = first_mask(target, first, window, shape, config)
-    return Prediction(box, given_polygon(target, shape, config.segmentation), mask, first.confidence)
+    return Prediction(box, given_polygon(target, shape), mask, first.confidence)
 
 
 def first_mask(
@@ -113,8 +113,7 @@ def first_mask(
         return target
     box = start_box(target)
     above = (window.paste(first.crop, shape) > config.box_start.threshold).astype(np.uint8)
-    reach = config.segmentation.part_reach * float(np.sqrt(box[2:].prod()))
-    _, mask = parts_around(above, box[:2] + box[2:] / 2, reach, config.segmentation.part_share)
+    _, mask = parts_around(above, box[:2] + box[2:] / 2, float(np.sqrt(box[2:].prod())))
     return mask if mask.any() else region_to_mask(target, shape)
 
 
@@ -135,10 +134,10 @@ def box_habit(
         main = largest_component((first > threshold).astype(np.uint8))
         return _habit_of_box(target, main, window, config.segmentation.box_habit_limit)
     if kind == "polygon":
-        given = given_polygon(target, shape, config.segmentation)
+        given = given_polygon(target, shape)
         main = largest_component((window.paste(first, shape) > threshold).astype(np.uint8))
         # The first mask ends at the image's border, too.
-        return _habit_of_polygon(visible_part(given, shape).area, main, config.segmentation)
+        return _habit_of_polygon(visible_part(given, shape).area, main, config.segmentation.box_habit_limit)
     return BoxHabit()
 
 
@@ -154,12 +153,11 @@ def _habit_of_box(box: NDArray[np.float64], mask_crop: NDArray[np.uint8], window
     return BoxHabit(tuple(scale), tuple(shift))
 
 
-def _habit_of_polygon(area: float, mask: NDArray[np.uint8], config: SegmentationConfig) -> BoxHabit:
+def _habit_of_polygon(area: float, mask: NDArray[np.uint8], limit: float) -> BoxHabit:
     if not mask.any():
         return BoxHabit()
-    scale = math.sqrt(area / polygon_area(fit_rotated_box(mask, config)))
-    near = 1 / config.box_habit_limit <= scale <= config.box_habit_limit
-    return BoxHabit(polygon_scale=scale) if near else BoxHabit()
+    scale = math.sqrt(area / polygon_area(fit_rotated_box(mask)))
+    return BoxHabit(polygon_scale=scale) if 1 / limit <= scale <= limit else BoxHabit()
 
 
 def first_mask_crop(

@@ -22,13 +22,6 @@ class SpatialConfig:
         patch_size: pixels of the side of the own patch.
         search_factor: side of the own patch, in target sizes.
         projection_channels: to which the features are reduced before the filter.
-        filter_size: side of the filter, in cells of 16 patch pixels.
-        label_sigma_factor: standard deviation of the Gaussian label, in target sizes.
-        filter_regularisation: weight of the filter's squared norm.
-        projection_regularisation: weight of the projection's squared norm, in the first optimisation.
-        activation_leak: L of the activation for negative scores x, L (exp(x / L) - 1).
-        first_newton_steps: Gauss-Newton steps on the first frame, for filter and projection together.
-        first_cg_iterations: conjugate-gradient iterations of each of them.
         first_subspace: the first optimisation looks for the projection among this many times `projection_channels`
             directions, those in which the samples are strongest: about 4 times faster, with peaks within a patch pixel;
             0 looks among all.
@@ -40,19 +33,10 @@ class SpatialConfig:
             "windowed" from the windowed scores at whole pixels, on a periodic grid, as released: pulled to the middle.
         learning: "own" keeps the residuals of the conjugate gradients orthogonal, counts `update_interval` from the
             last update, and gives a hard negative its own weight; "released" does none of the three, as ATOM's code.
-        update_cg_iterations: of an update, which changes the filter only.
         update_interval: frames between updates; a hard negative causes one at once.
         capacity: samples held; the one of least weight is replaced.
         initial_samples_share: least part of the weight that the first frame's samples keep together; 0, as released,
             lets them fade out.
-        learning_rate: weight of a new sample.
-        hard_negative_learning_rate: the same, where the frame has a hard negative.
-        hard_negative_threshold: height of a second peak, relative to the first, from which it is a hard negative.
-        distractor_threshold: relative height of a second peak from which `displacement_scale` decides between the two;
-            None, as released: never.
-        neighbourhood_scale: a second peak lies outside a box of this many target sizes around the first.
-        displacement_scale: share of half the patch beyond which a peak counts as far from the middle.
-        trusted_peaks: how many of the latest trusted peaks are averaged for the uncertainty.
         warmup_frames: frames, the first included, in which the uncertainty is taken as 0.
         move_uncertainty: below it the position moves to the peak, and both memories may learn.
         scale_uncertainty: below it the target's size may change.
@@ -65,29 +49,14 @@ class SpatialConfig:
     patch_size: int = bounded(256, 32, 4096)
     search_factor: float = 4.5
     projection_channels: int = 64
-    filter_size: int = 4
-    label_sigma_factor: float = 0.25
-    filter_regularisation: float = 0.1
-    projection_regularisation: float = 1e-4
-    activation_leak: float = 0.05
-    first_newton_steps: int = 6
-    first_cg_iterations: int = 10
     first_subspace: int = 2
     cut_shifts: bool = True
     varied_middle: float = 0.5
     peak: Literal["plain", "windowed"] = "plain"
     learning: Literal["own", "released"] = "own"
-    update_cg_iterations: int = 5
     update_interval: int = 10
     capacity: int = bounded(250, 1, 100_000)
     initial_samples_share: float = 0.25
-    learning_rate: float = 0.0075
-    hard_negative_learning_rate: float = 0.02
-    hard_negative_threshold: float = 0.3
-    distractor_threshold: float | None = None
-    neighbourhood_scale: float = 2.2
-    displacement_scale: float = 0.7
-    trusted_peaks: int = 25
     warmup_frames: int = 5
     move_uncertainty: float = 3.0
     scale_uncertainty: float = 3.5
@@ -123,13 +92,9 @@ class DynamicConfig:
         solver: of the transportation problem; "auto" is exact on a CPU and entropic (batched) on CUDA.
         grid: keys are pooled to this many cells a side.
         temperature: of the softmax over the frames' similarities; larger values even the frames out.
-        entropic_epsilon: weight of the entropy, in units of cost.
-        entropic_iterations: scalings of rows and columns.
     """
 
     weighting: Literal["emd", "cosine", "linear", "none"] = "emd"
     solver: Literal["auto", "exact", "entropic"] = "auto"
     grid: int = 6
     temperature: float = 1.0
-    entropic_epsilon: float = 0.02
-    entropic_iterations: int = 50

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from samn_tracker.errors import ConfigError
 from samn_tracker.memory.config import DynamicConfig
-from samn_tracker.memory.transport import SMALLEST_EPSILON, entropic_cost, exact_cost, normalise_masses
+from samn_tracker.memory.transport import entropic_cost, exact_cost, normalise_masses
 
 OLDEST_LINEAR_WEIGHT = 0.9
 """With linear decay, the oldest frame's weight relative to the newest frame's: flatter than emd, as in Fig. 8."""
+ENTROPIC_EPSILON, ENTROPIC_ITERATIONS = 0.02, 50
+"""Of the entropic solver: the weight of the entropy, in units of cost, and the scalings of rows and columns."""
 
 
 def check_dynamic_config(config: DynamicConfig) -> None:
@@ -25,10 +27,6 @@ def check_dynamic_config(config: DynamicConfig) -> None:
         faults.append(f"dynamic.grid is {config.grid}; give at least 1")
     if not config.temperature > 0:
         faults.append(f"dynamic.temperature is {config.temperature}; give a positive number")
-    if not config.entropic_epsilon >= SMALLEST_EPSILON:
-        faults.append(f"dynamic.entropic_epsilon is {config.entropic_epsilon}; give at least {SMALLEST_EPSILON}")
-    if config.entropic_iterations < 1:
-        faults.append(f"dynamic.entropic_iterations is {config.entropic_iterations}; give at least 1")
     if faults:
         raise ConfigError("; ".join(faults))
 
@@ -100,8 +98,5 @@ def _transport_similarities(query: Tensor, memory: Tensor, config: DynamicConfig
     cost = 1 - F.normalize(memory, dim=-1) @ F.normalize(query, dim=-1).transpose(-1, -2)
     problem = (cost.flatten(0, 1), normalise_masses(supply.flatten(0, 1)), normalise_masses(demand.flatten(0, 1)))
     entropic = config.solver == "entropic" or (config.solver == "auto" and cost.is_cuda)
-    if entropic:
-        mean_cost = entropic_cost(*problem, config.entropic_epsilon, config.entropic_iterations)
-    else:
-        mean_cost = exact_cost(*problem)
+    mean_cost = entropic_cost(*problem, ENTROPIC_EPSILON, ENTROPIC_ITERATIONS) if entropic else exact_cost(*problem)
     return (1 - mean_cost).float().view(memory.shape[:2])

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from samn_tracker.memory.spatial import normalised, principal_components, require_finite
+from samn_tracker.memory.spatial import require_finite
+from samn_tracker.memory.spatial_samples import normalised, principal_components
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

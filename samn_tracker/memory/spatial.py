@@ -16,14 +16,25 @@ from torch import Tensor
 from samn_tracker.errors import TrackerStateError, WeightsError
 from samn_tracker.memory.config import SpatialConfig
 from samn_tracker.memory.spatial_peaks import STRIDE, find_peak
-from samn_tracker.memory.spatial_samples import SampleMemory
+from samn_tracker.memory.spatial_samples import SampleMemory, normalised, principal_components, strongest_directions
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, ScoreGrid, gauss_newton, gaussian_labels
 from samn_tracker.model.transfer import to_device
 
-# The score of a target exactly as in the first frame, which the labels ask for: the first entry of the trusted peaks.
-LABEL_PEAK = 1.0
-# Narrowest label, in cells: a narrower one could fall between the scores and ask for nothing.
-LEAST_SIGMA = 0.5
+FILTER_SIZE = 4
+"""Side of the filter, in cells of 16 patch pixels."""
+LABEL_SIGMA, LEAST_SIGMA = 0.25, 0.5
+"""Standard deviation of the Gaussian label, in target sizes, and its least, in cells: a narrower label could fall
+between the scores and ask for nothing."""
+LABEL_PEAK, TRUSTED_PEAKS = 1.0, 25
+"""The score that the labels ask for, the first entry of the trusted peaks; how many of the latest are averaged."""
+FILTER_PENALTY, PROJECTION_PENALTY = 0.1, 1e-4
+"""Weights of the squared norms."""
+ACTIVATION_LEAK = 0.05
+"""L of the activation for negative scores x, L (exp(x / L) - 1)."""
+FIRST_NEWTON_STEPS, FIRST_CG_ITERATIONS, UPDATE_CG_ITERATIONS = 6, 10, 5
+"""Gauss-Newton steps on the first frame, for filter and projection together; iterations of each; those of an update."""
+LEARNING_RATE, HARD_NEGATIVE_RATE = 0.0075, 0.02
+"""Weight of a new sample; of one in whose frame something else scores almost as high."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,21 +107,21 @@ class SpatialMemory:
         require_finite(features)
         config = self._config
         count, channels, height, width = features.shape
-        grid = ScoreGrid(height, width, config.filter_size, closed=config.peak == "plain")
+        grid = ScoreGrid(height, width, FILTER_SIZE, closed=config.peak == "plain")
         samples = normalised(features)
         labels = self._labels(grid, centres_crop, target_size_crop, samples)
         weights = samples.new_full((count,), 1 / count)
         directions = strongest_directions(samples, config.first_subspace * config.projection_channels)
         inside = samples if directions is None else directions @ samples
         projection = principal_components(inside, config.projection_channels)
-        empty_filter = samples.new_zeros(len(projection), config.filter_size**2)
-        penalties = (config.filter_regularisation, config.projection_regularisation)
-        problem = JointProblem(inside, labels, weights, grid, config.activation_leak, penalties)
+        empty_filter = samples.new_zeros(len(projection), FILTER_SIZE**2)
+        penalties = (FILTER_PENALTY, PROJECTION_PENALTY)
+        problem = JointProblem(inside, labels, weights, grid, ACTIVATION_LEAK, penalties)
         correlation_filter, projection = gauss_newton(
             problem,
             (empty_filter, projection),
-            config.first_newton_steps,
-            config.first_cg_iterations,
+            FIRST_NEWTON_STEPS,
+            FIRST_CG_ITERATIONS,
             config.learning == "own",
         )
         projected = projection @ inside
@@ -123,7 +134,7 @@ class SpatialMemory:
             correlation_filter=correlation_filter,
             kernel=correlation_filter.T @ projection,
             samples=SampleMemory(projected, labels, config.capacity, config.initial_samples_share),
-            peaks=deque([LABEL_PEAK], maxlen=config.trusted_peaks),
+            peaks=deque([LABEL_PEAK], maxlen=TRUSTED_PEAKS),
             frames=1,
             last_update=1,
         )
@@ -182,7 +193,7 @@ class SpatialMemory:
         label = self._labels(state.grid, np.reshape(centre, (1, 2)), target_size_crop, sample)
         hard = localisation.hard_negative
         state.peaks.append(localisation.peak)
-        rate = config.hard_negative_learning_rate if hard else config.learning_rate
+        rate = HARD_NEGATIVE_RATE if hard else LEARNING_RATE
         state.newest = state.samples.add(sample[0], label[0], rate, state.newest)
         if config.learning == "own":
             state.newest = None
@@ -191,12 +202,12 @@ class SpatialMemory:
 
     def _update(self, state: _State) -> None:
         config, memory = self._config, state.samples
-        penalties = (config.filter_regularisation,)
+        penalties = (FILTER_PENALTY,)
         problem = FilterProblem(
-            memory.samples, memory.labels, memory.weights_tensor(), state.grid, config.activation_leak, penalties
+            memory.samples, memory.labels, memory.weights_tensor(), state.grid, ACTIVATION_LEAK, penalties
         )
         (state.correlation_filter,) = gauss_newton(
-            problem, (state.correlation_filter,), 1, config.update_cg_iterations, config.learning == "own"
+            problem, (state.correlation_filter,), 1, UPDATE_CG_ITERATIONS, config.learning == "own"
         )
         state.kernel = state.correlation_filter.T @ state.projection
         since = 0 if config.learning == "own" else (state.frames - 1) % config.update_interval
@@ -205,7 +216,7 @@ class SpatialMemory:
     def _labels(self, grid: ScoreGrid, centres_crop: ArrayLike, size_crop: ArrayLike, like: Tensor) -> Tensor:
         """Labels (n, H, W) beside `like`; sigma is a fraction of the target's mean side."""
         side_cells = float(np.sqrt(np.prod(np.asarray(size_crop, dtype=np.float64)))) / STRIDE
-        sigma = max(side_cells * self._config.label_sigma_factor, LEAST_SIGMA)
+        sigma = max(side_cells * LABEL_SIGMA, LEAST_SIGMA)
         centres_cells = np.asarray(centres_crop, dtype=np.float64) / STRIDE
         return gaussian_labels(grid, to_device(centres_cells, like.device).to(like.dtype), sigma)
 
@@ -233,32 +244,3 @@ def _check_shape(state: _State, features: Tensor) -> None:
             f"the spatial memory was started with features of shape {state.shape} and was given "
             f"{tuple(features.shape)}; pass one patch of the same size, (1, *{state.shape})"
         )
-
-
-def principal_components(samples: Tensor, count: int) -> Tensor:
-    """The `count` orthonormal directions (count, C) of largest variance of (n, C, L) samples; at most C of them."""
-    columns = samples.transpose(0, 1).flatten(1)
-    columns = columns - columns.mean(dim=1, keepdim=True)
-    _, vectors = torch.linalg.eigh(columns @ columns.T)
-    return vectors[:, -count:].flip(1).T.contiguous()
-
-
-def strongest_directions(samples: Tensor, count: int) -> Tensor | None:
-    """`count` orthonormal directions (count, C) that hold nearly all of the (n, C, L) samples; None for all channels.
-
-    One step of subspace iteration from evenly spread columns of the samples themselves. A projection that combines
-    orthonormal directions has the same penalty as its coefficients, so only what the directions leave out is lost.
-    """
-    channels = samples.shape[1]
-    if not 0 < count < channels:
-        return None
-    columns = samples.transpose(0, 1).flatten(1)
-    chosen = torch.linspace(0, columns.shape[1] - 1, count, device=columns.device).long()
-    return torch.linalg.qr(columns @ (columns.T @ columns[:, chosen]))[0].T
-
-
-def normalised(features: Tensor) -> Tensor:
-    """(n, C, h, w) of any float type to (n, C, h*w) float32 with mean square 1 for each sample; all-zero stays zero."""
-    samples = features.float().flatten(2)
-    mean_square = samples.square().mean(dim=(1, 2), keepdim=True)
-    return samples * torch.rsqrt(mean_square.clamp(min=torch.finfo(torch.float32).tiny))

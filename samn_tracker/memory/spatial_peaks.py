@@ -14,6 +14,10 @@ from samn_tracker.memory.spatial_solver import ScoreGrid
 
 STRIDE = 16
 """Patch pixels per feature cell."""
+HARD_NEGATIVE = 0.3
+"""Height of a second peak, relative to the first, from which it is a hard negative."""
+NEIGHBOURHOOD = 2.2
+"""A second peak lies outside a box of this many target sizes around the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +47,9 @@ def find_peak(
     """The target among the (H, W) `scores` of a patch.
 
     The highest windowed score wins; without window, all places of the patch count alike. A second peak outside the
-    neighbourhood of the first, at more than `hard_negative_threshold` of its height, is a hard negative. From
-    `distractor_threshold` on, distance decides between the two: where one is near the patch centre and the other is not
-    (`displacement_scale` of half the patch), the near one is the target. The window chooses the peak, but does not pull
-    its centre to the middle: that is the highest score without window within a cell; with `config.peak` "windowed" it
-    does, as in the released code, which reads the scores at the corners of patch pixels.
+    neighbourhood of the first, at more than `HARD_NEGATIVE` of its height, is a hard negative. The window chooses the
+    peak, but does not pull its centre to the middle: that is the highest score without window within a cell; with
+    `config.peak` "windowed" it does, as in the released code, which reads the scores at the corners of patch pixels.
     """
     offset = 0.5 if config.peak == "plain" else 0.0
     plain = upsample(scores, grid, offset)
@@ -57,15 +59,8 @@ def find_peak(
     first, height = _maximum(fine, offset)
     if not height > 0:
         return Peak(middle, height, False, fine)
-    rest = _without_neighbourhood(fine, first, config.neighbourhood_scale * target_size_crop)
-    second, second_height = _maximum(rest, offset)
-    rival = second_height > config.hard_negative_threshold * height
-    if config.distractor_threshold is not None and second_height > config.distractor_threshold * height:
-        limit = config.displacement_scale * np.sqrt(middle.prod())
-        first_far, second_far = (np.linalg.norm(peak - middle) > limit for peak in (first, second))
-        rival = bool(first_far != second_far)
-        if rival and first_far:
-            first, height = second, second_height
+    rest = _without_neighbourhood(fine, first, NEIGHBOURHOOD * target_size_crop)
+    rival = float(rest.max()) > HARD_NEGATIVE * height
     centre = _maximum_around(plain, first) if config.peak == "plain" else first
     return Peak(centre, height, rival, fine)
 

@@ -1,8 +1,9 @@
-"""The training samples of the correlation filter and how much each counts."""
+"""The training samples of the correlation filter: their scale, their directions, and how much each counts."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -92,3 +93,32 @@ class SampleMemory:
         least = self._share / (1 - self._share) * later
         if self._weights[: self._initial].sum() < least:
             self._weights[: self._initial] = least / self._initial
+
+
+def principal_components(samples: Tensor, count: int) -> Tensor:
+    """The `count` orthonormal directions (count, C) of largest variance of (n, C, L) samples; at most C of them."""
+    columns = samples.transpose(0, 1).flatten(1)
+    columns = columns - columns.mean(dim=1, keepdim=True)
+    _, vectors = torch.linalg.eigh(columns @ columns.T)
+    return vectors[:, -count:].flip(1).T.contiguous()
+
+
+def strongest_directions(samples: Tensor, count: int) -> Tensor | None:
+    """`count` orthonormal directions (count, C) that hold nearly all of the (n, C, L) samples; None for all channels.
+
+    One step of subspace iteration from evenly spread columns of the samples themselves. A projection that combines
+    orthonormal directions has the same penalty as its coefficients, so only what the directions leave out is lost.
+    """
+    channels = samples.shape[1]
+    if not 0 < count < channels:
+        return None
+    columns = samples.transpose(0, 1).flatten(1)
+    chosen = torch.linspace(0, columns.shape[1] - 1, count, device=columns.device).long()
+    return torch.linalg.qr(columns @ (columns.T @ columns[:, chosen]))[0].T
+
+
+def normalised(features: Tensor) -> Tensor:
+    """(n, C, h, w) of any float type to (n, C, h*w) float32 with mean square 1 for each sample; all-zero stays zero."""
+    samples = features.float().flatten(2)
+    mean_square = samples.square().mean(dim=(1, 2), keepdim=True)
+    return samples * torch.rsqrt(mean_square.clamp(min=torch.finfo(torch.float32).tiny))

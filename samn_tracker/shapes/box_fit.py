@@ -7,7 +7,6 @@ around it costs more than the limb is worth.
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -18,20 +17,15 @@ from samn_tracker.errors import RegionError
 Bounds = tuple[int, int, int, int]
 
 
-class BoxFitSettings(Protocol):
-    """What the fit needs to know; the settings `segmentation.box_...` are an example."""
-
-    @property
-    def box_outside_weight(self) -> float: ...
-
-    @property
-    def box_mask_kept(self) -> float: ...
-
-    @property
-    def box_area_range(self) -> tuple[float, float]: ...
+OUTSIDE_WEIGHT = 0.25
+"""Alpha: the cost of a pixel of the box that is not of the mask."""
+MASK_KEPT = 0.9
+"""Least share of the mask that the box holds."""
+AREA_RANGE = (0.1, 2.5)
+"""Area of the box relative to the rectangle of least area; a box outside is rejected."""
 
 
-def fit_rotated_box(mask: NDArray[np.uint8], config: BoxFitSettings) -> NDArray[np.float64]:
+def fit_rotated_box(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(4, 2) float64 corners, clockwise on the screen, of the rotated box of all non-zero pixels of an (H, W) mask.
 
     The first rectangle is the one of minimum area around the pixels. The fit turns the mask upright by the angle of the
@@ -51,8 +45,8 @@ def fit_rotated_box(mask: NDArray[np.uint8], config: BoxFitSettings) -> NDArray[
     first = _minimum_area_rectangle(outline)
     (_, (first_width, first_height), first_angle) = first
     angles = dict.fromkeys([_ellipse_angle(outline, default=_folded(first_angle)), _folded(first_angle)])
-    score, polygon = max((_fit_upright(crop, angle, config) for angle in angles), key=lambda fit: fit[0])
-    low, high = config.box_area_range
+    score, polygon = max((_fit_upright(crop, angle) for angle in angles), key=lambda fit: fit[0])
+    low, high = AREA_RANGE
     area = math.dist(polygon[0], polygon[1]) * math.dist(polygon[1], polygon[2])
     if score == 0 or not low <= area / (first_width * first_height) <= high:
         polygon = cv2.boxPoints(first).astype(np.float64)
@@ -78,7 +72,7 @@ def _folded(degrees: float) -> float:
     return (degrees + 45) % 90 - 45
 
 
-def _fit_upright(crop: NDArray[np.uint8], degrees: float, config: BoxFitSettings) -> tuple[float, NDArray[np.float64]]:
+def _fit_upright(crop: NDArray[np.uint8], degrees: float) -> tuple[float, NDArray[np.float64]]:
     """Score and (4, 2) corners in `crop` of the best box whose sides point along `degrees`.
 
     The mask is turned by nearest pixels, exactly at 0 and 90 degrees; the score is 0 if no pixel of it is left.
@@ -94,12 +88,12 @@ def _fit_upright(crop: NDArray[np.uint8], degrees: float, config: BoxFitSettings
     x, y, width, height = cv2.boundingRect(upright)
     if width == 0:
         return 0.0, turned
-    score, (left, top, right, bottom) = _move_sides(cv2.integral(upright), (x, y, x + width, y + height), config)
+    score, (left, top, right, bottom) = _move_sides(cv2.integral(upright), (x, y, x + width, y + height))
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float64)
     return score, (corners - shift) @ turn
 
 
-def _move_sides(integral: NDArray[np.int32], bounds: Bounds, config: BoxFitSettings) -> tuple[float, Bounds]:
+def _move_sides(integral: NDArray[np.int32], bounds: Bounds) -> tuple[float, Bounds]:
     """Move one side by one pixel, the one that gains most, while the score grows; score and bounds at the end."""
     pixels = int(integral[-1, -1])
     height, width = integral.shape[0] - 1, integral.shape[1] - 1
@@ -108,10 +102,10 @@ def _move_sides(integral: NDArray[np.int32], bounds: Bounds, config: BoxFitSetti
         left, top, right, bottom = box
         item = integral.item
         inside = item(bottom, right) - item(top, right) - item(bottom, left) + item(top, left)
-        if inside < config.box_mask_kept * pixels:
+        if inside < MASK_KEPT * pixels:
             return 0.0
         outside = (right - left) * (bottom - top) - inside
-        return inside / (config.box_outside_weight * outside + pixels)
+        return inside / (OUTSIDE_WEIGHT * outside + pixels)
 
     best = score(bounds)
     while True:

@@ -25,6 +25,10 @@ Mask = NDArray[np.uint8]
 MOST_CORNERS = 2000
 """Of a polygon; the time that geometry takes grows with their square and more."""
 
+PART_SHARE = 0.1
+"""Boxes are drawn around the parts of a mask with at least this share of the main part's pixels: an occluder cuts a
+target in two, while specks should not widen a box."""
+
 FARTHEST = 1e9
 """Pixels beyond which no coordinate or size of a target lies; sums and areas of smaller ones are finite."""
 
@@ -207,13 +211,13 @@ def largest_component(mask: Mask, minimum_pixels: int = 1) -> Mask:
     return result
 
 
-def parts_around(mask: Mask, centre: FloatArray, distance: float, large: float) -> tuple[Mask, Mask]:
+def parts_around(mask: Mask, centre: FloatArray, distance: float, large: float = PART_SHARE) -> tuple[Mask, Mask]:
     """The target's large parts and all of its parts, among the connected parts (8 neighbours) of the mask.
 
     A part is large if it has at least the share `large` of the main part's pixels. The main part has the most pixels,
     weighted by a Gaussian of the distance from `centre` (2,) xy to the part's middle, with `distance` as its standard
-    deviation. Parts whose middle lies further than `distance` from the centre belong to something else, unless they are
-    the main one. Both results are all zero for an empty mask.
+    deviation. Parts whose middle lies further than `distance` from the centre, the target's mean side in tracking,
+    belong to something else, unless they are the main one. Both results are all zero for an empty mask.
     """
     sizeable, kept = np.zeros_like(mask), np.zeros_like(mask)
     x, y, width, height = cv2.boundingRect(_as_uint8(mask))

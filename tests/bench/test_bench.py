@@ -26,9 +26,10 @@ from samn_tracker.bench.reference_filter import AutogradFilter, upsampled
 from samn_tracker.bench.scenario import ProductFrame, ReferenceFrame, Still, Variant, random_network
 from samn_tracker.bench.stopwatch import Stopwatch, interleaved, medians
 from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
+from samn_tracker.memory import spatial
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.config import SpatialConfig
-from samn_tracker.memory.spatial import principal_components
+from samn_tracker.memory.spatial_samples import principal_components
 from samn_tracker.memory.spatial_solver import JointProblem, ScoreGrid, gauss_newton, gaussian_labels
 from samn_tracker.model.network import Network
 from samn_tracker.prediction import Prediction
@@ -79,16 +80,16 @@ def test_reference_and_product_segment_alike_with_the_same_memory(config: Tracke
 def test_the_references_filter_reaches_the_products_optimum() -> None:
     """The same objective from the same start; double back-propagation and analytic derivatives end equally low."""
     config = SpatialConfig(projection_channels=4)
-    grid = ScoreGrid(8, 8, config.filter_size)
+    grid = ScoreGrid(8, 8, spatial.FILTER_SIZE)
     centres = torch.tensor([[4.0, 4.0], [3.0, 5.0], [4.0, 4.0], [6.0, 4.0], [2.0, 2.0], [4.0, 5.0]])
     labels = gaussian_labels(grid, centres, 1.0)
     generator = torch.Generator().manual_seed(0)
     features = 0.1 * torch.randn(6, 12, 8, 8, generator=generator)
     features[:, :3] += labels[:, None, :-1, :-1]
     features = features / features.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    penalties = (config.filter_regularisation, config.projection_regularisation)
+    penalties = (spatial.FILTER_PENALTY, spatial.PROJECTION_PENALTY)
     weights = torch.full((6,), 1 / 6)
-    problem = JointProblem(features.flatten(2), labels, weights, grid, config.activation_leak, penalties)
+    problem = JointProblem(features.flatten(2), labels, weights, grid, spatial.ACTIVATION_LEAK, penalties)
     theirs = AutogradFilter(config)
     theirs.start(features, labels[:, None])
     scores = theirs.scores(features[:1])
@@ -97,7 +98,7 @@ def test_the_references_filter_reaches_the_products_optimum() -> None:
     parameters = (flipped, theirs.projection[:, :, 0, 0])
     np.testing.assert_allclose(problem.scores(problem.kernel(parameters))[0], scores[0, 0], atol=1e-4)
     start = (torch.zeros_like(flipped), principal_components(features.flatten(2), config.projection_channels))
-    ours = gauss_newton(problem, start, config.first_newton_steps, config.first_cg_iterations)
+    ours = gauss_newton(problem, start, spatial.FIRST_NEWTON_STEPS, spatial.FIRST_CG_ITERATIONS)
     assert float(problem.loss(parameters)) == pytest.approx(float(problem.loss(ours)), rel=0.05)
     assert problem.loss(ours) < 0.7 * problem.loss(start)
 

@@ -21,10 +21,10 @@ def test_toml_round_trip(name: str, tmp_path: Path) -> None:
 
 def test_toml_changes_only_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "tracker.toml"
-    path.write_text("[appearance]\ninterval = 10\n[segmentation]\nbox_area_range = [0.2, 2]\n", encoding="utf-8")
+    path.write_text("[appearance]\ninterval = 10\n[segmentation]\narea_jump = 4\n", encoding="utf-8")
     config = load_toml(path, VARIANTS["samn-lite"])
     assert config.appearance.interval == 10
-    assert config.segmentation.box_area_range == (0.2, 2.0)
+    assert config.segmentation.area_jump == 4.0
     assert config.model == VARIANTS["samn-lite"].model
 
 
@@ -35,14 +35,12 @@ def test_text_overrides_are_converted() -> None:
             "appearance.last_frame": "false",
             "dynamic.temperature": "2",
             "dynamic.weighting": "linear",
-            "segmentation.box_area_range": "0.2,3",
         }
     )
     assert config.appearance.interval == 20
     assert config.appearance.last_frame is False
     assert config.dynamic.temperature == 2.0
     assert config.dynamic.weighting == "linear"
-    assert config.segmentation.box_area_range == (0.2, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +55,6 @@ def test_text_overrides_are_converted() -> None:
         ("dynamic.temperature", "nan", "must be a number"),
         ("dynamic.temperature", True, "must be a number"),
         ("dynamic.weighting", "emdd", "must be one of emd, cosine, linear, none"),
-        ("segmentation.box_area_range", "0.2", "needs 2 values"),
-        ("segmentation.box_area_range", 5, "segmentation.box_area_range"),
         ("memory.interval", 5, "unknown setting 'memory' (known: model, spatial,"),
         ("appearance.intervall", 5, "unknown setting 'appearance.intervall' (known: capacity, interval,"),
         ("interval", 5, "write section.key"),

@@ -25,7 +25,7 @@ from samn_tracker.core.decide import (
 )
 from samn_tracker.core.start import BoxHabit
 
-CONFIG = TrackerConfig().with_overrides({"segmentation.area_jump": "2", "segmentation.scale_jump": "0.75"})
+CONFIG = TrackerConfig().with_overrides({"segmentation.area_jump": "2"})
 MIDDLE = [60.0, 50.0]
 LAST = [45.0, 40.0, 20.0, 20.0]
 BIG = (46, 36, 28, 28)
@@ -60,10 +60,10 @@ FOUND = [
     ("lost before", {}, {"lost_frames": 5}, {}, {"lost_frames": 0, "elsewhere": 0}),
     ("a far part is another thing", beside(100, 100, 9, 9), {}, {}, {"pixels": 400, "box": TARGET}),
     (
-        "a far part within a long reach",
+        "a far part of a large target",
         beside(100, 100, 9, 9),
+        {"size": np.array([80.0, 80.0])},
         {},
-        {"segmentation__part_reach": 4},
         {"pixels": 481, "box": (50, 40, 59, 69)},
     ),
     ("a near speck is no box's", beside(72, 45, 3, 3), {}, {}, {"pixels": 409, "box": TARGET}),
@@ -86,8 +86,14 @@ FOUND = [
     ("shrinks a step", thing(50, 40, 16, 16), {}, {}, {"size": [18, 18]}),
     ("another shape of the same size", thing(40, 40, 40, 10), {}, {}, {"size": [40, 10]}),
     ("no jump in pixels", thing(46, 36, 29, 28), {}, {}, {"size": [20, 20]}),
-    ("no jump in size", thing(48, 38, 25, 25), {}, {"segmentation__scale_jump": 0.25}, {"size": [20, 20]}),
-    ("almost a jump", thing(48, 38, 25, 25), {}, {"segmentation__scale_jump": 0.26}, {"size": [22, 22]}),
+    ("no jump in size", thing(43, 33, 35, 35), {"areas": deque([1225])}, {}, {"size": [20, 20]}),
+    (
+        "almost a jump",
+        thing(43, 33, 35, 34),
+        {"areas": deque([1225])},
+        {},
+        {"size": [22 * (35 / 34) ** 0.5, 22 * (34 / 35) ** 0.5]},
+    ),
     ("the filter is sure enough", {**thing(*BIG), "uncertainty": 3.4}, {}, {}, {"size": [22, 22]}),
     ("it is not", {**thing(*BIG), "uncertainty": 3.5}, {}, {}, {"size": [20, 20]}),
     (
@@ -177,9 +183,9 @@ LOST = [
     ),
     (
         "elsewhere, a faint one",
-        {"elsewhere": True, **thing(*TARGET, 0.6)},
+        {"elsewhere": True, **thing(*TARGET, 0.39)},
+        {"start": StartConfig(threshold=0.2)},
         {},
-        {"recovery__accept_confidence": 0.7},
         {},
     ),
     ("not what the first frame knows", {"contrast": 0.119}, {"usual_contrast": 0.4}, LOOK, {"lost_frames": 1}),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.config import SAMN_LITE, TrackerConfig
 from samn_tracker.core.decide import Decision, FilterSample, Remember
-from samn_tracker.core.learn import Learner
+from samn_tracker.core.learn import AREA_WINDOW, Learner
 from samn_tracker.core.observe import Observation, Observer
 from samn_tracker.core.state import TrackState
 from samn_tracker.memory.spatial import Localisation
@@ -61,7 +61,7 @@ def test_a_start_from_a_mask(engine: Engine) -> None:
     assert state.start is CONFIG.mask_start
     assert (state.centre.tolist(), state.size.tolist()) == ([70, 110], [40, 20])
     assert state.extent.tolist() == [[-20, -10], [20, 10]]
-    assert list(state.areas) == [pytest.approx(800, rel=0.02)] and state.areas.maxlen == CONFIG.segmentation.area_window
+    assert list(state.areas) == [pytest.approx(800, rel=0.02)] and state.areas.maxlen == AREA_WINDOW
     assert (state.frame_index, state.lost_frames, len(state.elsewhere)) == (0, 0, 0)
     assert state.bank.frame_indices == [0] and state.spatial is not None and state.spatial.started
 

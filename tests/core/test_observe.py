@@ -12,6 +12,7 @@ from frame_cases import some_observation, some_state
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samn_tracker.core import decide
 from samn_tracker.core.config import SAMN_LITE, SAMN_R50, RecoveryConfig, TrackerConfig
 from samn_tracker.core.decide import places_elsewhere
 from samn_tracker.core.learn import Learner
@@ -201,9 +202,13 @@ def _small_tracker(recovery: RecoveryConfig, **spatial: float) -> Tracker:
 
 
 @pytest.mark.parametrize(("accept", "area"), [(0.0, 1e9), (2.0, 1e9), (0.0, 1.0)])
-def test_a_place_elsewhere_is_believed_only_if_the_mask_is_sure_and_as_large(accept: float, area: float) -> None:
+def test_a_place_elsewhere_is_believed_only_if_the_mask_is_sure_and_as_large(
+    accept: float, area: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = SEQUENCE.frame(0)
-    recovery = RecoveryConfig(after_frames=1, accept_confidence=accept, accept_area=area)
+    monkeypatch.setattr(decide, "ACCEPT_CONFIDENCE", accept)
+    monkeypatch.setattr(decide, "ACCEPT_AREA", area)
+    recovery = RecoveryConfig(after_frames=1)
     believed = accept == 0.0 and area > 1
     tracker = _small_tracker(recovery, warmup_frames=0, output_uncertainty=recovery.accept_uncertainty)
     tracker.keep_observation = True
@@ -227,7 +232,7 @@ def test_a_place_elsewhere_is_believed_only_if_the_mask_is_sure_and_as_large(acc
 
 
 def test_a_found_target_is_no_longer_lost() -> None:
-    tracker = _small_tracker(RecoveryConfig(accept_confidence=0.0, accept_area=1e9))
+    tracker = _small_tracker(RecoveryConfig())
     tracker.initialize(SEQUENCE.frame(0), SEQUENCE.mask(0))
     assert tracker.state is not None
     tracker.state.lost_frames = 3
@@ -237,7 +242,7 @@ def test_a_found_target_is_no_longer_lost() -> None:
 
 def test_the_search_leaves_the_last_place_and_finds_the_target_there() -> None:
     """The target jumps from one side to the other while nothing is seen; with the true first frame's features."""
-    image, recovery = SEQUENCE.frame(0), RecoveryConfig(accept_confidence=0.0, accept_area=1e9, after_frames=1)
+    image, recovery = SEQUENCE.frame(0), RecoveryConfig(after_frames=1)
     tracker = _small_tracker(recovery)
     tracker.initialize(image, SEQUENCE.mask(0))
     state, observer = tracker.state, tracker.observer

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from samn_tracker.core.config import RecoveryConfig, TrackerConfig
+from samn_tracker.core import places as module
+from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, no_places, ring_places, search_window, segmentation_window
 
-CONFIG = RecoveryConfig(rings=2, step=0.5, places=1)
 CENTRE = np.array([500.0, 400.0])
 
 
-def places(count: int, shape: tuple[int, int] = (800, 1000), config: RecoveryConfig = CONFIG) -> np.ndarray:
-    return np.concatenate([ring_places(CENTRE, 100.0, shape, index, config) for index in range(count)])
+@pytest.fixture(autouse=True)
+def _two_rings_half_a_window_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RINGS", 2)
+    monkeypatch.setattr(module, "STEP", 0.5)
+
+
+def places(count: int, shape: tuple[int, int] = (800, 1000), most: int = 1) -> np.ndarray:
+    return np.concatenate([ring_places(CENTRE, 100.0, shape, index, most) for index in range(count)])
 
 
 def test_places_lie_in_growing_rings_half_a_window_apart() -> None:
@@ -38,26 +42,28 @@ def test_places_outside_of_the_image_are_left_out() -> None:
 
 @pytest.mark.parametrize("each", [5, 24, 100])
 def test_several_places_a_frame_come_in_the_same_order_and_none_twice(each: int) -> None:
-    config = replace(CONFIG, places=each)
     visited = np.concatenate([places(24), places(24)])
-    assert np.array_equal(places(2, config=config), visited[: 2 * min(each, 24)])
+    assert np.array_equal(places(2, most=each), visited[: 2 * min(each, 24)])
 
 
-@pytest.mark.parametrize("config", [replace(CONFIG, rings=0), replace(CONFIG, step=30.0)])
-def test_no_place_but_the_last_one(config: RecoveryConfig) -> None:
-    assert ring_places(CENTRE, 100.0, (800, 1000), 7, config).shape == (0, 2)
+@pytest.mark.parametrize(("name", "value"), [("RINGS", 0), ("STEP", 30.0)])
+def test_no_place_but_the_last_one(name: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, name, value)
+    assert ring_places(CENTRE, 100.0, (800, 1000), 7, 1).shape == (0, 2)
 
 
 @pytest.mark.parametrize(("x", "kept"), [(0.0, True), (-0.1, False), (199.9, True), (200.0, False)])
-def test_a_place_on_the_first_pixel_counts_and_one_past_the_last_does_not(x: float, kept: bool) -> None:
+def test_a_place_on_the_first_pixel_counts_and_one_past_the_last_does_not(
+    x: float, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A ring of one step of 50 around (x - 50, 40): of the places to the right one lies at (x, 40)."""
-    config = replace(CONFIG, rings=1, places=8)
-    visited = ring_places(np.array([x - 50, 40.0]), 100.0, (80, 200), 0, config)
+    monkeypatch.setattr(module, "RINGS", 1)
+    visited = ring_places(np.array([x - 50, 40.0]), 100.0, (80, 200), 0, 8)
     assert any(np.allclose(one, (x, 40)) for one in visited) is kept
 
 
 def test_rings_begin_at_the_upper_left_and_go_on_by_angle() -> None:
-    first = ring_places(CENTRE, 100.0, (800, 1000), 0, replace(CONFIG, places=8)) - CENTRE
+    first = ring_places(CENTRE, 100.0, (800, 1000), 0, 8) - CENTRE
     angles = np.arctan2(first[:, 1], first[:, 0])
     assert (np.diff(angles) > 0).all()
     assert first[0].tolist() == [-50, -50] and first[3].tolist() == [50, 0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from samn_tracker.core.config import VARIANTS, SegmentationConfig
+from samn_tracker.core.config import VARIANTS
 from samn_tracker.core.released import Contour, fitted_size, has_jumped, main_contour, measured_side, next_scale
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
@@ -55,7 +55,7 @@ def test_only_growth_is_a_jump(area: float, jumped: bool) -> None:
     [(99, 0.05, 1.0), (103, 0.05, 1.04), (119, 0.1, 1.1), (59, 0.05, 0.95), (174.5, 0.1, 1.0)],
 )
 def test_the_size_follows_in_steps_and_not_at_all_beyond_the_limit(side: float, step: float, factor: float) -> None:
-    got = next_scale(rectangle(side, side), 1.0, np.full(2, 100.0), step, SegmentationConfig())
+    got = next_scale(rectangle(side, side), 1.0, np.full(2, 100.0), step)
     assert got == pytest.approx(factor)
 
 

@@ -192,7 +192,7 @@ def _checkpoint_seeds() -> list[bytes]:
 def _toml_seeds(folder: Path) -> list[bytes]:
     save_toml(TrackerConfig(), folder / "seed.toml")
     whole = (folder / "seed.toml").read_bytes()
-    short = b'[appearance]\ninterval = 10\n[segmentation]\nbox_area_range = [0.1, 2.5]\nfollow = "mask"\n'
+    short = b'[appearance]\ninterval = 10\n[segmentation]\narea_jump = 2.5\nfollow = "mask"\n'
     return [whole, short, b"spatial.enabled = false\nruntime = {threads = 1}\n"]
 
 
@@ -255,7 +255,7 @@ def all_parsers(folder: Path) -> list[Parser]:
     loose = b"1\t2\t3\t4\nNaN,NaN,NaN,NaN\n,,,\n1 2 3 4\n1;2;3;4\n"
     labels = encode_labels(np.arange(12, dtype=np.uint8).reshape(3, 4))
     boxes = [b"3,4,20,30", b"1,2 30,2 30,40", b"0.5,0.5,3,0.5,3,9,0,9,-4,2", b"1e3,1,1,1"]
-    settings = [b"appearance.interval=10,segmentation.box_area_range=0.1,2.5", b"spatial.enabled=no", b"a=b"]
+    settings = [b"appearance.interval=10,segmentation.area_jump=0.1,2.5", b"spatial.enabled=no", b"a=b"]
     return [
         Parser("region text", region_lines, _text(parse_region)),
         Parser("TraX region", region_lines[1:4], _text(_trax_region)),

@@ -102,7 +102,7 @@ def test_label_maps_come_back(labels: NDArray[np.uint8]) -> None:
         optional={
             "appearance.interval": st.integers(0, 10**6),
             "spatial.enabled": st.booleans(),
-            "segmentation.box_area_range": st.tuples(st.floats(0, 1), st.floats(1, 9)),
+            "segmentation.follow_limit": st.none() | st.floats(0, 9),
             "segmentation.follow": st.sampled_from(["mask", "peak"]),
             "dynamic.temperature": st.floats(allow_nan=False, allow_infinity=False),
         },

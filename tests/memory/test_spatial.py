@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from samn_tracker.errors import ConfigError, TrackerStateError, WeightsError
+from samn_tracker.memory import spatial
 from samn_tracker.memory.config import SpatialConfig
-from samn_tracker.memory.spatial import Localisation, SpatialMemory, principal_components, strongest_directions
+from samn_tracker.memory.spatial import Localisation, SpatialMemory
+from samn_tracker.memory.spatial_samples import principal_components, strongest_directions
 
 CELLS, CHANNELS, STRIDE = 16, 24, 16
 MIDDLE = np.full(2, CELLS * STRIDE / 2)
@@ -68,8 +70,9 @@ def same(first: Localisation, second: Localisation) -> bool:
 
 
 @pytest.mark.parametrize("filter_size", [4, 3])
-def test_a_known_shift_is_found_to_a_tenth_of_a_cell(filter_size: int) -> None:
-    memory = started(replace(CONFIG, filter_size=filter_size))
+def test_a_known_shift_is_found_to_a_tenth_of_a_cell(filter_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spatial, "FILTER_SIZE", filter_size)
+    memory = started()
     random = np.random.default_rng(2)
     errors = []
     for seed in range(20):
@@ -107,8 +110,9 @@ def test_a_lost_target_is_found_at_the_border_of_the_patch() -> None:
     np.testing.assert_allclose(lost.centre_crop, (40, 205), atol=4)
 
 
-def test_uncertainty_is_the_mean_of_the_trusted_peaks_over_this_peak() -> None:
-    memory = started(replace(CONFIG, warmup_frames=3, trusted_peaks=2, update_interval=1000))
+def test_uncertainty_is_the_mean_of_the_trusted_peaks_over_this_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spatial, "TRUSTED_PEAKS", 2)
+    memory = started(replace(CONFIG, warmup_frames=3, update_interval=1000))
     features = features_of((120, 130, 1.0))
     in_warm_up = [next_answer(memory, features) for _ in range(2)]  # frames 2 and 3 of the sequence
     assert [answer.uncertainty for answer in in_warm_up] == [0, 0]
@@ -165,11 +169,12 @@ def test_the_filter_is_updated_every_interval_and_at_once_for_a_hard_negative() 
     assert not np.array_equal(scores_after(memory, probe), scheduled)
 
 
-def test_a_hard_negative_counts_more_than_another_sample() -> None:
+def test_a_hard_negative_counts_more_than_another_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     features, probe = features_of((128, 128, 1.0), (200, 128, 0.8)), features_of((128, 128, 1.0))
     scores = []
-    for rate in (CONFIG.learning_rate, CONFIG.hard_negative_learning_rate):
-        memory = started(replace(CONFIG, hard_negative_learning_rate=rate))
+    for rate in (spatial.LEARNING_RATE, spatial.HARD_NEGATIVE_RATE):
+        monkeypatch.setattr(spatial, "HARD_NEGATIVE_RATE", rate)
+        memory = started()
         memory.memorise(replace(memory.localise(features, SIZE), hard_negative=True), SIZE)
         scores.append(scores_after(memory, probe))
     assert not np.array_equal(*scores)
@@ -189,10 +194,11 @@ def test_learning_a_distractor_lowers_it() -> None:
     np.testing.assert_allclose(after.centre_crop, MIDDLE, atol=8)
 
 
-def test_a_better_known_centre_is_what_is_learnt() -> None:
+def test_a_better_known_centre_is_what_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     features = features_of((128, 128, 1.0))
     moved = MIDDLE + np.array([16.0, 0.0])
-    memory = started(replace(CONFIG, learning_rate=0.3, update_interval=1))
+    monkeypatch.setattr(spatial, "LEARNING_RATE", 0.3)
+    memory = started(replace(CONFIG, update_interval=1))
     for _ in range(30):
         memory.memorise(next_answer(memory, features), SIZE, centre_crop=moved)
     assert memory.localise(features, SIZE).centre_crop[0] > MIDDLE[0] + 6

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -74,22 +72,6 @@ def test_a_second_peak_in_the_neighbourhood_of_a_larger_target_is_the_target() -
     scores = bumps(GRID, (128.5, 128.5, 1.0), (178.5, 128.5, 0.6))
     assert not find_peak(scores, GRID, np.array([80.0, 35.0]), CONFIG).hard_negative  # 2.2 * 80 / 2 = 88 to each side
     assert find_peak(scores, GRID, np.array([35.0, 80.0]), CONFIG).hard_negative
-
-
-def test_among_near_equals_the_one_near_the_middle_is_the_target() -> None:
-    near, far = (108.5, 128.5), (228.5, 128.5)  # 0.7 * 128 = 89.6 pixels is the limit
-    scores = bumps(GRID, (*near, 0.5), (*far, 4.0))
-    strict = find_peak(scores, GRID, TARGET, CONFIG)
-    assert strict.centre_crop[0] > 200
-    assert strict.hard_negative
-    lenient = find_peak(scores, GRID, TARGET, replace(CONFIG, distractor_threshold=0.5))
-    np.testing.assert_allclose(lenient.centre_crop, near, atol=3)
-    assert lenient.height == pytest.approx(lenient.scores[128, 80:140].max())
-    assert lenient.hard_negative
-    both_near = find_peak(
-        bumps(GRID, (*near, 1.0), (178.5, 128.5, 1.0)), GRID, TARGET, replace(CONFIG, distractor_threshold=0.5)
-    )
-    assert not both_near.hard_negative  # no telling which one is the target
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan])

@@ -44,7 +44,12 @@ FAULTS = (
         "if distance <= self._config.segmentation.recrop_distance * state.mean_side:",
         "if True:",
     ),
-    Fault("part_reach is ignored", DECIDE, "reach = config.segmentation.part_reach * state.mean_side", "reach = 1e9"),
+    Fault(
+        "parts far away belong to the target",
+        DECIDE,
+        "parts_around(above, observation.place, state.mean_side)",
+        "parts_around(above, observation.place, 1e9)",
+    ),
     Fault(
         "output_uncertainty is ignored",
         DECIDE,
@@ -61,7 +66,7 @@ FAULTS = (
     Fault(
         "whatever is found elsewhere is believed",
         DECIDE,
-        "(not observation.elsewhere or is_believable(seen, state.areas, config.recovery))",
+        "(not observation.elsewhere or is_believable(seen, state.areas))",
         "True",
     ),
     Fault("boxes do not follow the habit of the start", DECIDE, "state.habit.apply(mask_to_box(", "(mask_to_box("),

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from samn_tracker.shapes.polygons import polygon_to_mask
@@ -16,7 +16,6 @@ IMAGE = (40, 60)  # rows, columns
 coordinates = st.floats(-30, 90)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6))
 def test_polygon_to_mask_follows_the_pixel_centre_rule(corners: list[tuple[float, float]]) -> None:
     polygon = np.array(corners)
