@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.core.config import SegmentationConfig, TrackerConfig
+from samn_tracker.core.state import BoxHabit
 from samn_tracker.errors import RegionError
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.augmentation import (
@@ -45,32 +45,6 @@ from samn_tracker.shapes.regions import (
 )
 
 _ENCODE_BATCH = 9
-
-
-@dataclass(frozen=True)
-class BoxHabit:
-    """How the user draws boxes around a mask.
-
-    Attributes:
-        scale: size of the user's box relative to the mask's box.
-        shift: of its centre, in units of the mask's box.
-        polygon_scale: sides of the user's polygon relative to those of the mask's rotated box.
-    """
-
-    scale: tuple[float, float] = (1.0, 1.0)
-    shift: tuple[float, float] = (0.0, 0.0)
-    polygon_scale: float = 1.0
-
-    def apply(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The box (4,) that the user would draw around a mask with the tight box `box` (4,)."""
-        size = box[2:] * self.scale
-        centre = box[:2] + box[2:] / 2 + box[2:] * self.shift
-        return np.concatenate([centre - size / 2, size])
-
-    def apply_to_polygon(self, polygon: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The rotated box (4, 2) that the user would draw around a mask with the fitted one `polygon` (4, 2)."""
-        centre = polygon.mean(axis=0)
-        return centre + (polygon - centre) * self.polygon_scale
 
 
 def start_box(target: NDArray[Any]) -> NDArray[np.float64]:

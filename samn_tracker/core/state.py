@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.config import StartConfig
 from samn_tracker.core.places import no_places
-from samn_tracker.core.start import BoxHabit
 from samn_tracker.images import ALL_VALUES, Values
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.pixels import PixelModel
@@ -19,6 +18,32 @@ from samn_tracker.memory.spatial import SpatialMemory
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Encoded
 from samn_tracker.shapes.geometry import Window
+
+
+@dataclass(frozen=True)
+class BoxHabit:
+    """How the user draws boxes around a mask.
+
+    Attributes:
+        scale: size of the user's box relative to the mask's box.
+        shift: of its centre, in units of the mask's box.
+        polygon_scale: sides of the user's polygon relative to those of the mask's rotated box.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: tuple[float, float] = (0.0, 0.0)
+    polygon_scale: float = 1.0
+
+    def apply(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The box (4,) that the user would draw around a mask with the tight box `box` (4,)."""
+        size = box[2:] * self.scale
+        centre = box[:2] + box[2:] / 2 + box[2:] * self.shift
+        return np.concatenate([centre - size / 2, size])
+
+    def apply_to_polygon(self, polygon: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The rotated box (4, 2) that the user would draw around a mask with the fitted one `polygon` (4, 2)."""
+        centre = polygon.mean(axis=0)
+        return centre + (polygon - centre) * self.polygon_scale
 
 
 @dataclass

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.config import ModelConfig
-from samn_tracker.model.trunk import TRUNKS
+from samn_tracker.model.trunk import TRUNKS, ResidualBlock
 
 REACH_CELLS = 7
 """How far around a logit the decoder and the query value before it look at stride 16: what lies further cannot change

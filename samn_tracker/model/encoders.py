@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from samn_tracker.model.blocks import ResidualBlock
 from samn_tracker.model.config import ModelConfig
-from samn_tracker.model.trunk import TRUNKS, Trunk, convolution
+from samn_tracker.model.trunk import TRUNKS, ResidualBlock, Trunk, convolution
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

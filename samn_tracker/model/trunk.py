@@ -1,4 +1,5 @@
-"""ResNet trunks (He et al., CVPR 2016) up to stride 16, with frozen or folded BatchNorm.
+"""ResNet trunks (He et al., CVPR 2016) up to stride 16, with frozen or folded BatchNorm;
+and the residual block of encoders and decoder.
 
 Parameter names follow torchvision (`conv1`, `bn1`, `layer1` .. `layer3`), so its files load by name.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class TrunkShape(NamedTuple):
@@ -122,3 +124,17 @@ def _layer(shape: TrunkShape, inputs: int, outputs: int, blocks: int, stride: in
     block = Bottleneck if shape.bottleneck else BasicBlock
     first = block(inputs, outputs, stride, batch_norm)
     return nn.Sequential(first, *(block(outputs, outputs, 1, batch_norm) for _ in range(blocks - 1)))
+
+
+class ResidualBlock(nn.Module):
+    """Pre-activation block: ReLU, 3x3, ReLU, 3x3, and a skip (a 3x3 convolution where the channels change)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.downsample = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(functional.relu(self.conv1(functional.relu(x))))
+        return self.downsample(x) + y

@@ -23,7 +23,7 @@ from samn_tracker.core.decide import (
     is_steady,
     middle_of,
 )
-from samn_tracker.core.start import BoxHabit
+from samn_tracker.core.state import BoxHabit
 
 CONFIG = TrackerConfig().with_overrides({"segmentation.area_jump": "2"})
 MIDDLE = [60.0, 50.0]

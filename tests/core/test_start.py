@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from samn_tracker.core.config import SAMN_LITE, SegmentationConfig, TrackerConfig
-from samn_tracker.core.start import BoxHabit, box_habit, first_frame_features
+from samn_tracker.core.start import box_habit, first_frame_features
+from samn_tracker.core.state import BoxHabit
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import RegionError
 from samn_tracker.memory.augmentation import MOVED, first_frame_samples

@@ -10,7 +10,7 @@ import torch
 
 from samn_tracker.core.config import SAMN_LITE, FirstLookConfig, TrackerConfig
 from samn_tracker.core.multi_tracker import MultiTracker, object_confidences, objects_window
-from samn_tracker.core.start import BoxHabit
+from samn_tracker.core.state import BoxHabit
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import ConfigError, ImageError, RegionError, TrackerStateError
 from samn_tracker.memory.config import DynamicConfig
