@@ -2,7 +2,7 @@
 
     samn bench --json speed.json
     samn bench --quick
-    samn bench accuracy|agreement|backends|cuda|recovery --help      other protocols
+    samn bench accuracy|agreement|backends|cuda|recovery|speed --help      other protocols
 
 The table goes to stdout, progress to stderr. Absolute times drift on a shared machine; what counts are the ratios, for
 every two things that are compared were measured in turn.
@@ -28,7 +28,6 @@ from samn_tracker.bench.device_time import device_milliseconds
 from samn_tracker.bench.frames import OBJECTS, Comparison, compare_frames, compare_objects, compare_starts
 from samn_tracker.bench.machine import describe_machine
 from samn_tracker.bench.memory_peaks import measure_peaks
-from samn_tracker.bench.picture import write_picture
 from samn_tracker.bench.report import table
 from samn_tracker.bench.scenario import FRAME_SIZE, make_variants
 from samn_tracker.bench.videos import OTHER_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
@@ -36,13 +35,13 @@ from samn_tracker.errors import SamnError
 from samn_tracker.runner.digits import positive, within
 from samn_tracker.runtime.devices import resolve_device
 
-PICTURE_STORED = 20
 COMMANDS = {
     "accuracy": "how well trackers follow on the development sequences",
     "backends": "encoder and decoder by every backend and precision, with their errors",
     "cuda": "a GPU's masks against the CPU's, milliseconds and memory",
     "agreement": "how far answers move where a setting saves time",
     "recovery": "how often and how soon a target is found again",
+    "speed": "milliseconds a frame on one thread and on two, of trackers, starts, backends and the authors' schedule",
 }
 
 
@@ -62,7 +61,7 @@ QUICK = Effort(3, 1, 60, 1, 600)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table, and write JSON and picture where asked; or one of the other protocols."""
+    """Measure, print the table, and write JSON where asked; or one of the other protocols."""
     line = list(sys.argv[1:] if argv is None else argv)
     if line and line[0] in COMMANDS:
         return int(import_module(f"samn_tracker.bench.{line[0]}").main(line[1:]))
@@ -82,8 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(words(Checked(**results["cuda"])))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    if arguments.picture:
-        write_picture(arguments.picture, _picture_title(results), _bars(results))
     return 0
 
 
@@ -156,25 +153,6 @@ def _ratios(
     }
 
 
-def _bars(results: dict[str, Any]) -> list[dict[str, dict[str, float]]]:
-    """Groups of bars: the reference and the product's variants, with 20 stored frames."""
-    stored = {name: by_stored[f"T{PICTURE_STORED}"] for name, by_stored in results["frames"].items()}
-    heavy = [name for name in stored if name != "lite"]
-    return [
-        {
-            f"{names[0]}, authors' schedule": stored[names[0]]["reference_parts"],
-            **{name: stored[name]["product_parts"] for name in names},
-        }
-        for names in (heavy, ["lite"])
-    ]
-
-
-def _picture_title(results: dict[str, Any]) -> str:
-    machine = results["machine"]
-    place = machine["gpu"] or f"{machine['processor']}, {machine['torch_threads']} threads"
-    return f"One frame with {PICTURE_STORED} stored frames, on {place}"
-
-
 def _say(what: str) -> None:
     print(f"samn bench: {what}", file=sys.stderr)
 
@@ -182,7 +160,6 @@ def _say(what: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="samn bench", description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="write every figure to this file")
-    parser.add_argument("--picture", type=Path, help="write stacked bars of a frame's parts to this SVG file")
     parser.add_argument("--quick", action="store_true", help="three minutes instead of fifteen; rougher")
     parser.add_argument("--data", type=Path, help="development sequences for the videos; default: a generated one")
     parser.add_argument("--frames", type=positive, help="length of the long run")

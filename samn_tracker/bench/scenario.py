@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -105,14 +106,24 @@ class Still:
 
 
 class ProductFrame:
-    """The tracker with `stored` frames offered to its memory; every `run` tracks the same frame."""
+    """The tracker with `stored` frames offered to its memory; every `run` tracks the same frame.
 
-    def __init__(self, engine: Engine, config: TrackerConfig, still: Still, stored: int) -> None:
+    `samples` has the milliseconds of its parts, by `clock` (`Stopwatch`).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: TrackerConfig,
+        still: Still,
+        stored: int,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.tracker = Tracker(engine, config)
         self.tracker.keep_observation = True
         self.samples: list[dict[str, float]] = []
         self._still = still
-        self._watch = Stopwatch(engine.device)
+        self._watch = Stopwatch(engine.device, clock)
         self.tracker.initialize(still.image, still.mask)
         self._fill(stored)
         self._kept = (self._state.centre.copy(), self._state.size.copy(), list(self._state.areas))

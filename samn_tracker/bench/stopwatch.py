@@ -13,10 +13,14 @@ import torch
 
 
 class Stopwatch:
-    """Adds up milliseconds under names, of any threads; on CUDA it waits for the device at both ends."""
+    """Adds up milliseconds under names, of any threads; on CUDA it waits for the device at both ends.
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    They are those of `clock`, by default the wall's.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu", clock: Callable[[], float] | None = None) -> None:
         self._device = torch.device(device)
+        self._clock = clock or time.perf_counter
         self._spans: list[tuple[str, float, float]] = []
 
     @contextmanager
@@ -38,7 +42,7 @@ class Stopwatch:
     def _now(self) -> float:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        return 1000 * time.perf_counter()
+        return 1000 * self._clock()
 
 
 def interleaved(actions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:

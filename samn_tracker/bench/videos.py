@@ -104,18 +104,20 @@ class LongRun:
     found: float
 
 
-def long_run(variant: Variant, device: str, frames: int, video_length: int = 60) -> LongRun:
+def long_run(
+    variant: Variant, device: str, frames: int, video_length: int = 60, patch: int = LONG_RUN_PATCH
+) -> LongRun:
     """Track `frames` frames, a generated clip to and fro; early is 5 to 15 per cent of the way, late the last tenth.
 
     Memory is that of one run. Times are taken in turn: minutes after its start, the machine may be another. A second
     tracker stops before the early frames, and goes on with them while the first one is at the late ones.
 
-    On patches of `LONG_RUN_PATCH`, to be done in minutes: that changes how long a frame takes, not what is kept of it.
+    On small patches, to be done in minutes: that changes how long a frame takes, not what is kept of it.
     """
     sequence = make_sequence("moving", seed=3, length=video_length, size=FRAME_SIZE)
     images = list(sequence.frames)
     there_and_back = [*range(1, video_length), *range(video_length - 2, -1, -1)]
-    config = variant.config.with_patch_size(LONG_RUN_PATCH)
+    config = variant.config.with_patch_size(patch)
     engine = variant.engine(device)
     tracker, young = (Tracker(engine, config) for _ in range(2))
     early, late = slice(frames // 20, frames // 20 + frames // 10), slice(frames - frames // 10, frames)

@@ -94,8 +94,10 @@ class PixelModel:
     def score(self, f16: Tensor) -> Tensor:
         """(B, 1, h, w) in -1..1 for features (B, C, h, w): twice the share of each cell that is target, minus 1."""
         assert self._filter is not None, "start comes first"
-        share = (self._design(f16) @ self._filter).view(len(f16), 1, *f16.shape[-2:])
-        return share.clamp(0, 1) * 2 - 1
+        weights, constant = self._filter[:, :-1, 0].view(len(f16), -1, 3, 3), self._filter[:, -1, 0]
+        projected = self._projected(f16).flatten(0, 1)[None]
+        share = functional.conv2d(projected, weights, constant, padding=1, groups=len(f16))  # a filter for each sample
+        return share.transpose(0, 1).clamp(0, 1) * 2 - 1
 
     def contrast(self, f16: Tensor, mask: Tensor) -> Tensor:
         """(B,) in -1..1: the mean share that is called target inside a mask (B, 1, 16 h, 16 w), less that outside it.
@@ -110,10 +112,13 @@ class PixelModel:
 
     def _design(self, f16: Tensor) -> Tensor:
         """(B, h*w, 9 CHANNELS + 1): the projected features of each cell and its neighbours, and a constant."""
-        assert self._projection is not None
-        projected = torch.matmul(self._projection, normalised(f16)).view(len(f16), -1, *f16.shape[-2:])
-        columns = functional.unfold(projected, 3, padding=1).transpose(1, 2)
+        columns = functional.unfold(self._projected(f16), 3, padding=1).transpose(1, 2)
         return torch.cat([columns, columns.new_ones(*columns.shape[:2], 1)], dim=2)
+
+    def _projected(self, f16: Tensor) -> Tensor:
+        """(B, CHANNELS, h, w)."""
+        assert self._projection is not None
+        return torch.matmul(self._projection, normalised(f16)).view(len(f16), -1, *f16.shape[-2:])
 
     def _sums(self, f16: Tensor, mask: Tensor) -> _Sums:
         design = self._design(f16)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-_CPU_LOGITS_AT_A_TIME = 1 << 21
+_CPU_LOGITS_AT_A_TIME = 1 << 20
 """Attention logits computed in one go on a CPU: few enough for its cache, enough to feed the matrix product; this also
 bounds the reader's transient memory."""
 
@@ -58,7 +58,7 @@ def _attend(query: Tensor, keys_t: Tensor, values: Tensor, bias: Tensor | None) 
     logits = query @ keys_t
     if bias is not None:
         logits += bias  # baddbmm would first copy the bias to every query
-    weights = torch.softmax(logits, dim=-1).to(values.dtype)
+    weights = torch.softmax(logits, dim=-1, out=None if torch.is_grad_enabled() else logits).to(values.dtype)
     if len(weights) == len(values):
         return weights @ values
     return torch.stack([weights[0] @ value for value in values])

@@ -13,7 +13,7 @@ Shapes: n samples, C channels, h x w cells, k x k filter, H x W scores (see `Sco
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Parameters = tuple[Tensor, ...]
+
+_CPU_NUMBERS_AT_A_TIME = 1 << 21
+"""Of the samples, between the product with the kernel and the one with what came of it."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,34 @@ class ScoreGrid:
     def _padding(self) -> int:
         return (self.filter_size - 1) // 2
 
+    @property
+    def _shifts(self) -> list[tuple[slice, slice, slice]]:
+        """Where the map lies in one that is grown by the filter, for each place in the filter, rows first."""
+        places = range(self.filter_size)
+        return [
+            (slice(None), slice(down, down + self.height), slice(across, across + self.width))
+            for down in places
+            for across in places
+        ]
+
     def fold(self, rows: Tensor) -> Tensor:
         """Add up the shifted answers (n, k*k, h*w) of the filter's rows to scores (n, H, W)."""
-        whole = (self.height + self._corners, self.width + self._corners)
         height, width = self.shape
-        return F.fold(rows, whole, self.filter_size, padding=self._padding)[:, 0, :height, :width]
+        if rows.is_cuda:  # one kernel instead of k*k; on a CPU it takes five times as long as the sums below
+            whole = (self.height + self._corners, self.width + self._corners)
+            return F.fold(rows, whole, self.filter_size, padding=self._padding)[:, 0, :height, :width]
+        grown = self.filter_size - 1
+        sums = rows.new_zeros(len(rows), self.height + grown, self.width + grown)
+        for row, place in enumerate(self._shifts):
+            sums[place] += rows[:, row].view(-1, self.height, self.width)
+        start = self._padding
+        return sums[:, start : start + height, start : start + width]
 
     def unfold(self, scores: Tensor) -> Tensor:
         """The transpose of `fold`: (n, H, W) to (n, k*k, h*w)."""
-        missing = 0 if self.closed else self._corners
-        whole = F.pad(scores[:, None], (0, missing, 0, missing)) if missing else scores[:, None]
-        return F.unfold(whole, self.filter_size, padding=self._padding)
+        before, after = self._padding, self._padding + (0 if self.closed else self._corners)
+        padded = F.pad(scores, (before, after, before, after))
+        return torch.stack([padded[place] for place in self._shifts], dim=1).flatten(2)
 
 
 def gaussian_labels(grid: ScoreGrid, centres_cells: Tensor, sigma_cells: float) -> Tensor:
@@ -136,15 +156,28 @@ class LeastSquares(ABC):
         residual = activate(scores, self.leak) - self.labels
 
         def product(step: Parameters) -> Parameters:
-            change = curvature * self.scores(self.kernel_step(parameters, step))
-            return self._pull(parameters, change, step)
+            kernel = self.kernel_step(parameters, step)
+            pulls = [
+                self._pulled(samples, curved * self.grid.fold(torch.matmul(kernel, samples)))
+                for samples, curved in self._batches(curvature)
+            ]
+            return self._pull(parameters, pulls, step)
 
-        return self._pull(parameters, weighted_slope * residual, parameters), product
+        pulls = [self._pulled(samples, given) for samples, given in self._batches(weighted_slope * residual)]
+        return self._pull(parameters, pulls, parameters), product
 
-    def _pull(self, parameters: Parameters, score_gradient: Tensor, penalised: Parameters) -> Parameters:
-        rows = self.grid.unfold(score_gradient)
-        kernel_gradient = torch.bmm(rows, self.samples.transpose(1, 2)).sum(dim=0)
-        gradient = self.kernel_pull(parameters, kernel_gradient)
+    def _batches(self, of_scores: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
+        """Samples and what belongs to their scores, so few at a time that a CPU's cache holds them for two products."""
+        fits = max(1, _CPU_NUMBERS_AT_A_TIME // self.samples[0].numel())
+        count = len(self.samples) if self.samples.is_cuda else fits
+        return zip(self.samples.split(count), of_scores.split(count), strict=True)
+
+    def _pulled(self, samples: Tensor, score_gradient: Tensor) -> Tensor:
+        """(n, k*k, C): a gradient (n, H, W) of the scores of samples, carried to the kernel by each of them."""
+        return torch.bmm(self.grid.unfold(score_gradient), samples.transpose(1, 2))
+
+    def _pull(self, parameters: Parameters, pulls: list[Tensor], penalised: Parameters) -> Parameters:
+        gradient = self.kernel_pull(parameters, torch.cat(pulls).sum(dim=0))
         return tuple(g + weight * p for g, weight, p in zip(gradient, self.penalties, penalised, strict=True))
 
 

@@ -19,20 +19,22 @@ from samn_tracker.model import config as model_folder
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import Ranges
 from samn_tracker.runtime.compiled_cache import CompiledCache
-from samn_tracker.runtime.conversion import converted
+from samn_tracker.runtime.conversion import converted, laid_out
 from samn_tracker.runtime.openvino_package import core, openvino
 from samn_tracker.runtime.programs import Shapes
 
 _SOURCES = ("blocks", "decoder", "encoders", "network", "trunk")
 _OWN_SOURCES = ("conversion", "programs", "quantised")
+_DTYPES = {"u8": torch.uint8, "f32": torch.float32, "bf16": torch.bfloat16}
 
 
 class _Compiled(NamedTuple):
-    """A program for fixed shapes: one request, which is asked once at a time, and the shapes of its outputs."""
+    """A program for fixed shapes: one request, which is asked once at a time, and what it takes and gives."""
 
     request: Any
     lock: Lock
-    outputs: list[list[int]]
+    inputs: list[torch.dtype]
+    outputs: list[tuple[list[int], torch.dtype]]
 
 
 class OpenVinoBackend:
@@ -40,7 +42,7 @@ class OpenVinoBackend:
 
     Args:
         network: it is not changed.
-        dtype: in which OpenVINO computes; what goes in and out is float32.
+        dtype: in which OpenVINO computes, and features and values go in and out; the rest does in float32.
         ranges: of what enters each convolution, where most are to have eight bits.
         threads: of the CPU.
         cache: where compiled programs are kept between processes; None keeps none.
@@ -59,6 +61,7 @@ class OpenVinoBackend:
         self._network = network
         self._ranges = ranges
         self._cache = cache
+        self._dtype = dtype
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
@@ -82,18 +85,21 @@ class OpenVinoBackend:
     def run(self, program: str, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The outputs of a program, in tensors of their own."""
         compiled = self._program(program, tuple(tuple(one.shape) for one in inputs))
-        outputs = [torch.empty(shape) for shape in compiled.outputs]
+        outputs = [torch.empty(shape, dtype=dtype) for shape, dtype in compiled.outputs]
         if program == "features" and inputs[0].dtype != torch.uint8:  # the released loop's patches have fractions
-            inputs = (inputs[0].round().to(torch.uint8),)
+            inputs = (inputs[0].round(),)
         # OpenVINO reads and writes these very tensors, and does not keep them.
-        given = [(one if one.dtype == torch.uint8 else one.float()).contiguous() for one in inputs]
+        given = [
+            (one if dtype == torch.uint8 else one.permute(0, 2, 3, 1)).to(dtype).contiguous()
+            for one, dtype in zip(inputs, compiled.inputs, strict=True)
+        ]
         with compiled.lock:
             for index, one in enumerate(given):
                 compiled.request.set_input_tensor(index, _shared(one))
             for index, one in enumerate(outputs):
                 compiled.request.set_output_tensor(index, _shared(one))
             compiled.request.infer()
-        return tuple(outputs)
+        return tuple(one.permute(0, 3, 1, 2) if one.ndim == 4 else one for one in outputs)
 
     def _program(self, program: str, shapes: Shapes) -> _Compiled:
         key = (program, shapes)
@@ -101,8 +107,9 @@ class OpenVinoBackend:
             with self._lock:
                 if key not in self._compiled:
                     model = self._from_cache(program, shapes) or self._compile(program, shapes)
-                    outputs = [list(one.shape) for one in model.outputs]
-                    self._compiled[key] = _Compiled(model.create_infer_request(), Lock(), outputs)
+                    inputs = [_dtype(one) for one in model.inputs]
+                    outputs = [(list(one.shape), _dtype(one)) for one in model.outputs]
+                    self._compiled[key] = _Compiled(model.create_infer_request(), Lock(), inputs, outputs)
         return self._compiled[key]
 
     def _from_cache(self, program: str, shapes: Shapes) -> Any | None:
@@ -122,7 +129,7 @@ class OpenVinoBackend:
                 self._converted[program] = converted(self._network, program, self._ranges)
             model = self._converted[program].clone()
             model.reshape({one: list(shape) for one, shape in zip(model.inputs, shapes, strict=True)})
-            compiled = core().compile_model(model, "CPU", self._options)
+            compiled = core().compile_model(laid_out(model, self._dtype), "CPU", self._options)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise EnvironmentProblemError(
@@ -137,7 +144,13 @@ class OpenVinoBackend:
 
 
 def _shared(tensor: Tensor) -> Any:
-    return openvino().Tensor(tensor.numpy(), shared_memory=True)
+    if tensor.dtype != torch.bfloat16:  # which numpy has not
+        return openvino().Tensor(tensor.numpy(), shared_memory=True)
+    return openvino().Tensor(tensor.view(torch.int16).numpy(), list(tensor.shape), openvino().Type.bf16)
+
+
+def _dtype(port: Any) -> torch.dtype:
+    return _DTYPES[port.get_element_type().get_type_name()]
 
 
 def _identity(network: Network, ranges: Ranges | None, options: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from samn_tracker.memory import spatial_solver
 from samn_tracker.memory.spatial_solver import (
     FilterProblem,
     JointProblem,
@@ -72,6 +73,21 @@ def test_fold_of_rows_is_a_convolution(filter_size: int) -> None:
     torch.testing.assert_close(scores, reference_scores(taps, maps, filter_size))
 
 
+@pytest.mark.parametrize("filter_size", [2, 3, 4, 5])
+@pytest.mark.parametrize("closed", [True, False])
+def test_fold_and_unfold_are_torchs(filter_size: int, closed: bool) -> None:
+    """The sums are those of torch's own functions, to the bit."""
+    grid = ScoreGrid(HEIGHT, WIDTH, filter_size, closed)
+    rows, scores = torch.randn(2, filter_size**2, HEIGHT * WIDTH), torch.randn(2, *grid.shape)
+    padding = (filter_size - 1) // 2
+    corners = 1 - filter_size % 2
+    whole = (HEIGHT + corners, WIDTH + corners)
+    folded = F.fold(rows, whole, filter_size, padding=padding)[:, 0, : grid.shape[0], : grid.shape[1]]
+    assert torch.equal(grid.fold(rows), folded)
+    padded = F.pad(scores, (0, whole[1] - grid.shape[1], 0, whole[0] - grid.shape[0]))
+    assert torch.equal(grid.unfold(scores), F.unfold(padded[:, None], filter_size, padding=padding))
+
+
 @pytest.mark.parametrize("filter_size", [3, 4])
 def test_unfold_is_the_transpose_of_fold(filter_size: int) -> None:
     grid = ScoreGrid(HEIGHT, WIDTH, filter_size)
@@ -126,6 +142,14 @@ def test_gauss_newton_product_equals_autograd(joint: bool, filter_size: int) -> 
     _, product = problem.linearise(parameters)
     for ours, expected in zip(product(step), reference, strict=True):
         torch.testing.assert_close(ours, expected)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_samples_taken_a_few_at_a_time_give_the_same_numbers(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, parameters, _ = problem_of(joint=True)
+    whole = gauss_newton(problem, parameters, steps=1, iterations=2)
+    monkeypatch.setattr(spatial_solver, "_CPU_NUMBERS_AT_A_TIME", at_once * CHANNELS * HEIGHT * WIDTH)
+    torch.testing.assert_close(gauss_newton(problem, parameters, steps=1, iterations=2), whole, rtol=0, atol=0)
 
 
 def reference_step(

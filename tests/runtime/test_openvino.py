@@ -103,6 +103,15 @@ def test_lower_precisions_are_close(precision: str, most: float) -> None:
         assert np.abs(close["f16"] - exact["f16"]).max() > 0
 
 
+def test_maps_stay_as_they_are_computed_and_the_key_is_precise() -> None:
+    """In float32, f4 cost half of the encoder: all sums up to it were then computed in float32."""
+    engine = Engine(_network(SMALL), "cpu", replace(FLOAT32, precision="bfloat16", cache=False))
+    encoded = engine.encode(np.zeros((1, SIDE, SIDE, 3), np.uint8))
+    for name, one in encoded.query._asdict().items():
+        assert one.dtype == (torch.float32 if name == "key" else torch.bfloat16), name
+        assert one.is_contiguous(memory_format=torch.channels_last), name
+
+
 def test_answers_do_not_change_when_the_engine_goes_on() -> None:
     """A pending frame keeps its features while the next one is searched."""
     engine = Engine(_network(SMALL), "cpu", FLOAT32)
@@ -149,7 +158,9 @@ def test_a_damaged_cache_is_made_anew(
     }
     path.write_bytes(damaged[damage])
     assert torch.equal(Engine(network, "cpu", FLOAT32).encode(PATCH).query.key, key)
-    assert len(path.read_bytes()) == len(content)
+    digest, made_anew = path.read_bytes()[:32], path.read_bytes()[32:]
+    assert hashlib.sha256(made_anew).digest() == digest
+    assert len(made_anew) > len(content) // 2
     assert ("is damaged; it is made anew" in caplog.text) == (damage != "another build")
 
 
