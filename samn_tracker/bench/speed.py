@@ -114,7 +114,7 @@ def measure(turns: Sequence[Turn], rounds: int) -> list[Row]:
     return [Row(turn.what, turn.threads, *least[turn]) for turn in turns]
 
 
-def video_turns(light: Variant, folder: Path, laps: int) -> list[Turn]:
+def video_turns(light: Variant, folder: Path, laps: int, threads_of_turns: Sequence[int] = THREADS) -> list[Turn]:
     """`samn-lite` from box and mask, by its backends, and OpenCV's trackers, on the files of a generated video."""
     sequence = make_sequence("moving", seed=3, length=VIDEO, size=FRAME_SIZE)
     paths = write_sequence_images(sequence, folder)
@@ -136,16 +136,16 @@ def video_turns(light: Variant, folder: Path, laps: int) -> list[Turn]:
         FromFiles(warmed, paths, ahead=False)(laps * (2 * VIDEO - 2))
         for runtime in (config.runtime, *(OTHER_BACKENDS if start == "box" else ())):
             plan = "" if runtime == config.runtime else f", {runtime.backend} {runtime.precision}"
-            for threads in THREADS:
+            for threads in threads_of_turns:
                 tracker = Tracker(engine(runtime, threads), config)
                 tracker.state = copy.deepcopy(warmed.state)
                 act = FromFiles(tracker, paths, ahead=threads > 1)
                 turns.append(Turn(f"samn-lite, {start} start{plan}", threads, act, TURN))
-        for threads in THREADS:
+        for threads in threads_of_turns:
             starting = Tracker(engine(config.runtime, threads), config)
             turns.append(Turn(f"the {start} start itself", threads, partial(starting.initialize, image, target), 1))
     for name in ("opencv-mil", "opencv-csrt"):
-        for threads in THREADS:
+        for threads in threads_of_turns:
             try:
                 other = create_opencv_tracker(name)
             except EnvironmentProblemError as error:
@@ -156,17 +156,17 @@ def video_turns(light: Variant, folder: Path, laps: int) -> list[Turn]:
     return turns
 
 
-def frame_turns(heavy: Variant) -> tuple[list[Turn], Drawn]:
+def frame_turns(heavy: Variant, threads_of_turns: Sequence[int] = THREADS) -> tuple[list[Turn], Drawn]:
     """`samn-r50` and the authors' schedule with 1, 20 and 60 stored frames; processor times of the parts to draw."""
     still = Still()
     turns: list[Turn] = []
     drawn: Drawn = {}
-    torch.set_num_threads(max(THREADS))
+    torch.set_num_threads(max(threads_of_turns))
     _say("start of the authors' schedule")
     reference = Reference(heavy.network, heavy.config, "cpu")
     reference.parts = Stopwatch("cpu", time.process_time)
     reference.start(still.image, still.mask)
-    for threads in THREADS:
+    for threads in threads_of_turns:
         runtime = replace(heavy.config.runtime, threads=threads)
         engine = replace(heavy, config=replace(heavy.config, runtime=runtime)).engine("cpu")
         for stored in STORED_FRAMES:
@@ -182,14 +182,15 @@ def frame_turns(heavy: Variant) -> tuple[list[Turn], Drawn]:
 def table(rows: Sequence[Row]) -> str:
     """One line a thing with its figures on every number of threads, and how many times faster than the authors."""
     by = {(row.what, row.threads): row for row in rows}
-    heads = "".join(f"{f'{threads} thread: CPU':>16}{'clock':>9}{'frames/s':>10}" for threads in THREADS)
+    used = sorted({row.threads for row in rows})
+    heads = "".join(f"{f'{threads} thread: CPU':>16}{'clock':>9}{'frames/s':>10}" for threads in used)
     lines = [f"{'milliseconds a frame':<40}{heads}"]
     for what in dict.fromkeys(row.what for row in rows):
-        found = [by[what, threads] for threads in THREADS]
+        found = [by[what, threads] for threads in used]
         figures = (f"{one.cpu_ms:>16.1f}{one.wall_ms:>9.1f}{1000 / one.wall_ms:>10.1f}" for one in found)
         lines.append(f"{what:<40}{''.join(figures)}")
     for stored in STORED_FRAMES:
-        pairs = [[by.get((f"{who}, T = {stored}", n)) for who in ("authors' schedule", "samn-r50")] for n in THREADS]
+        pairs = [[by.get((f"{who}, T = {stored}", n)) for who in ("authors' schedule", "samn-r50")] for n in used]
         ratios = [
             f"{theirs.cpu_ms / ours.cpu_ms:>16.1f}{theirs.wall_ms / ours.wall_ms:>9.1f}{'':>10}"
             for theirs, ours in pairs
@@ -206,8 +207,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     machine = describe_machine(torch.device("cpu"))
     heavy, _, light = make_variants()
     with tempfile.TemporaryDirectory() as folder:
-        turns = [] if arguments.only == "frames" else video_turns(light, Path(folder), arguments.laps)
-        still_turns, drawn = ([], {}) if arguments.only == "videos" else frame_turns(heavy)
+        threads = arguments.threads or THREADS
+        turns = [] if arguments.only == "frames" else video_turns(light, Path(folder), arguments.laps, threads)
+        still_turns, drawn = ([], {}) if arguments.only == "videos" else frame_turns(heavy, threads)
         rows = measure([*turns, *still_turns], arguments.rounds)
     print(
         f"{machine['processor']}, {machine['cores']} cores, products by {', '.join(machine['products']) or 'nothing'}"
@@ -245,6 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", choices=("videos", "frames"), help="samn-lite and OpenCV, or samn-r50 and the authors"
     )
+    parser.add_argument("--threads", type=int, action="append", help="repeatable; default 1 and 2")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--picture", type=Path, help="write stacked bars of a frame's parts to this SVG file")
     return parser
