@@ -175,7 +175,7 @@ def frame_turns(heavy: Variant, threads_of_turns: Sequence[int] = THREADS) -> tu
             turns.append(Turn(f"authors' schedule, T = {stored}", threads, theirs.run, 1))
             turns.append(Turn(f"samn-r50, T = {stored}", threads, ours.run, 1))
             if threads == 1 and stored == DRAWN:
-                drawn = {turn.what: frame.samples for turn, frame in zip(turns[-2:], (theirs, ours), strict=True)}
+                drawn = {turns[-2].what: theirs.samples, turns[-1].what: ours.samples}
     return turns, drawn
 
 
