@@ -14,11 +14,11 @@ from samn_tracker.app import doctor, report, score, track
 
 RUNNER_COMMANDS = ("run", "pack", "lint", "score", "show")
 SUBCOMMANDS: Mapping[str, Sequence[str]] = {
-    "got10k": RUNNER_COMMANDS,
-    "trackingnet": RUNNER_COMMANDS,
-    "davis": RUNNER_COMMANDS,
+    **dict.fromkeys(("got10k", "trackingnet", "davis", "vos", "ope"), RUNNER_COMMANDS),
     "vot": ("create", "run", "check", "score", "pack", "export", "doctor", "demo"),
-    "weights": ("list", "info", "verify", "convert", "export"),
+    "weights": ("list", "info", "verify", "convert", "describe", "export"),
+    "bench": ("accuracy", "agreement", "backends", "cuda", "recovery"),
+    "train": ("pack", "preview", "export", "timed"),
     "completion": ("bash", "zsh"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from samn_tracker.app import doctor
-from samn_tracker.app.completion import RUNNER_COMMANDS, SUBCOMMANDS, script
+from samn_tracker.app.completion import SUBCOMMANDS, script
 from samn_tracker.cli import COMMANDS, main
 
 
@@ -127,8 +128,17 @@ def test_completion_offers_the_subcommands_that_exist(capsys: pytest.CaptureFixt
             with pytest.raises(SystemExit) as stopped:
                 main([program, name, "--help"])
             assert stopped.value.code == 0
-    assert "run" in RUNNER_COMMANDS
     capsys.readouterr()
+
+
+def test_completion_left_out_newer_runners_and_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for program, (module, _) in COMMANDS.items():
+        if "_runner." not in module and program != "weights":
+            continue
+        with pytest.raises(SystemExit):
+            main([program, "nonsense"])
+        known = capsys.readouterr().err.partition("choose from ")[2]
+        assert set(re.findall(r"\w+", known)) == set(SUBCOMMANDS[program]), program
 
 
 def test_completion_is_printed_for_both_shells(capsys: pytest.CaptureFixture[str]) -> None:
