@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.correction import window_around
 from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
-from samn_tracker.core.observe import Observation
+from samn_tracker.core.observe import Observation, segment_all
 from samn_tracker.core.places import inside_image, no_places, search_window, segmentation_window
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
 from samn_tracker.core.state import Pending, PreviousMask, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.spatial import SpatialMemory
-from samn_tracker.model.encoders import MemoryFeatures
 from samn_tracker.model.transfer import to_device
 from samn_tracker.prediction import Prediction
-from samn_tracker.runtime.engine import Engine
+from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.shapes.box_fit import fit_rotated_box
 from samn_tracker.shapes.geometry import Window
-from samn_tracker.shapes.regions import mask_to_box, target_kind
+from samn_tracker.shapes.regions import mask_iou, mask_to_box, target_kind
 
 SLIPPED = 0.4
 """Target sizes between a correction and the filter's own peak from which the filter is not believed any more."""
@@ -38,6 +37,18 @@ AREA_WINDOW = 25
 
 PIXEL_INTERVAL = 3
 """Frames between those that the pixel model learns: neighbours are alike, and its normal equations take 3 ms."""
+
+
+class Shown(NamedTuple):
+    """A frame with a given mask: the window that is cut for it, what the network says of the patch, and the mask there.
+
+    Attributes:
+        crop: (S, S) float32 in 0..1.
+    """
+
+    window: Window
+    encoded: Encoded
+    crop: NDArray[np.float32]
 
 
 class Learner:
@@ -106,14 +117,18 @@ class Learner:
         """Go on from where the mask (H, W) shows the target in `image`, another frame than the last if it `is_new`.
 
         A permanent correction is a frame of its own kind, like the first: it is never dropped from the appearance
-        memory. What the present frame was taken for is not learnt. The search begins anew at the shown place.
+        memory, and what tells target from background learns it as it learnt the first. What the present frame was taken
+        for is not learnt. The search begins anew at the shown place.
         """
         if is_new:
             self.finish(state)
             state.frame_index += 1
         state.pending = None
         self._place(state, mask)
-        key, value = self._memory_of(state, image, mask)
+        shown = self._look_at(state, image, mask)
+        key, value = self._engine.memorise(shown.encoded, shown.crop[None])
+        state.previous = PreviousMask(shown.window, shown.crop)
+        self._learn_pixels(state, shown, is_shown=permanent)
         if permanent:
             state.bank.pin(key, value, state.frame_index)
         else:
@@ -122,11 +137,24 @@ class Learner:
         if state.spatial is not None:
             self._correct_spatial(state, state.spatial, image)
 
-    def remember(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-        """Store another frame with its mask (H, W) in the appearance memory."""
+    def remember(
+        self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8], least_overlap: float = 0.0
+    ) -> bool:
+        """Store another frame with its mask (H, W) in the appearance memory, and teach the pixel model with it.
+
+        False, and nothing is learnt, where what the memory sees there overlaps less than `least_overlap` with the mask.
+        """
         self.finish(state)
+        shown = self._look_at(state, image, mask)
+        if least_overlap > 0:
+            seen = segment_all(self._engine, state, shown.window, shown.encoded, previous=None)
+            above = (seen > state.start.threshold).astype(np.uint8)
+            if mask_iou(above, (shown.crop > 0.5).astype(np.uint8)) < least_overlap:
+                return False
         state.frame_index += max(1, self._config.appearance.interval)  # so that it is due for storing
-        state.bank.memorise(*self._memory_of(state, image, mask), state.frame_index)
+        state.bank.memorise(*self._engine.memorise(shown.encoded, shown.crop[None]), state.frame_index)
+        self._learn_pixels(state, shown, is_shown=False)
+        return True
 
     def finish(self, state: TrackState) -> None:
         """Let the appearance memory learn what is pending: it costs a network pass, so `learn` leaves it for later."""
@@ -168,15 +196,28 @@ class Learner:
         if not is_part:
             state.areas.clear()
         state.areas.append(int(mask.sum()))
-        state.lost_frames, state.elsewhere, state.previous = 0, no_places(), None
+        state.lost_frames, state.elsewhere = 0, no_places()
         polygon = state.habit.apply_to_polygon(fit_rotated_box(mask))
         state.last = Prediction(state.habit.apply(box), polygon, mask)
 
-    def _memory_of(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> MemoryFeatures:
-        """Key and value of a frame with a mask (H, W), in the window of a target of this mask."""
+    def _look_at(self, state: TrackState, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> Shown:
+        """What the network says of a frame with a mask (H, W), in the window of a target of this mask."""
         window = window_around(mask, state.start.patch_size, self._config)
-        encoded = self._engine.encode(window.crop(image)[None])
-        return self._engine.memorise(encoded, window.crop_mask(mask)[None])
+        return Shown(window, self._engine.encode(window.crop(image)[None]), window.crop_mask(mask))
+
+    @staticmethod
+    def _learn_pixels(state: TrackState, shown: Shown, is_shown: bool) -> None:
+        """Teach the models of cells; that of the first look only where a person showed the target.
+
+        What is usual for it is found anew then: it knows the target of now, too.
+        """
+        f16 = shown.encoded.query.f16
+        crop = to_device(shown.crop[None, None], f16.device)
+        if state.pixels is not None:
+            (state.pixels.learn_shown if is_shown else state.pixels.learn)(f16, crop)
+        if state.first_look is not None and is_shown:
+            state.first_look.learn_shown(f16, crop)
+            state.usual_contrast = None
 
     def _correct_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
         """Teach the correlation filter the shown place; one that sees the target elsewhere begins anew.

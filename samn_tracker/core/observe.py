@@ -18,7 +18,7 @@ from torch import Tensor
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, search_window, segmentation_window
 from samn_tracker.core.released import fitted_size
-from samn_tracker.core.state import TrackState
+from samn_tracker.core.state import PreviousMask, TrackState
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.network import cue_maps
 from samn_tracker.model.transfer import to_device
@@ -188,7 +188,7 @@ class Observer:
         """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
         config, key = self._config.segmentation, encoded.query.key
         middle = np.full(2, window.size / 2) if config.cut == "whole" else window.to_crop(place)
-        cues = self._cues(state, window, encoded)
+        cues = told_cues(self._engine, state, window, encoded, state.previous)
         if config.decode_margin > 0 and not state.lost_frames:
             extent = grown_extent(state.extent, state.size, config.decode_margin) / window.scale
             region = touched_region(middle + extent, (key.shape[-2], key.shape[-1]))
@@ -199,16 +199,27 @@ class Observer:
                 return probability
         return self._engine.segment(state.bank.attend(key, bias), encoded, middle, cues=cues)[0]
 
-    def _cues(self, state: TrackState, window: Window, encoded: Encoded) -> Tensor | None:
-        """What the decoder is told besides the memory: previous mask and pixel score, where it takes them."""
-        model, f16 = self._engine.model_config, encoded.query.f16
-        previous = score = None
-        if model.previous_mask and state.previous is not None:
-            moved = window.take_over(state.previous.probability, state.previous.window)
-            previous = to_device(moved[None, None], f16.device)
-        if state.pixels is not None:
-            score = state.pixels.score(f16)
-        return None if previous is None and score is None else cue_maps(model, previous, score)
+
+def told_cues(
+    engine: Engine, state: TrackState, window: Window, encoded: Encoded, previous: PreviousMask | None
+) -> Tensor | None:
+    """What the decoder is told besides the memory: previous mask and pixel score, where it takes them."""
+    model, f16 = engine.model_config, encoded.query.f16
+    mask = score = None
+    if model.previous_mask and previous is not None:
+        moved = window.take_over(previous.probability, previous.window)
+        mask = to_device(moved[None, None], f16.device)
+    if state.pixels is not None:
+        score = state.pixels.score(f16)
+    return None if mask is None and score is None else cue_maps(model, mask, score)
+
+
+def segment_all(
+    engine: Engine, state: TrackState, window: Window, encoded: Encoded, previous: PreviousMask | None
+) -> NDArray[np.float32]:
+    """Probability (S, S) of the target by all that is remembered, in the whole patch of any window."""
+    key, cues = encoded.query.key, told_cues(engine, state, window, encoded, previous)
+    return engine.segment(state.bank.attend(key, state.bank.weigh(key)), encoded, cues=cues)[0]
 
 
 def contrast(state: TrackState, encoded: Encoded, probability: NDArray[np.float32]) -> float | None:

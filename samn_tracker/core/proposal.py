@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.decide import middle_of
+from samn_tracker.core.observe import segment_all
 from samn_tracker.core.places import segmentation_window
 from samn_tracker.core.state import TrackState
 from samn_tracker.errors import RegionError
@@ -68,8 +69,7 @@ def recalled_mask(
     middle = points.positive.mean(axis=0)
     window = segmentation_window(middle, state.size, state.start.patch_size, config)
     encoded = engine.encode(window.crop(image)[None])
-    key = encoded.query.key
-    probability = engine.segment(state.bank.attend(key, state.bank.weigh(key)), encoded)[0]
+    probability = segment_all(engine, state, window, encoded, previous=None)  # it was followed elsewhere
     seen = (window.paste(probability, state.shape) > state.start.threshold).astype(np.uint8)
     clicked = with_points(seen, points.positive)
     if clicked.sum() < MINIMUM_PIXELS:

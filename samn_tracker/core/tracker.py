@@ -103,8 +103,15 @@ class Tracker:
         return state.last
 
     @tells_full_memory
-    def remember(self, image: NDArray[Any], mask: NDArray[Any]) -> None:
-        """Give the appearance memory another frame of the video with its mask (H, W); nothing else changes.
+    def remember(self, image: NDArray[Any], mask: NDArray[Any], least_overlap: float = 0.0) -> bool:
+        """Give the appearance memory another frame of the video with its mask (H, W); the target stays where it is.
+
+        Args:
+            least_overlap: it is stored only where what is known of the target already is seen at the mask, with at
+                least this intersection over union; 0 does not ask.
+
+        Returns:
+            Whether it was stored.
 
         Raises:
             TrackerStateError: `initialize` was not called.
@@ -112,7 +119,7 @@ class Tracker:
         """
         state = self._started("remember")
         image = next_frame(image, state.shape, state.frame_index + 1, state.values)
-        self.learner.remember(state, image, mask_of(self.engine, self.config, state, image, mask))
+        return self.learner.remember(state, image, mask_of(self.engine, self.config, state, image, mask), least_overlap)
 
     @tells_full_memory
     def propose(self, image: NDArray[Any], target: Any) -> NDArray[np.uint8]:

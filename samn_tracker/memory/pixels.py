@@ -3,7 +3,8 @@
 Attention finds what a place looks like; it never weighs target against background. This does: a ridge regression from
 the 3 x 3 cells of projected features to the share of each cell that the mask covers (a discriminative target model in
 the spirit of FRTM, Robinson et al., CVPR 2020), solved exactly from its normal equations. Their sums over the first
-frame and over later frames are kept apart, so that the first frame never loses its say.
+frame and over later frames are kept apart, so that the first frame never loses its say; a frame that a person corrected
+has the say of a first one.
 
 Everything is float32 and batched over targets; no gradient passes.
 """
@@ -65,6 +66,7 @@ class PixelModel:
     def __init__(self) -> None:
         self._projection: Tensor | None = None
         self._first: _Sums | None = None
+        self._shown = 0  # frames in the first sums
         self._later: _Sums | None = None
         self._filter: Tensor | None = None
 
@@ -79,7 +81,7 @@ class PixelModel:
         samples = normalised(f16)
         self._projection = torch.stack([principal_components(one[None], CHANNELS) for one in samples])
         self._later = None
-        self._first = self._sums(f16, mask)
+        self._first, self._shown = self._sums(f16, mask), 1
         self._solve()
 
     @_precisely
@@ -89,6 +91,14 @@ class PixelModel:
         self._later = sums if self._later is None else self._later.mixed(sums, LATER_RATE)
         if solve:
             self._solve()
+
+    @_precisely
+    def learn_shown(self, f16: Tensor, mask: Tensor) -> None:
+        """Add a frame whose mask a person gave, as in `start`: it counts as much as the first."""
+        assert self._first is not None, "start comes first"
+        self._shown += 1
+        self._first = self._first.mixed(self._sums(f16, mask), 1 / self._shown)
+        self._solve()
 
     @_precisely
     def score(self, f16: Tensor) -> Tensor:

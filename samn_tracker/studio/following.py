@@ -20,6 +20,10 @@ from samn_tracker.studio.frames import FrameStore
 RECALLED = 12
 """Tracked frames that a tracker which begins anew is shown again, evenly spread over those before its beginning."""
 
+RECOGNISED = 0.5
+"""Overlap of such a frame's mask with what is known so far from which it is believed: where a tracker has slipped onto
+something else its answers are as sure as ever."""
+
 
 @dataclass
 class _Follower:
@@ -107,4 +111,4 @@ class Followers:
         ]
         spread = np.linspace(0, len(good) - 1, min(RECALLED, len(good))).round().astype(int)
         for frame in (good[place] for place in spread):
-            tracker.remember(self._store.image(frame), thing.answers[frame].mask(self._store.shape))
+            tracker.remember(self._store.image(frame), thing.answers[frame].mask(self._store.shape), RECOGNISED)

@@ -138,3 +138,36 @@ def test_a_box_in_which_nothing_is_seen_is_filled_and_not_certain(tracker: Track
     first = tracker.initialize(plain, [60, 40, 20, 20])
     assert first.mask is not None and first.mask.any()
     assert first.confidence < 1
+
+
+def test_a_mask_of_something_else_is_not_remembered_where_the_memory_is_asked(tracker: Tracker) -> None:
+    tracker.initialize(frame(40), truth(40))
+    assert tracker.state is not None
+    assert not tracker.remember(frame(100), truth(40), 0.5), "the grey noise where the square was"
+    assert tracker.state.bank.frame_indices == [0]
+    assert tracker.remember(frame(100), truth(100), 0.5)
+    assert len(tracker.state.bank.frame_indices) == 2
+
+
+def test_confidence_stays_low_after_a_correction(tracker: Tracker) -> None:
+    """It did: what tells the target from the rest had never seen it as it was shown."""
+    green = np.where(truth(100, 20)[..., None] > 0, np.array([40, 170, 60], np.uint8), frame(100, 20))
+    tracker.initialize(frame(10), truth(10))
+    tracker.correct(truth(100, 20), green)
+    untaught = load_tracker("samn-lite", "cpu", SMALL)
+    untaught.initialize(frame(10), truth(10))
+    untaught.correct(truth(100, 20), green, permanent=False)
+    contrasts = []
+    for one in (tracker, untaught):
+        one.keep_observation = True
+        assert mask_iou(one.track(green).mask, truth(100, 20)) > 0.8
+        assert one.observation is not None and one.observation.contrast is not None
+        contrasts.append(one.observation.contrast)
+    assert contrasts[0] > 1.15 * contrasts[1]
+
+
+def test_the_first_frame_is_known_as_before_after_a_correction(tracker: Tracker) -> None:
+    tracker.initialize(frame(10), truth(10))
+    tracker.correct(truth(100, 20), frame(100, 20))
+    tracker.correct(truth(12), frame(12))
+    assert tracker.track(frame(12)).confidence > 0.6

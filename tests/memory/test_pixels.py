@@ -81,3 +81,16 @@ def test_contrast_is_high_on_the_target_and_low_on_what_is_not_it() -> None:
     on, off = model.contrast(moved, mask).item(), model.contrast(moved, scene(2, (1, 5))[1]).item()
     assert on > 0.7 and off < 0.1
     assert model.contrast(moved, torch.zeros_like(mask)).item() == 0
+
+
+def test_a_frame_that_is_shown_counts_as_much_as_the_first() -> None:
+    (first, first_mask), (second, second_mask) = scene(0), scene(1, (5, 2))
+    model, other = PixelModel(), PixelModel()
+    model.start(first, first_mask)
+    model.learn_shown(second, second_mask)
+    other.start(first, first_mask)
+    other.learn(second, second_mask, False)
+    sums, alone = model._first, other._later
+    assert sums is not None and alone is not None and other._first is not None
+    assert torch.allclose(sums.matrix, (other._first.matrix + alone.matrix) / 2, atol=1e-6)
+    assert torch.allclose(sums.right, (other._first.right + alone.right) / 2, atol=1e-6)

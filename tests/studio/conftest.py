@@ -75,39 +75,66 @@ def session(clip: list[Path], tmp_path: Path) -> Iterator[Session]:
 
 
 class Server:
-    """A studio that serves in a thread."""
+    """A studio that serves in a thread; `begin` puts another clip and project behind the same address.
 
-    def __init__(self, clip: list[Path], folder: Path) -> None:
+    Attributes:
+        hub: of the session that is open now.
+    """
+
+    def __init__(self) -> None:
         import uvicorn
 
         from samn_tracker.studio.server import Hub, create_app
 
         self.hub = Hub()
-        self.hub.session = open_session(clip, folder, self.hub.tell)
-        self.hub.session.warm_up()
         config = uvicorn.Config(create_app(self.hub, TOKEN), port=0, log_level="error", ws_max_size=1 << 20)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
+        _wait_until(lambda: self._server.started)
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def begin(self, clip: list[Path], folder: Path) -> None:
+        """Open a session of the clip, its project in `folder`."""
+        self.hub.session = open_session(clip, folder, self.hub.tell)
+
+    def end(self) -> None:
+        """Close the session, once every page has gone."""
+        _wait_until(lambda: not self.hub.pages)
+        self.hub.session.close()
 
     def address(self, path: str = "", token: str | None = TOKEN, scheme: str = "http") -> str:
         """Of a path, with the token."""
         return f"{scheme}://127.0.0.1:{self.port}/{path}" + ("" if token is None else f"?token={token}")
 
     def close(self) -> None:
-        """End the server and the session."""
+        """End the server."""
         self._server.should_exit = True
         self._thread.join(timeout=20)
         self.hub.close()
 
 
-@pytest.fixture
-def server(clip: list[Path], tmp_path: Path) -> Iterator[Server]:
-    """A studio of the clip; skips where what the page needs is not installed."""
+def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the server does not come to rest"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def studio(clip: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for all tests of a file, its networks warm; skips where what the page needs is not installed."""
     pytest.importorskip("uvicorn", reason="the studio's extra is not installed: pip install 'samn-tracker[studio]'")
-    made = Server(clip, tmp_path / "project")
+    made = Server()
+    made.begin(clip, tmp_path_factory.mktemp("warm"))
+    made.hub.session.warm_up()
     yield made
     made.close()
+
+
+@pytest.fixture
+def server(studio: Server, clip: list[Path], tmp_path: Path) -> Iterator[Server]:
+    """The studio, with a new project of the clip."""
+    studio.begin(clip, tmp_path / "project")
+    yield studio
+    studio.end()
