@@ -1,4 +1,4 @@
-"""Semi-supervised video object segmentation: YouTube-VOS 2018 and 2019, MOSE, LVOS.
+"""Semi-supervised video object segmentation: YouTube-VOS 2018 and 2019, MOSE, LVOS, SA-V (`vos_runner.sav`).
 
 DATA/valid/JPEGImages/<video>/00000.jpg, DATA/valid/Annotations/<video>/00000.png (and train)
 RESULTS/<video>/00000.png, of YouTube-VOS RESULTS/Annotations/<video>/00000.png   indexed PNG, ids as annotated
@@ -22,6 +22,7 @@ from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
 from samn_tracker.runner.frames import read_frames, visible
+from samn_tracker.runner.label_answers import answer_files
 from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.layout import first_existing, raise_all, require_data
 from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
@@ -31,6 +32,7 @@ from samn_tracker.runner.metrics.curves import FloatArray
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
+from vos_runner import sav
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ SPLITS: Mapping[str, Split] = {
     "mose/train": Split("MOSE", "train", 1507),
     "lvos-v1/valid": Split("LVOS", "valid", 50),
     "lvos-v2/valid": Split("LVOS v2", "valid", 140),
+    "sav/val": Split("SA-V", "sav_val", 155),
+    "sav/test": Split("SA-V", "sav_test", 150),
 }
 """By the name that `--split` takes."""
 
@@ -61,20 +65,23 @@ class Vos(MaskBenchmark):
     name, title, splits = "vos", "Video object segmentation", tuple(SPLITS)
     official: ClassVar[Mapping[str, int]] = {name: one.count for name, one in SPLITS.items()}
 
-    def mask_file(self, name: str, stem: str, split: str) -> str:
-        return "/".join(part for part in (SPLITS[split].prefix, name, f"{stem}.png") if part)
-
     def names(self, data: Path, split: str) -> list[str]:
+        if _is_sav(split):
+            return sav.video_names(_root(data, split))
         return [path.name for path in _videos(_root(data, split) / "JPEGImages")]
 
     def sequences(self, data: Path, split: str) -> list[Sequence]:
         root = _root(data, split)
+        if _is_sav(split):
+            return collect(self.names(data, split), lambda name: sav.read_sequence(root, name))
         prefix = SPLITS[split].prefix
         return collect(self.names(data, split), lambda name: _read_sequence(root, name, prefix))
 
     def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
         sequences = self.sequences(require_data(data, SPLITS[split].title), split)
-        expected = {self.mask_file(one.name, path.stem, split): one for one in sequences for path in one.frames}
+        expected = {
+            name: one for one in sequences for index in range(len(one)) for name in answer_files(one, index).values()
+        }
         actual = set(source.names())
         rules = {one.name: _rules(one) for one in sequences}
         found = name_faults(actual, expected)
@@ -87,7 +94,8 @@ class Vos(MaskBenchmark):
 
         Servers may count otherwise (YouTube-VOS: seen and unseen classes apart); this is for comparisons of one's own.
         """
-        annotations = first_existing([_root(truth, split) / "Annotations"], "annotations")
+        place = sav.ANNOTATIONS if _is_sav(split) else "Annotations"
+        annotations = first_existing([_root(truth, split) / place], "annotations")
         folder = results / SPLITS[split].prefix
         rows: dict[str, Mapping[str, float | None]] = {}
         overlaps: dict[str, FloatArray] = {}
@@ -95,9 +103,11 @@ class Vos(MaskBenchmark):
         videos = _videos(annotations)
         for video in videos:
             try:
-                for one, frames in _score_video(video, folder / video.name).items():
+                scored = (sav.score_video if _is_sav(split) else _score_video)(video, folder / video.name)
+                for one, frames in scored.items():
                     rows[one] = metrics.score_row(list(frames.values()))
-                    overlaps[one] = _by_frame(frames, folder / video.name)
+                    own = one.rpartition("_")[2] if _is_sav(split) else ""
+                    overlaps[one] = _by_frame(frames, folder / video.name / own)
             except (ImageError, ResultError) as error:
                 faults.append(str(error))
         raise_all(faults, results)
@@ -111,6 +121,10 @@ class Vos(MaskBenchmark):
 def main(argv: list[str] | None = None) -> int:
     """The command line; see `samn_tracker.runner.commands`."""
     return run_command(Vos(), argv, "samn vos")
+
+
+def _is_sav(split: str) -> bool:
+    return split.startswith("sav/")
 
 
 def _root(data: Path, split: str) -> Path:
@@ -133,6 +147,8 @@ def _read_sequence(root: Path, name: str, prefix: str) -> Sequence:
 
 def _rules(sequence: Sequence) -> tuple[tuple[int, int], set[int]]:
     """Size of the label maps, and the ids that there may be."""
+    if sequence.masks:
+        return _ids(next(iter(next(iter(sequence.masks.values())).values())))[0], {1}
     labels = [_ids(path) for path in sequence.annotations.values()]
     return labels[0][0], {one for _, ids in labels for one in ids}
 

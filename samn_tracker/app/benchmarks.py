@@ -29,7 +29,7 @@ _LAYOUTS = {
     "got10k": ("*/list.txt", "GOT-10k_*/groundtruth.txt"),
     "trackingnet": ("*/anno/*.txt", "anno/*.txt"),
     "davis": ("Annotations/480p",),
-    "vos": ("valid/Annotations", "train/Annotations"),
+    "vos": ("valid/Annotations", "train/Annotations", "sav_*/Annotations_6fps"),
     "ope": ("*/groundtruth_rect*.txt", "anno/UAV*", "*/*_gt.txt", "*/30", "*/240", "*/*/out_of_view.txt", "*/imgs"),
 }
 

@@ -18,7 +18,7 @@ from samn_tracker.report.style import series_colour
 from samn_tracker.runner import sequences as benchmark_sequences
 from samn_tracker.runner.benchmark import Benchmark, BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
-from samn_tracker.runner.label_png import read_labels
+from samn_tracker.runner.label_answers import read_answer
 from samn_tracker.runner.run_folder import results_folder
 from samn_tracker.runner.truth import decode_text
 from samn_tracker.shapes.overlay import Colour, colour_of, draw_polygon, outline_mask, tint_mask
@@ -116,7 +116,7 @@ def clips_of_run(benchmark: Benchmark, path: Path, data: Path, split: str) -> Ca
         mark = (
             partial(_mark_box, results / benchmark.box_file(sequence.name), sequence)
             if isinstance(benchmark, BoxBenchmark)
-            else partial(_mark_labels, results / sequence.name, sequence)
+            else partial(_mark_labels, results, sequence)
         )
         return Clip(range(len(sequence)), lambda index: read_image(sequence.frames[index]), mark)
 
@@ -169,14 +169,14 @@ def _mark_box(
 
 
 def _mark_labels(
-    masks: Path,
+    results: Path,
     sequence: benchmark_sequences.Sequence,
     canvas: Picture,
     scale: float,
     index: int,
     colour: Colour | None,
 ) -> None:
-    labels = read_labels(masks / sequence.frames[index].with_suffix(".png").name)
+    labels = read_answer(results, sequence, index)
     labels = np.asarray(cv2.resize(labels, canvas.shape[1::-1], interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
     for one in np.unique(labels[labels > 0]):
         mask = (labels == one).astype(np.uint8)

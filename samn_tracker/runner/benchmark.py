@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from samn_tracker.errors import ConfigError
-from samn_tracker.files import open_text, write_new
+from samn_tracker.files import open_text
 from samn_tracker.runner.box_text import format_box
-from samn_tracker.runner.label_png import encode_labels
+from samn_tracker.runner.label_answers import write_answer
 from samn_tracker.runner.layout import require_data
 from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults
 from samn_tracker.runner.loop import FrameResult, track_boxes, track_labels
@@ -141,13 +141,12 @@ class BoxBenchmark(Benchmark):
 
 
 class MaskBenchmark(Benchmark):
-    """A benchmark of label maps, one indexed PNG a frame, named like the image."""
+    """A benchmark of label maps: indexed PNGs named like the images (`samn_tracker.runner.label_answers`)."""
 
     def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
         return create_object_tracker(spec, device, overrides)
 
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
         for frame in track_labels(tracker, sequence):
-            name = sequence.frames[frame.index].with_suffix(".png").name
-            write_new(folder / sequence.prefix / sequence.name / name, encode_labels(frame.labels))
+            write_answer(folder, sequence, frame.index, frame.labels)
             yield frame

@@ -7,7 +7,7 @@ tracker works, so reading is never part of a time; on a machine with one free co
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,11 +125,28 @@ def prefetched(paths: tuple[Path, ...]) -> Iterator[NDArray[np.uint8]]:
 
 def _new_objects(sequence: Sequence, index: int, known: set[int], shape: tuple[int, ...]) -> Labels | None:
     """The annotation of this frame reduced to objects not seen before; None if there are none."""
-    path = sequence.annotations.get(index)
-    if path is None:
+    if index in sequence.masks:
+        masks = {one: _read(path, shape, True, white_is_object=True) for one, path in sequence.masks[index].items()}
+        labels = _drawn_together(masks, known)
+    elif index in sequence.annotations:
+        labels = _read(sequence.annotations[index], shape, sequence.binary)
+    else:
         return None
-    labels = read_objects(path, single=sequence.binary, white_is_object=False)
-    if labels.shape != shape:
-        raise DatasetError(f"{path} is {labels.shape}, its image {shape} (height, width)")
     labels = np.where(np.isin(labels, list(known)), 0, labels).astype(np.uint8)
     return labels if labels.any() else None
+
+
+def _read(path: Path, shape: tuple[int, ...], single: bool, white_is_object: bool = False) -> Labels:
+    labels = read_objects(path, single=single, white_is_object=white_is_object)
+    if labels.shape != shape:
+        raise DatasetError(f"{path} is {labels.shape}, its image {shape} (height, width)")
+    return labels
+
+
+def _drawn_together(masks: Mapping[int, Labels], known: set[int]) -> Labels:
+    """One label map of the objects that are not known; where they overlap, the smaller one has the pixel."""
+    labels = np.zeros_like(next(iter(masks.values())))
+    new = {one: mask for one, mask in masks.items() if one not in known}
+    for one in sorted(new, key=lambda one: -np.count_nonzero(new[one])):
+        labels[new[one] > 0] = one
+    return labels

@@ -28,6 +28,7 @@ class Sequence:
         frames: paths of the images in order.
         box: x, y, w, h of the target in the first frame, for box benchmarks.
         annotations: label maps by frame index, for mask benchmarks; the first one holds the first objects.
+        masks: in place of `annotations`, where objects may overlap: by frame index, the mask of each object by its id.
         binary: the annotations show one object, whatever their non-zero value is (DAVIS 2016 writes 255); otherwise
             values are object ids, and 255 is void (`samn_tracker.runner.object_map` says what counts as which).
         prefix: folder before the sequence's own in results of label maps, where the benchmark's archive has one.
@@ -41,6 +42,7 @@ class Sequence:
     binary: bool = False
     one_based: bool = False
     prefix: str = ""
+    masks: Mapping[int, Mapping[int, Path]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -61,7 +63,8 @@ class Sequence:
         Raises:
             DatasetError: one of them cannot be read.
         """
-        pictures = fingerprint([*self.frames, *list(self.annotations.values())[:1]])
+        first = [*self.annotations.values()][:1] + [path for one in [*self.masks.values()][:1] for path in one.values()]
+        pictures = fingerprint([*self.frames, *first])
         names = [path.name for path in self.frames]
         return hashlib.sha256(repr((self.name, names, self.box, pictures)).encode()).hexdigest()
 

@@ -16,7 +16,8 @@ from samn_tracker.files import refuse_what_is_read, write_atomic
 from samn_tracker.images import encode_image, read_image
 from samn_tracker.runner.benchmark import Benchmark, BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
-from samn_tracker.runner.label_png import palette, read_labels
+from samn_tracker.runner.label_answers import read_answer
+from samn_tracker.runner.label_png import palette
 from samn_tracker.runner.run_folder import RunFolder
 from samn_tracker.runner.sequences import Sequence
 
@@ -131,7 +132,7 @@ def _draw_sequence(benchmark: Benchmark, run: RunFolder, sequence: Sequence, eve
         if boxes is not None:
             image = _with_box(image, boxes[index] - sequence.shift)
         else:
-            image = _with_labels(image, read_labels(run.results / sequence.prefix / sequence.name / f"{path.stem}.png"))
+            image = _with_labels(image, read_answer(run.results, sequence, index))
         write_atomic(target / f"{path.stem}.jpg", encode_image(image, ".jpg"))
     return len(indices)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,4 +37,22 @@ class StopsOnce(Still):
         if (self.sequences, self.frames) == (3, 4) and not self.flag.exists():
             self.flag.touch()
             raise KeyboardInterrupt
+        return super().track(image)
+
+
+class WaitsOnce(Still):
+    """Makes the file `flag` in the middle of its third sequence and waits for ever, unless the file is there."""
+
+    def __init__(self, flag: str) -> None:
+        self.flag, self.sequences, self.frames = Path(flag), 0, 0
+
+    def initialize(self, image: np.ndarray, target: np.ndarray) -> Prediction:
+        self.sequences, self.frames = self.sequences + 1, 0
+        return super().initialize(image, target)
+
+    def track(self, image: np.ndarray) -> Prediction:
+        self.frames += 1
+        if (self.sequences, self.frames) == (3, 4) and not self.flag.exists():
+            self.flag.touch()
+            time.sleep(3600)
         return super().track(image)
