@@ -33,6 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("samn_tracker.app.completion", "shell completion: bash, zsh"),
 }
 
+_REPORTED = ("got10k", "trackingnet", "davis", "ope", "vos", "vot")
+"""`samn ope report RUN ...` is `samn report RUN ... --benchmark ope`."""
+
 EXIT_CODES = "exit codes: 0 done; 1 input, a result or the installation is wrong; 2 wrong command line; 130 interrupted"
 
 
@@ -41,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in COMMANDS:
         return run_program("samn", lambda: _without_command(arguments))
+    if arguments[0] in _REPORTED and arguments[1:2] == ["report"]:
+        arguments = ["report", *arguments[2:], "--benchmark", arguments[0]]
     module = COMMANDS[arguments[0]][0]
     return run_program(f"samn {arguments[0]}", lambda: import_module(module).main(arguments[1:]))
 

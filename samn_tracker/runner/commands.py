@@ -35,7 +35,9 @@ def run_command(benchmark: Benchmark, argv: list[str] | None, program: str) -> i
 
 def _parser(benchmark: Benchmark, program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program, description=f"{benchmark.title}: run, pack, lint and score a tracker."
+        prog=program,
+        description=f"{benchmark.title}: run, pack, lint and score a tracker.",
+        epilog=f"`{program} report RUN ... --truth DATA --output HTML` compares runs; see `samn report --help`.",
     )
     commands = parser.add_subparsers(required=True, metavar="run|pack|lint|score|show")
     _add_run(commands.add_parser("run", help="track every sequence that has no complete result yet"), benchmark)

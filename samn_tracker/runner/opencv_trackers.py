@@ -6,19 +6,28 @@ a random generator seeded by the clock, which OpenCV gives no way to set: two ru
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.errors import EnvironmentProblemError, ImageError, TrackerStateError
+from samn_tracker.errors import ConfigError, EnvironmentProblemError, ImageError, TrackerStateError
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.regions import as_target, target_as
 
 OPENCV_TRACKERS: dict[str, str] = {"opencv-mil": "TrackerMIL", "opencv-csrt": "TrackerCSRT", "opencv-kcf": "TrackerKCF"}
+OPENCV_NETWORKS: dict[str, tuple[str, dict[str, str]]] = {
+    "opencv-nano": (
+        "TrackerNano",
+        {"backbone": "nanotrack_backbone_sim.onnx", "neckhead": "nanotrack_head_sim.onnx"},
+    ),
+    "opencv-vit": ("TrackerVit", {"net": "object_tracking_vittrack_2023sep.onnx"}),
+}
+"""OpenCV's trackers by networks, whose files are given: by setting, the name that they are published under."""
 
 MINIMUM_SIDE = 8
 """OpenCV 5.0's MIL never returns from `init` on boxes of 4 pixels and less; smaller targets get a box of this side."""
@@ -86,6 +95,47 @@ def create_opencv_tracker(name: str) -> OpenCVTracker:
             "or use opencv-mil"
         )
     return OpenCVTracker(factory.create)
+
+
+def create_opencv_network(name: str, files: Mapping[str, str]) -> OpenCVTracker:
+    """The tracker called `name` in OPENCV_NETWORKS, of the ONNX files given by the names of its settings.
+
+    Raises:
+        ConfigError: a file is not given, is not there, or is none that OpenCV reads; another setting is given.
+        EnvironmentProblemError: the installed OpenCV package does not have the tracker.
+    """
+    kind, wanted = OPENCV_NETWORKS[name]
+    network_files(name, files)
+    factory, parameters = getattr(cv2, kind, None), getattr(cv2, f"{kind}_Params", None)
+    if factory is None or parameters is None:
+        raise EnvironmentProblemError(f"{name} is not in the installed OpenCV {cv2.__version__}; use opencv-mil")
+
+    def make() -> Any:
+        given = parameters()
+        for key in wanted:
+            setattr(given, key, files[key])
+        try:
+            return factory.create(given)
+        except cv2.error as error:
+            raise ConfigError(f"OpenCV cannot read the networks of {name} ({error.err}); download them again") from None
+
+    return OpenCVTracker(make)
+
+
+def network_files(name: str, files: Mapping[str, str]) -> list[Path]:
+    """The files of a tracker of OPENCV_NETWORKS.
+
+    Raises:
+        ConfigError: one is not given or not there, or another setting is given.
+    """
+    wanted = OPENCV_NETWORKS[name][1]
+    example = " ".join(f"--set {key}={file}" for key, file in wanted.items())
+    if files.keys() != wanted.keys():
+        said = ", ".join(files) or "nothing"
+        raise ConfigError(f"{name} needs the files of its networks, and got {said}: {example}")
+    if missing := [files[key] for key in wanted if not Path(files[key]).is_file()]:
+        raise ConfigError(f"{name}: there is no file {', '.join(missing)}; give its networks: {example}")
+    return [Path(files[key]) for key in wanted]
 
 
 def _same_version() -> str:

@@ -3,6 +3,7 @@
 samn-lite, samn-r50, samn-base      shipped weights of this project
 PATH.safetensors                    weights of your own
 opencv-mil, opencv-csrt, opencv-kcf OpenCV's trackers
+opencv-nano, opencv-vit             OpenCV's NanoTrack and ViT, with the files of their networks as settings
 package.module:factory              your tracker: factory() returns an object with initialize() and track()
 trax:COMMAND, got10k:..., ...       trackers of other makes: `samn_tracker.runner.adapters`
 """
@@ -23,11 +24,18 @@ from samn_tracker.errors import ConfigError, EnvironmentProblemError
 from samn_tracker.files import sha256
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.adapters import FILLED, WRAPPERS, Filled, StartsFrom, create_process, is_process, process_hash
-from samn_tracker.runner.opencv_trackers import OPENCV_TRACKERS, create_opencv_tracker
+from samn_tracker.runner.opencv_trackers import (
+    OPENCV_NETWORKS,
+    OPENCV_TRACKERS,
+    create_opencv_network,
+    create_opencv_tracker,
+    network_files,
+)
 from samn_tracker.settings import to_dict
 
-SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-kcf|package.module:factory|"
-SPEC_HELP += "trax:COMMAND|trackers.ini:NAME|got10k:module:factory|pytracking:module:factory|filled:TRACKER"
+SPEC_HELP = "samn-lite|samn-r50|PATH.safetensors|opencv-mil|opencv-csrt|opencv-kcf|opencv-nano|opencv-vit|"
+SPEC_HELP += "package.module:factory|trax:COMMAND|trackers.ini:NAME|got10k:module:factory|pytracking:module:factory|"
+SPEC_HELP += "filled:TRACKER"
 _CORE = Path(__file__).resolve().parents[1]
 _PACKAGES = ("samn-tracker", "numpy", "opencv-python", "opencv-contrib-python")
 _NETWORK_PACKAGES = ("torch", "POT")
@@ -62,7 +70,7 @@ def checked_tracker(spec: str, tracker: Any) -> TrackerProtocol:
             f"{spec} returned a {type(tracker).__name__} without {' and '.join(missing)}(); "
             "a tracker has initialize(image, target) and track(image), which return a Prediction or a box"
         )
-    own = is_own(spec) or spec in OPENCV_TRACKERS
+    own = is_own(spec) or _is_opencv(spec)
     if own:
         return cast(TrackerProtocol, tracker)
     if spec.startswith(FILLED):
@@ -77,6 +85,8 @@ def make_tracker(spec: str, device: str = "auto", overrides: Mapping[str, str] |
     if spec in OPENCV_TRACKERS:
         _refuse_overrides(spec, overrides)
         return create_opencv_tracker(spec)
+    if spec in OPENCV_NETWORKS:
+        return create_opencv_network(spec, overrides)
     if is_own(spec):
         return _load_own_tracker(spec, device, overrides)
     if spec.startswith(FILLED):
@@ -110,7 +120,7 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
         As `create_tracker`.
     """
     overrides = dict(overrides or {})
-    names = _PACKAGES if spec in OPENCV_TRACKERS else _PACKAGES + _NETWORK_PACKAGES
+    names = _PACKAGES if _is_opencv(spec) else _PACKAGES + _NETWORK_PACKAGES
     identity: dict[str, Any] = {
         "tracker": spec,
         "weights_sha256": None,
@@ -124,6 +134,9 @@ def describe_tracker(spec: str, device: str = "auto", overrides: Mapping[str, st
     if spec in OPENCV_TRACKERS:
         _refuse_overrides(spec, overrides)
         return identity
+    if spec in OPENCV_NETWORKS:
+        hashes = {path.name: sha256(path) for path in network_files(spec, overrides)}
+        return identity | {"overrides": hashes, "weights_sha256": "+".join(hashes.values())}
     if is_own(spec):
         return identity | _own_identity(spec, overrides) | {"device": _resolved_device(device)}
     if is_process(spec):
@@ -164,6 +177,10 @@ def load_factory(spec: str) -> Callable[..., Any]:
 def is_own(spec: str) -> bool:
     """Whether the specification names this project's tracker: a shipped variant or a weights file."""
     return spec.startswith("samn-") or spec.endswith(".safetensors")
+
+
+def _is_opencv(spec: str) -> bool:
+    return spec in OPENCV_TRACKERS or spec in OPENCV_NETWORKS
 
 
 def _own_identity(spec: str, overrides: Mapping[str, str]) -> dict[str, Any]:

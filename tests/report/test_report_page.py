@@ -164,6 +164,12 @@ def test_runs_that_were_given_one_name_are_repetitions(runs: Path) -> None:
     assert set(re.findall(r'href="(videos[^"]*)"', html)) == drawn
 
 
+def test_a_benchmarks_own_report_command_needs_no_name_of_it(runs: Path) -> None:
+    given = ["runs/mil", "--truth", "data", "--pictures", "0", "--output", "r.html"]
+    assert main(["ope", "report", *given]) == 0
+    assert "One-pass evaluation: mil" in Path("r.html").read_text()
+
+
 def test_a_click_sorts_a_table(tmp_path: Path) -> None:
     click = """<script>
       const table = document.querySelector("#sequences table"), head = table.tHead.rows[0].cells[1];

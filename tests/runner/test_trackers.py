@@ -75,6 +75,23 @@ def test_identity_changes_with_the_factorys_source(factory_module: str, tmp_path
     assert describe_tracker(spec, device="cpu", overrides={"step": "1"})["overrides"] == {"step": "1"}
 
 
+@pytest.mark.parametrize("spec", ["opencv-nano", "opencv-vit"])
+def test_a_network_of_opencv_names_the_files_that_it_needs(spec: str, tmp_path: Path) -> None:
+    keys = {"opencv-nano": ("backbone", "neckhead"), "opencv-vit": ("net",)}[spec]
+    files = {key: str(tmp_path / f"{key}.onnx") for key in keys}
+    for make in (create_tracker, describe_tracker):
+        with pytest.raises(ConfigError, match=f"needs the files of its networks, and got nothing: --set {keys[0]}="):
+            make(spec)
+        with pytest.raises(ConfigError, match=rf"there is no file .*{keys[0]}\.onnx"):
+            make(spec, overrides=files)
+    for path in files.values():
+        Path(path).write_bytes(b"no network")
+    identity = describe_tracker(spec, overrides=files)
+    assert identity["overrides"].keys() == {Path(path).name for path in files.values()}
+    with pytest.raises(ConfigError, match="OpenCV cannot read the networks"):
+        create_tracker(spec, overrides=files).initialize(scene(), np.array([30.0, 20, 30, 30]))
+
+
 def test_missing_opencv_tracker_names_the_package() -> None:
     if hasattr(cv2, "TrackerCSRT"):
         assert isinstance(create_tracker("opencv-csrt"), OpenCVTracker)
