@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -15,16 +15,18 @@ import torch
 from torch import Tensor
 
 from samn_tracker.errors import EnvironmentProblemError
-from samn_tracker.model import config as model_folder
+from samn_tracker.model import decoder, encoders, trunk
+from samn_tracker.model import network as networks
 from samn_tracker.model.network import Network
 from samn_tracker.model.weights import Ranges
+from samn_tracker.runtime import conversion, programs, quantised
 from samn_tracker.runtime.compiled_cache import CompiledCache
 from samn_tracker.runtime.conversion import converted, laid_out
 from samn_tracker.runtime.openvino_package import core, openvino
 from samn_tracker.runtime.programs import Shapes
 
-_SOURCES = ("blocks", "decoder", "encoders", "network", "trunk")
-_OWN_SOURCES = ("conversion", "programs", "quantised")
+_SOURCES = (decoder, encoders, networks, trunk, conversion, programs, quantised)
+"""What decides, besides numbers and settings, what a compiled program is."""
 _DTYPES = {"u8": torch.uint8, "f32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -159,10 +161,8 @@ def _identity(network: Network, ranges: Ranges | None, options: Mapping[str, str
     for name, value in network.state_dict().items():
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(value.numpy()).data)
-    folders = ((Path(model_folder.__file__).parent, _SOURCES), (Path(__file__).parent, _OWN_SOURCES))
-    for folder, names in folders:
-        for name in names:
-            digest.update((folder / f"{name}.py").read_bytes())
+    for module in _SOURCES:
+        digest.update(inspect.getsource(module).encode())
     processor = core().get_property("CPU", "FULL_DEVICE_NAME")
     facts = [
         openvino().get_version(),
