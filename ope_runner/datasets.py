@@ -24,6 +24,8 @@ else:
 
 _OFFICIAL = Path(__file__).parent / "official"
 
+# The orders of the columns are those of the toolkits: UAV123's as its evaluation code lists them (Mueller, Smith and
+# Ghanem, ECCV 2016), HengLan/LaSOT_Evaluation_Toolkit, and wangxiao5791509/TNL2K_evaluation_toolkit.
 _UAV_ATTRIBUTES = ("SV", "ARC", "LR", "FM", "FOC", "POC", "OV", "BC", "IV", "VC", "CM", "SOB")
 _LASOT_ATTRIBUTES = ("IV", "POC", "DEF", "MB", "CM", "ROT", "BC", "VC", "SV", "FOC", "FM", "OV", "LR", "ARC")
 _TNL2K_ATTRIBUTES = (

@@ -5,7 +5,8 @@
     nfs       NAME/30/NAME/00001.jpg, NAME/30/NAME.txt (and 240): number, left, top, right, bottom, ...
     lasot     CLASS/CLASS-1/img/00000001.jpg, groundtruth.txt, full_occlusion.txt, out_of_view.txt
     tc128     NAME/img/0001.jpg, NAME/NAME_gt.txt, NAME/NAME_frames.txt: first, last
-    tnl2k     NAME/imgs/*, NAME/groundtruth.txt, one folder deep or two
+    tnl2k     NAME/imgs/*, NAME/groundtruth.txt, one folder deep or two; absent/NAME.txt and att/NAME_attribute.txt, as
+              in the folder annos of its toolkit (wangxiao5791509/TNL2K_evaluation_toolkit)
     avist     sequences/NAME/img_00001.jpg, anno/NAME.txt, {full_occlusion,out_of_view}/NAME_....txt
 
 Scoring needs no images. A folder of NAME.txt files, as toolkits keep annotations, is a layout without images too.
@@ -127,19 +128,22 @@ def tc128(root: Path) -> dict[str, Place]:
 
 
 def tnl2k(root: Path) -> dict[str, Place]:
-    """Every folder with groundtruth.txt and imgs, directly in the root or in the folders of its subsets."""
+    """Every folder with groundtruth.txt and imgs, directly in the root or in the folders of its subsets.
+
+    Flags and attributes are in the root, or in a folder `annos` there, as its toolkit has them.
+    """
     found = sorted(
         [*root.glob("*/groundtruth.txt"), *root.glob("*/*/groundtruth.txt")], key=lambda one: one.parent.name
     )
-    return {
-        path.parent.name: Place(
-            path,
-            path.parent / "imgs",
-            absent=(path.parent / "absent_label.txt", root / "absent" / f"{path.parent.name}.txt"),
-            attributes=path.parent / "attributes.txt",
+    notes = root / "annos" if (root / "annos").is_dir() else root
+    places = {}
+    for path in found:
+        name, own = path.parent.name, path.parent / "attributes.txt"
+        attributes = own if own.is_file() else notes / "att" / f"{name}_attribute.txt"
+        places[name] = Place(
+            path, path.parent / "imgs", absent=(notes / "absent" / f"{name}.txt",), attributes=attributes
         )
-        for path in found
-    } or _flat(root)
+    return places or _flat(root)
 
 
 def avist(root: Path) -> dict[str, Place]:

@@ -143,7 +143,12 @@ def tnl2k(root: Path) -> Tree:
     for number, name in enumerate(["Arrow_Video_ZZ04_done", "BF5_Blade", "CartoonYouXiZhiWang", "INF_a", "test_015"]):
         tree.images(root / name / "imgs", numbered(11, 20, "%05d.png" if number % 2 else "%08d.jpg"))
         tree.rows(root / name / "groundtruth.txt", name, 10)
-        (root / name / "attributes.txt").write_text(",".join(str(int(one == number)) for one in range(17)) + "\n")
+        for place, values in {
+            f"att/{name}_attribute.txt": [one == number for one in range(17)],
+            f"absent/{name}.txt": [one == 5 for one in range(10)],
+        }.items():
+            (root / "annos" / place).parent.mkdir(parents=True, exist_ok=True)
+            (root / "annos" / place).write_text(",".join(str(int(one)) for one in values) + "\n")
     return tree
 
 

@@ -22,11 +22,14 @@ def run(name: str, values: list[float], overall: float | None = None) -> Run:
 
 
 def test_every_published_row_has_scores_that_the_tables_know_and_a_source() -> None:
-    keys = ("davis 2016/val", "davis 2017/val", "got10k test", "trackingnet TEST")
-    rows = [
-        row for key in (*keys, "vot VOT2016", "vot vot2018", "vot w19-2019", "vot 2020") for row in published_rows(key)
-    ]
-    assert len({row.tracker for row in rows}) >= 12
+    keys = ["davis 2016/val", "davis 2017/val", "got10k test", "trackingnet TEST"]
+    keys += [f"ope {one}" for one in ("otb100", "nfs30", "uav123", "lasot", "lasot-ext", "avist")]
+    keys += [f"vos {one}/valid" for one in ("youtube-2018", "youtube-2019", "mose", "lvos-v2")] + ["vos sav/test"]
+    keys += ["vot VOT2016", "vot vot2018", "vot w19-2019", "vot 2020"]
+    found = [(key, row) for key in keys for row in published_rows(key)]
+    assert len({(key, row.tracker, row.source) for key, row in found}) == len(found), "no row is there twice"
+    rows = [row for _, row in found]
+    assert len({row.tracker for row in rows}) >= 30
     for row in rows:
         assert set(row.scores) <= set(SCORE_TITLES) and row.scores and row.source
         assert all(0 < value <= 100 for value in row.scores.values())
@@ -35,6 +38,18 @@ def test_every_published_row_has_scores_that_the_tables_know_and_a_source() -> N
 def test_rows_of_the_paper_are_as_the_paper_has_them() -> None:
     (samn,) = (row for row in published_rows("davis 2016/val") if row.tracker == "SAMN")
     assert samn.scores == {"j_mean": 0.790, "f_mean": 0.755, "jf_mean": 0.773}
+
+
+def test_rows_of_repositories_are_as_their_tables_have_them() -> None:
+    found = {
+        (key, row.tracker): row
+        for key in ("ope lasot", "trackingnet TEST", "vos mose/valid")
+        for row in published_rows(key)
+    }
+    assert found["ope lasot", "OSTrack-384"].scores == {"success": 0.711}
+    assert found["trackingnet TEST", "STARK-ST101"].scores == {"success": 82.0}
+    assert found["vos mose/valid", "SAM 2.1 (large)"].scores == {"jf_mean": 0.746}
+    assert "README.md" in found["ope lasot", "OSTrack-384"].source
 
 
 def test_a_benchmark_without_published_rows_is_said() -> None:
