@@ -62,7 +62,14 @@ def _add_run(parser: argparse.ArgumentParser, benchmark: Benchmark) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     add_behaviour(parser, "change a setting of the tracker; repeat for several")
     parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default: %(default)s)")
-    parser.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
+    elsewhere = parser.add_mutually_exclusive_group()
+    elsewhere.add_argument("--cluster", default="", metavar="ADDRESS", help="address of a running Ray cluster")
+    elsewhere.add_argument(
+        "--slurm",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="a SLURM job a sequence, --workers of them at a time; submitit's parameters, such as timeout_min=240",
+    )
     parser.add_argument("--sequences", nargs="+", default=[], metavar="NAME", help="run only these")
 
 
@@ -124,6 +131,7 @@ def _run(benchmark: Benchmark, arguments: argparse.Namespace) -> int:
             overrides=key_values(arguments.set),
             workers=arguments.workers,
             cluster=arguments.cluster,
+            slurm=None if arguments.slurm is None else key_values(arguments.slurm),
             only=tuple(arguments.sequences),
             name=arguments.name,
         )

@@ -83,7 +83,7 @@ def _run_all(request: RunRequest, configuration: str, sequences: list[Sequence])
         return []
     failures: list[Failure] = []
     with Progress(sequences) as progress:
-        if min(request.workers, len(sequences)) > 1 or request.cluster:
+        if min(request.workers, len(sequences)) > 1 or request.cluster or request.slurm is not None:
             outcomes = run_in_parallel(request, configuration, sequences, progress)
         else:
             outcomes = _run_here(Worker(request, configuration), sequences, progress)

@@ -1,4 +1,4 @@
-"""Many workers: one tracker each, longest sequences first; processes of this machine, or of a Ray cluster.
+"""Many workers: one tracker each, longest sequences first; processes of this machine, of a Ray cluster, or of SLURM.
 
 A worker that dies is replaced and its sequence run again. Sequences are given to workers that are up: those for which
 there is no GPU or core left keep none back. Workers write into the run's folder themselves, so on a cluster the data
@@ -19,6 +19,7 @@ from samn_tracker.runner.progress import Progress
 from samn_tracker.runner.ray_workers import RayCrew
 from samn_tracker.runner.run_folder import RunFolder
 from samn_tracker.runner.sequences import Sequence
+from samn_tracker.runner.slurm_workers import SlurmCrew
 from samn_tracker.runner.worker import Answer, RunRequest, SequenceError
 
 ATTEMPTS = 3
@@ -55,11 +56,11 @@ def run_in_parallel(
     """Yield every sequence when it is done, with its failure if it failed.
 
     Raises:
-        EnvironmentProblemError: no worker can be started; or Ray is not installed, or the cluster does not answer.
+        EnvironmentProblemError: no worker can be started; or Ray or submitit is not installed, or no cluster answers.
         ConfigError, ResultError: what no sequence can escape, as of `Worker.run`.
     """
     folder = RunFolder(request.output)
-    make = RayCrew if request.cluster else LocalCrew
+    make = RayCrew if request.cluster else LocalCrew if request.slurm is None else SlurmCrew
     crews: AbstractContextManager[Crew] = make(request, configuration, min(request.workers, len(sequences)))
     with crews as crew:
         for sequence, error in _Schedule(crew).run(sequences, progress):

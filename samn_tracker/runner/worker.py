@@ -37,6 +37,7 @@ class RunRequest:
     overrides: Mapping[str, str] = field(default_factory=dict)
     workers: int = 1
     cluster: str = ""
+    slurm: Mapping[str, str] | None = None
     only: tuple[str, ...] = ()
     name: str = ""
 
