@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.app.decoding import Pictures, reason
 from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame, FrameSource
 from samn_tracker.errors import EnvironmentProblemError, ImageError, StorageError
 
@@ -24,8 +25,6 @@ _TICKS = 90_000
 """Time stamps of a second in the overlay: exact for 24, 25, 30 and 60 frames a second, and fine for any other."""
 _COUNTED = "mp4"
 """Part of the names of containers that count their frames exactly; others are off by some."""
-_TRANSPORT = ("mpegts", "mpeg")
-"""Containers that lose packets on their way, and count no frames."""
 
 
 def require_av() -> ModuleType:
@@ -71,7 +70,7 @@ class VideoFile(FrameSource):
             container = self._av.open(str(self._path))
         except (self._av.error.FFmpegError, OSError) as error:
             raise ImageError(
-                f"{self._path} is not a video that can be read ({_reason(error)}); it is something else, damaged or "
+                f"{self._path} is not a video that can be read ({reason(error)}); it is something else, damaged or "
                 "cut off: give a video, or copy or download it again"
             ) from None
         if not container.streams.video:
@@ -85,7 +84,7 @@ class VideoFile(FrameSource):
     def __iter__(self) -> Iterator[Frame]:
         decoded = 0
         with self._open() as container:
-            pictures = _Pictures(self._av.error.FFmpegError, container)
+            pictures = Pictures(self._av, container)
             for picture in pictures:
                 if self._end is not None and decoded >= self._end:
                     return
@@ -110,85 +109,6 @@ class VideoFile(FrameSource):
         ):
             return f"it promises {self._seconds:.2f} seconds, but ends after {seconds:.2f}, {decoded} frames"
         return None
-
-
-class _Pictures:
-    """Decoded pictures up to the end or the first `fault`; those that the decoder still holds then are not lost.
-
-    A fault is what the decoder cannot read, what it marks as patched up, a packet that was damaged on its way, and, in
-    a transport stream of constant rate, a picture that is missing between two others.
-    """
-
-    def __init__(self, error_type: type[Exception], container: Any) -> None:
-        self._error_type = error_type
-        self._container = container
-        self._stream = container.streams.video[0]
-        decoder = self._stream.codec_context
-        decoder.options = {"err_detect": "explode"}  # do not patch up what is damaged,
-        decoder.thread_type = "NONE"  # and tell it: the threads of slices swallow errors, those of frames tell late
-        self._first: float | None = None
-        self._last: float | None = None
-        self.fault: str | None = None
-
-    @property
-    def seconds(self) -> float:
-        """From the first picture to the end of the last one so far."""
-        if self._first is None or self._last is None:
-            return 0.0
-        return self._last - self._first + 1 / float(self._stream.average_rate or IMAGES_PER_SECOND)
-
-    def time_of(self, picture: Any) -> float | None:
-        """When the picture is shown, in seconds, or None where nothing says it."""
-        base = self._stream.time_base
-        return None if picture.pts is None or not base else float(picture.pts * base)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            for packet in self._container.demux(self._stream):
-                if packet.is_corrupt and self._last is not None:
-                    self.fault = "a packet was damaged or lost on its way"
-                    break
-                for picture in self._decoded(packet):
-                    if self._is_faulty(picture):
-                        return
-                    yield picture
-        except self._error_type as error:
-            self.fault = _reason(error)
-        if self.fault is not None:
-            yield from self._held()
-
-    def _decoded(self, packet: Any) -> list[Any]:
-        """The pictures that a packet completes; a recording of a broadcast may begin in the middle of one."""
-        try:
-            return list(packet.decode())
-        except self._error_type:
-            if self._last is None and self._container.format.name in _TRANSPORT:
-                return []
-            raise
-
-    def _is_faulty(self, picture: Any) -> bool:
-        """Whether the picture is patched up, or others are missing before it."""
-        now = self.time_of(picture)
-        before, self._last = self._last, now
-        self._first = now if self._first is None else self._first
-        if picture.is_corrupt:
-            self.fault = "a picture cannot be decoded whole"
-        elif (missing := self._missing(before, now)) > 0:
-            self.fault = f"{missing} pictures are missing there"
-        return self.fault is not None
-
-    def _missing(self, before: float | None, now: float | None) -> int:
-        rate = self._stream.average_rate
-        constant = rate is not None and rate == self._stream.base_rate
-        if before is None or now is None or not constant or self._container.format.name not in _TRANSPORT:
-            return 0
-        return round((now - before) * float(rate)) - 1
-
-    def _held(self) -> list[Any]:
-        try:
-            return [one for one in self._stream.codec_context.decode(None) if not one.is_corrupt]
-        except self._error_type:
-            return []
 
 
 class VideoWriter:
@@ -223,7 +143,7 @@ class VideoWriter:
             picture.pts, picture.time_base = self._tick(seconds), Fraction(1, _TICKS)
             self._container.mux(self._stream.encode(picture))
         except (self._av.error.FFmpegError, OSError) as error:
-            raise StorageError(f"cannot write {self.path} ({_reason(error)}); is the disk full?") from None
+            raise StorageError(f"cannot write {self.path} ({reason(error)}); is the disk full?") from None
 
     def close(self) -> None:
         """Finish the file. Without a frame there is none.
@@ -240,7 +160,7 @@ class VideoWriter:
         except (self._av.error.FFmpegError, OSError) as error:
             with suppress(OSError):
                 self._partial.unlink(missing_ok=True)  # without its index nothing plays it
-            raise StorageError(f"cannot finish {self.path} ({_reason(error)}); is the disk full?") from None
+            raise StorageError(f"cannot finish {self.path} ({reason(error)}); is the disk full?") from None
         finally:
             self._container = None
 
@@ -282,7 +202,3 @@ def turned(image: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.ui
     if abs(a) + abs(d) < abs(b) + abs(c):
         image, a, d = image.transpose(1, 0, 2), c, b
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error).lower()

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from samn_tracker.app.decoding import tell_damage
 from samn_tracker.app.frames import IMAGES_PER_SECOND
 from samn_tracker.app.sources import ImageFiles, open_source
 from samn_tracker.app.video import VideoFile, require_av, upright
@@ -150,7 +151,7 @@ class VideoStore(FrameStore):
         """Begin to decode at the key frame at or before frame `index`."""
         container = self._av.open(str(self.files[0]))
         stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
+        tell_damage(stream)
         key = bisect_right(self._keys, self._times[index]) - 1
         if index and key >= 0:
             container.seek(self._keys[key], stream=stream, backward=True)
@@ -158,16 +159,28 @@ class VideoStore(FrameStore):
         self._next = self._numbers.get(self._keys[key], 0) if index and key >= 0 else 0
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[int, Image]]:
+        """Numbers and pictures, but for those that are damaged, up to the next key frame: `image` says which."""
+        damaged = False
         try:
-            for picture in container.decode(stream):
-                number = self._numbers.get(picture.pts)
-                if number is not None:
-                    self._next = number + 1
-                    yield number, upright(picture)
+            for packet in container.demux(stream):
+                damaged = damaged and not packet.is_keyframe
+                for picture in [] if damaged else self._completed(packet):
+                    number = self._numbers.get(picture.pts) if picture is not None and not picture.is_corrupt else None
+                    damaged = damaged or number is None
+                    if number is not None:
+                        self._next = number + 1
+                        yield number, upright(picture)
         except self._av.error.FFmpegError:
-            return  # a damaged end: `image` says which frame is missing
+            return  # a damaged end
         finally:
             container.close()
+
+    def _completed(self, packet: Any) -> list[Any]:
+        """What a packet completes; [None] where it cannot be decoded."""
+        try:
+            return list(packet.decode())
+        except self._av.error.FFmpegError:
+            return [None]
 
     def _read(self, index: int) -> Iterator[tuple[int, Image]]:
         key = bisect_right(self._keys, self._times[index]) - 1

@@ -13,23 +13,30 @@ from samn_tracker.app.sources import open_source
 from samn_tracker.app.video import require_av, turned
 from samn_tracker.cli import main
 from samn_tracker.errors import DatasetError, ImageError
+from samn_tracker.studio.frames import open_store
 
 SIZE = (120, 160)
 COUNT = 50
 
 
-def write(path: Path, times: list[int] | None = None, count: int = COUNT) -> bytes:
-    """Noise that moves, as H.264 at 25 frames a second, or shown at these milliseconds."""
+def write(
+    path: Path,
+    times: list[int] | None = None,
+    count: int = COUNT,
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+) -> bytes:
+    """Noise that moves, as H.264 or another code at 25 frames a second, or shown at these milliseconds."""
     av = require_av()
     scene = np.random.default_rng(0).integers(0, 255, (*SIZE, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], "yuv420p"
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if times:
             stream.codec_context.time_base = Fraction(1, 1000)
         for index in range(len(times or range(count))):
             picture = av.VideoFrame.from_ndarray(np.roll(scene, 2 * index, axis=1), format="rgb24")
-            picture = picture.reformat(format="yuv420p")
+            picture = picture.reformat(format=stream.pix_fmt)
             if times:
                 picture.pts, picture.time_base = times[index], Fraction(1, 1000)
             container.mux(stream.encode(picture))
@@ -77,6 +84,53 @@ def test_a_frame_lost_in_the_middle_of_a_transport_stream_is_told(tmp_path: Path
     count, said = frames_of(tmp_path / "b.ts")
     assert 0 < count < COUNT - 1
     assert f"is damaged after frame {count - 1}" in said
+
+
+def test_a_packet_that_gives_no_picture_is_told_and_moves_no_numbers(tmp_path: Path) -> None:
+    """MPEG-4 dropped the frame, and every later one got the number of the one before."""
+    data = write(tmp_path / "a.mp4", codec="mpeg4")
+    with require_av().open(str(tmp_path / "a.mp4")) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    damaged = bytearray(data)
+    damaged[places[20] : places[20] + 4] = bytes(4)
+    (tmp_path / "b.mp4").write_bytes(damaged)
+    count, said = frames_of(tmp_path / "b.mp4")
+    assert count <= 20
+    assert f"is damaged after frame {count - 1}" in said
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "mjpeg"])
+def test_a_damaged_matroska_file_does_not_lose_pictures_in_silence(tmp_path: Path, codec: str) -> None:
+    """The first byte of a block is destroyed, and what reads the file skips to where it finds its way again."""
+    data = write(tmp_path / "a.mkv", codec=codec)
+    assert frames_of(tmp_path / "a.mkv") == (COUNT, "")
+    with require_av().open(str(tmp_path / "a.mkv")) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][25]
+    damaged = bytearray(data)
+    damaged[place - 8 : place + 8] = bytes(16)
+    (tmp_path / "b.mkv").write_bytes(damaged)
+    count, said = frames_of(tmp_path / "b.mkv")
+    assert count <= 26
+    assert f"is damaged after frame {count - 1}" in said
+
+
+def test_the_studio_shows_no_picture_that_is_patched_up(tmp_path: Path) -> None:
+    """What `samn track` stops at is a frame that cannot be decoded there; frames after the next key frame are whole."""
+    data = write(tmp_path / "a.mp4", options={"g": "10", "bf": "0"})
+    whole = [frame.image for frame in open_source(str(tmp_path / "a.mp4"))]
+    with require_av().open(str(tmp_path / "a.mp4")) as container:
+        place = [packet.pos for packet in container.demux(video=0) if packet.size][24]
+    damaged = bytearray(data)
+    damaged[place + 8 : place + 200] = bytes(192)
+    (tmp_path / "b.mp4").write_bytes(damaged)
+    store = open_store(str(tmp_path / "b.mp4"))
+    assert store.count == COUNT
+    for index in (0, 10, 23, 30, 49, 31, 22):
+        assert np.array_equal(store.image(index), whole[index]), index
+    for index in (24, 25, 29):
+        with pytest.raises(ImageError, match=f"frame {index} of .* cannot be decoded"):
+            store.image(index)
+    assert np.array_equal(store.image(30), whole[30])
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "ts"])

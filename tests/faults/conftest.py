@@ -1,6 +1,7 @@
 """A small data set for the real programs, and the table of faults that a test run prints at its end.
 
-`pytest tests/faults --write-table docs/reliability.md` writes the table into that page, between its two marks.
+`pytest tests/faults --write-table docs/reliability.md` writes the table into that page, between its two marks; with
+`--add-to-table` some of the tests put their rows in the place of their former ones, or below.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def note(request: pytest.FixtureRequest) -> Note:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-table", type=Path, metavar="PAGE", help="write the table of faults into this page")
+    parser.addoption("--add-to-table", type=Path, metavar="PAGE", help="renew these rows of the table in this page")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -51,17 +53,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     width = max(len(fault) for fault, _, _ in _rows)
     for fault, happened, _ in _rows:
         terminalreporter.write_line(f"{fault:<{width}}  {happened}")
-    page = config.getoption("--write-table", default=None)
-    if page is not None and not terminalreporter.stats.get("failed"):
-        page.write_text(_with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+    if terminalreporter.stats.get("failed"):
+        return
+    for option, keep in (("--write-table", False), ("--add-to-table", True)):
+        if (page := config.getoption(option, default=None)) is not None:
+            page.write_text(_with_table(page.read_text(encoding="utf-8"), keep), encoding="utf-8")
 
 
-def _with_table(text: str) -> str:
-    """The page with the table between its marks."""
+def _with_table(text: str, keep: bool) -> str:
+    """The page with the table between its marks; `keep` leaves the rows in it that no test here has renewed."""
     before, rest = text.split(BEGIN)
-    lines = ["| fault | what happened | again |", "| --- | --- | --- |"]
-    lines += [f"| {_cell(fault)} | {_cell(happened)} | `{_cell(command)}` |" for fault, happened, command in _rows]
-    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + rest.split(END)[1]
+    former, after = rest.split(END)
+    rows = {line.split(" | ")[0]: line for line in former.splitlines() if line.startswith("| ")} if keep else {}
+    rows = {head: line for head, line in rows.items() if head not in ("| fault", "| ---")}
+    for fault, happened, command in _rows:
+        rows[f"| {_cell(fault)}"] = f"| {_cell(fault)} | {_cell(happened)} | `{_cell(command)}` |"
+    lines = ["| fault | what happened | again |", "| --- | --- | --- |", *rows.values()]
+    return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + after
 
 
 def _cell(text: str) -> str:
