@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from samn_tracker.app.targets import Region, Targets, targets_from_text
 from samn_tracker.errors import ConfigError
+from samn_tracker.runner.digits import ascii_number
 
+_SHOWN = 60
 _KINDS = ("box", "polygon", "mask", "point")
 
 
@@ -40,9 +42,10 @@ def first_and_later(starts: Sequence[str]) -> tuple[int, list[str]]:
     """
     later = [text for text in starts if ":" in text]
     first = [text for text in starts if ":" not in text]
-    if not all(text.isascii() and text.isdigit() for text in first):
-        raise ConfigError(f"--start {' '.join(first)} is no frame's number; give 120, or 120:box:10,20,30,40")
-    return int(first[-1]) if first else 0, later
+    numbers = [ascii_number(text) for text in first]
+    if None in numbers:
+        raise ConfigError(f"--start {' '.join(first)[:_SHOWN]} is no frame's number; give 120, or 120:box:10,20,30,40")
+    return (numbers[-1] or 0) if numbers else 0, later
 
 
 def changes(
@@ -57,22 +60,28 @@ def changes(
     made = Changes()
     ids = set(targets.regions)
     for text in later:
-        frame, _, rest = text.partition(":")
+        words, _, rest = text.partition(":")
+        frame = ascii_number(words)
         kind, _, values = rest.partition(":")
-        if not (frame.isascii() and frame.isdigit()) or kind not in _KINDS or not values:
-            raise ConfigError(f"--start {text} is not FRAME:KIND:VALUES with a kind of {', '.join(_KINDS)}")
-        if int(frame) <= first:
-            raise ConfigError(f"--start {text} is not after the first frame, {first}; give it as --{kind} {values}")
+        if frame is None or kind not in _KINDS or not values:
+            raise ConfigError(f"--start {text[:_SHOWN]} is not FRAME:KIND:VALUES with a kind of {', '.join(_KINDS)}")
+        if frame <= first:
+            raise ConfigError(
+                f"--start {text[:_SHOWN]} is not after the first frame, {first}; give it as --{kind} {values}"
+            )
         given = {one: [values] if one == kind else [] for one in _KINDS}
         given["point"] = values.split(";") if kind == "point" else []
         found = targets_from_text(given["box"], given["polygon"], given["mask"], shape, given["point"])
         for region in found.regions.values():
             number = max(ids, default=0) + 1
             ids.add(number)
-            made.added.append((int(frame), number, region))
+            made.added.append((frame, number, region))
     for text in stops:
-        frame, _, one = text.partition(":")
-        if not all(part.isascii() and part.isdigit() for part in (frame, one)) or int(one) not in ids:
-            raise ConfigError(f"--stop {text} is not FRAME:ID with an object of {', '.join(map(str, sorted(ids)))}")
-        made.removed.append((int(frame), int(one)))
+        words, _, last = text.partition(":")
+        frame, one = ascii_number(words), ascii_number(last)
+        if frame is None or one is None or one not in ids:
+            raise ConfigError(
+                f"--stop {text[:_SHOWN]} is not FRAME:ID with an object of {', '.join(map(str, sorted(ids)))}"
+            )
+        made.removed.append((frame, one))
     return made

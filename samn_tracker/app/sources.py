@@ -26,7 +26,7 @@ _SHOWN = 60
 
 
 class ImageFiles(FrameSource):
-    """Image files in order; `files` are all of them, the range apart.
+    """Image files in order; `files` are all of them, the range apart, and `numbers` those of the range.
 
     A frame's number is the one in its file's name, or its place where the names do not count.
     """
@@ -41,6 +41,7 @@ class ImageFiles(FrameSource):
             have = f"{len(frames)} images" + (f", {_span(frames.numbers)}" if frames.numbers else "")
             raise DatasetError(f"{self.name} holds {have}, none of them in {start}..{end}; change --start, --end")
         self.total = len(self._numbered)
+        self.numbers = tuple(number for number, _ in self._numbered)
         if gaps := FrameList(self.name, tuple(path for _, path in self._numbered)).gaps:
             self.notes = (f"{self.name} lacks frames in the middle: {gaps}; answers keep the numbers of their images",)
 

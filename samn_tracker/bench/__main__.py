@@ -2,7 +2,7 @@
 
     samn bench --json speed.json
     samn bench --quick
-    samn bench accuracy|agreement|backends|cuda|recovery|speed --help      other protocols
+    samn bench accuracy|agreement|backends|cuda|readers|recovery|speed --help      other protocols
 
 The table goes to stdout, progress to stderr. Absolute times drift on a shared machine; what counts are the ratios, for
 every two things that are compared were measured in turn.
@@ -32,6 +32,7 @@ from samn_tracker.bench.report import table
 from samn_tracker.bench.scenario import FRAME_SIZE, make_variants
 from samn_tracker.bench.videos import OTHER_PATCHES, LongRun, compare_trackers, generated_video, long_run, real_videos
 from samn_tracker.errors import SamnError
+from samn_tracker.files import write_atomic
 from samn_tracker.runner.digits import positive, within
 from samn_tracker.runtime.devices import resolve_device
 
@@ -40,6 +41,7 @@ COMMANDS = {
     "backends": "encoder and decoder by every backend and precision, with their errors",
     "cuda": "a GPU's masks against the CPU's, milliseconds and memory",
     "agreement": "how far answers move where a setting saves time",
+    "readers": "what readers of data sets take, here and in another checkout",
     "recovery": "how often and how soon a target is found again",
     "speed": "milliseconds a frame on one thread and on two, of trackers, starts, backends and the authors' schedule",
 }
@@ -80,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "cuda" in results:
         print(words(Checked(**results["cuda"])))
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+        write_atomic(arguments.json, json.dumps(results, indent=1) + "\n")
     return 0
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from samn_tracker.bench.development import DevelopmentSequence, first_target, read_mask, read_sequences
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import SamnError
+from samn_tracker.files import write_atomic
 from samn_tracker.images import read_image
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.digits import positive
@@ -148,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(table(results))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(one) for one in results], indent=1), encoding="utf-8")
+        write_atomic(arguments.json, json.dumps([asdict(one) for one in results], indent=1) + "\n")
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from samn_tracker.files import write_atomic
+
 COLOURS = {
     "crop and paste": "#bab0ac",
     "localisation encoder": "#9ecae9",
@@ -43,7 +45,7 @@ def write_picture(path: Path, title: str, groups: list[dict[str, dict[str, float
         "</svg>",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomic(path, "\n".join(lines) + "\n")
 
 
 def _bar(name: str, parts: dict[str, float], top: float, scale: float) -> list[str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from samn_tracker.errors import SamnError
+from samn_tracker.files import write_atomic
 from samn_tracker.prediction import TrackerProtocol
 from samn_tracker.runner.digits import positive
 from samn_tracker.runner.trackers import create_tracker
@@ -142,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(table(outcomes))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(one) for one in outcomes], indent=1), encoding="utf-8")
+        write_atomic(arguments.json, json.dumps([asdict(one) for one in outcomes], indent=1) + "\n")
     return 0
 
 

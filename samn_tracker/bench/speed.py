@@ -38,8 +38,10 @@ from samn_tracker.bench.stopwatch import Stopwatch
 from samn_tracker.core.config import SAMN_LITE
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import EnvironmentProblemError
+from samn_tracker.files import write_atomic
 from samn_tracker.images import ImageReader
 from samn_tracker.prediction import TrackerProtocol
+from samn_tracker.runner.digits import positive, within
 from samn_tracker.runner.loop import prefetched
 from samn_tracker.runner.opencv_trackers import create_opencv_tracker
 from samn_tracker.runtime.config import RuntimeConfig
@@ -218,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(table(rows))
     if arguments.json:
         results: dict[str, Any] = {"machine": machine, "rows": [row._asdict() for row in rows]}
-        arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+        write_atomic(arguments.json, json.dumps(results, indent=1) + "\n")
     if arguments.picture and drawn:
         title = f"One frame with {DRAWN} stored frames, CPU milliseconds on one thread of {machine['processor']}"
         write_picture(arguments.picture, title, [bars(rows, drawn)])
@@ -242,12 +244,14 @@ def _say(what: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="samn bench speed", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each that are counted")
-    parser.add_argument("--laps", type=int, default=2, help="of the video, tracked before; 2 fill the memories")
+    parser.add_argument("--rounds", type=positive, default=5, help="turns of each that are counted")
+    parser.add_argument(
+        "--laps", type=within(0, 1000), default=2, help="of the video, tracked before; 2 fill the memories"
+    )
     parser.add_argument(
         "--only", choices=("videos", "frames"), help="samn-lite and OpenCV, or samn-r50 and the authors"
     )
-    parser.add_argument("--threads", type=int, action="append", help="repeatable; default 1 and 2")
+    parser.add_argument("--threads", type=within(1, 1024), action="append", help="repeatable; default 1 and 2")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--picture", type=Path, help="write stacked bars of a frame's parts to this SVG file")
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -14,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.decoding import tell_damage
-from samn_tracker.app.frames import IMAGES_PER_SECOND
+from samn_tracker.app.decoding import reason, tell_damage
+from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame
 from samn_tracker.app.sources import ImageFiles, open_source
 from samn_tracker.app.video import VideoFile, require_av, upright
 from samn_tracker.errors import ConfigError, ImageError
-from samn_tracker.images import read_image
+from samn_tracker.images import ImageReader
 from samn_tracker.runner.digits import ascii_number
 
 Image = NDArray[np.uint8]
@@ -78,6 +79,14 @@ class FrameStore(ABC):
             raise ImageError(f"frame {index} of {self.name} is {size}, expected {expected}; give frames of one size")
         return image
 
+    def frame(self, index: int) -> Frame:
+        """The frame as `samn track` would have it: with the number in its file's name, or the time when it is shown.
+
+        Raises:
+            ImageError: as `image`.
+        """
+        return Frame(index, self.image(index))
+
     def picture(self, index: int) -> bytes:
         """The frame as a JPEG file.
 
@@ -103,17 +112,25 @@ class FrameStore(ABC):
 
 
 class ImageStore(FrameStore):
-    """Image files in order."""
+    """Image files in order; 16-bit ones become 8 bits as the first one does."""
 
-    def __init__(self, name: str, paths: list[Path]) -> None:
+    def __init__(self, source: ImageFiles) -> None:
         super().__init__()
-        self.name, self.count, self.frames_per_second = name, len(paths), IMAGES_PER_SECOND
-        self.files = paths
-        first = read_image(paths[0])
+        self.name, self.frames_per_second = source.name, IMAGES_PER_SECOND
+        self.files, self._numbers = list(source.files), source.numbers
+        self.count = len(self.files)
+        self._reader = ImageReader()
+        first = self._reader.read(self.files[0])
         self.shape = (first.shape[0], first.shape[1])
+        for note in (*source.notes, self._reader.note):
+            if note:
+                print(f"samn studio: {note}", file=sys.stderr)
+
+    def frame(self, index: int) -> Frame:
+        return Frame(self._numbers[index], self.image(index))
 
     def _read(self, index: int) -> Iterator[tuple[int, Image]]:
-        yield index, read_image(self.files[index])
+        yield index, self._reader.read(self.files[index])
 
 
 class VideoStore(FrameStore):
@@ -137,11 +154,18 @@ class VideoStore(FrameStore):
         self._keep(*first)
         self.shape = (first[1].shape[0], first[1].shape[1])
 
+    def frame(self, index: int) -> Frame:
+        return Frame(index, self.image(index), self._times[index] * self._tick)
+
     def _index(self) -> tuple[list[int], list[int]]:
         """All presentation times in order, and those of the key frames."""
         with self._av.open(str(self.files[0])) as container:
             stream = container.streams.video[0]
-            packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size and p.pts is not None]
+            self._tick = float(stream.time_base)
+            try:
+                packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size and p.pts is not None]
+            except self._av.error.FFmpegError as error:
+                raise ImageError(f"{self.name} is damaged ({reason(error)}); copy or download it again") from None
         times = sorted({pts for pts, _ in packets})
         if not times:
             raise ImageError(f"{self.name} says no times of its frames; convert it, for instance to MP4")
@@ -207,5 +231,5 @@ def open_store(text: str) -> FrameStore:
     if isinstance(source, VideoFile):
         return VideoStore(source, Path(text))
     if isinstance(source, ImageFiles):
-        return ImageStore(source.name, list(source.files))
+        return ImageStore(source)
     raise ConfigError(f"the studio goes back and forth in a recording; {text} is none: give a file or a folder")

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from samn_tracker.errors import ResultError
-from samn_tracker.files import write_atomic
+from samn_tracker.files import open_text, write_atomic
 from samn_tracker.runner.frames import listed
 from samn_tracker.studio.answers import Answer, Prompt, Thing
 from samn_tracker.studio.frames import FrameStore
@@ -47,7 +47,7 @@ class Project:
         if (folder / "project.json").is_file():
             self._load()
         self.save()
-        self._stream = self._journal.open("a", encoding="utf-8")
+        self._stream = self._opened()
 
     # --- changes -------------------------------------------------------------------------------------------------
 
@@ -88,6 +88,9 @@ class Project:
         self._stream.write(_line(one, index, answer))
         self._stream.flush()
 
+    def _opened(self) -> TextIO:
+        return open_text(self._journal, "a")
+
     # --- disk ----------------------------------------------------------------------------------------------------
 
     def save_objects(self) -> None:
@@ -109,7 +112,7 @@ class Project:
         self.save_objects()
         if hasattr(self, "_stream"):
             self._stream.close()
-            self._stream = self._journal.open("a", encoding="utf-8")
+            self._stream = self._opened()
 
     def close(self) -> None:
         """Finish the files."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from samn_tracker.app.frames import Frame
 from samn_tracker.app.outputs import open_outputs, parse_kinds, patterns_of
 from samn_tracker.app.tracking import close_all
 from samn_tracker.errors import ResultError
@@ -38,7 +37,7 @@ def save_results(
             for index in range(store.count):
                 shown = {one: thing.answers[index] for one, thing in things.items() if index in thing.answers}
                 predictions = {one: answer.prediction(store.shape) for one, answer in shown.items()}
-                frame = Frame(index, store.image(index))
+                frame = store.frame(index)
                 for output in outputs.values():
                     output.write(frame, predictions)
                 tell(index)

@@ -80,7 +80,8 @@ def test_stopped_in_the_middle(name: str, sent: str, work: Path, tmp_path: Path,
     stopped = subprocess.CompletedProcess(line, process.returncode, "", err)
     assert "Traceback" not in err, err
     assert process.returncode == (-number if sent == "SIGKILL" else 130)
-    kept = _kept_by_track(output, sent) if name == "track" else last_line(stopped).partition(": ")[2]
+    said = "killed" if sent == "SIGKILL" else last_line(stopped).partition(": ")[2]
+    kept = _kept_by_track(output, sent) if name == "track" else said
     wait_until_free(output / "W" if name == "vot run" else output)
     again = samn(*line, seconds=600)
     assert again.returncode == 0, again.stderr
