@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -37,8 +38,10 @@ class Knowing:
 
 @pytest.fixture(scope="module", params=SCENARIOS)
 def shown(request: pytest.FixtureRequest) -> tuple[str, int, SyntheticSequence]:
-    (pair,) = sequences(request.param, 1)
-    return request.param, *pair
+    ((seed, sequence),) = sequences(request.param, 1)
+    for drawn in ("frame", "mask", "visibility"):  # every picture once for all tests
+        object.__setattr__(sequence, drawn, cache(getattr(sequence, drawn)))
+    return request.param, seed, sequence
 
 
 def test_frames_begin_in_full_view_and_end_ten_frames_after_the_return(

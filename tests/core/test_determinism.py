@@ -66,19 +66,18 @@ def test_two_processes_answer_the_same_bits() -> None:
 
 def test_the_number_of_threads_changes_nothing_that_matters() -> None:
     """Sums are split among threads, so bits differ, and the filter's solver enlarges that; see docs/reliability.md."""
-    settings = {"runtime.precision": "float32", "mask_start.patch_size": 256}
+    settings = {"runtime.precision": "float32", "mask_start.patch_size": 192}
     before = torch.get_num_threads()
     try:
-        one, two, four = (
-            answers(load_tracker("samn-lite", "cpu", settings | {"runtime.threads": threads})) for threads in (1, 2, 4)
+        one, two = (
+            answers(load_tracker("samn-lite", "cpu", settings | {"runtime.threads": threads})) for threads in (1, 2)
         )
     finally:
         torch.set_num_threads(before)
-    for other in (two, four):
-        for (box, mask, confidence), (other_box, other_mask, other_confidence) in zip(one, other, strict=True):
-            assert mask_iou(mask, other_mask) >= 0.99
-            assert box == pytest.approx(other_box, abs=1)
-            assert confidence == pytest.approx(other_confidence, abs=0.02)
+    for (box, mask, confidence), (other_box, other_mask, other_confidence) in zip(one, two, strict=True):
+        assert mask_iou(mask, other_mask) >= 0.99
+        assert box == pytest.approx(other_box, abs=1)
+        assert confidence == pytest.approx(other_confidence, abs=0.02)
 
 
 def test_tracking_draws_no_random_numbers() -> None:
