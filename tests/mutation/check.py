@@ -5,20 +5,22 @@
     python tests/mutation/check.py core/decide  the mutants of one module
 
 Exit codes: 0 every known fault is caught and every module reaches its share; 1 not so; 2 wrong command line.
-A fault that is not caught is printed. Each is tried in a process of its own, forked after the libraries are loaded.
+A fault that is not caught is printed. Each is tried in a process of its own, forked after the tests are collected.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.machinery
-import importlib.util
+import ast
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from types import CodeType
+
+import pytest
+from _pytest.runner import runtestprotocol
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
@@ -27,7 +29,7 @@ from known_faults import FAULTS  # noqa: E402
 from mutants import mutants  # noqa: E402
 
 _TESTS = {
-    "core/decide": ("core/test_decide.py",),
+    "core/decide": ("core/test_decide.py", "core/test_decide_released.py"),
     "core/learn": ("core/test_learn.py",),
     "core/observe": ("core/test_observe.py",),
     "core/places": ("core/test_places.py",),
@@ -37,68 +39,83 @@ _TESTS = {
     "memory/spatial_peaks": ("memory/test_spatial_peaks.py",),
     "memory/spatial_samples": ("memory/test_spatial_samples.py",),
 }
+_UNUSED = ("cacheprovider", "terminal", "xdist", "timeout")
+"""Plugins that the runs do without."""
 _LEAST = {"core/decide": 0.9}
 _LEAST_ELSEWHERE = 0.7
 _SECONDS = 60
 """Of the processor, not of the clock: on a busy machine a fault that nobody noticed counted as caught."""
 
 
-class _Mutated(importlib.machinery.SourceFileLoader):
-    """Loads a module from another text than its file's."""
+class _OnEach:
+    """A plugin of pytest: the collected tests are run once for each text of a module, in a process of its own.
 
-    def __init__(self, name: str, path: str, text: str) -> None:
-        super().__init__(name, path)
-        self._text = text
+    The processes are forked after the collection, which takes far longer than the tests.
+    """
 
-    def get_code(self, fullname: str) -> CodeType:
-        return compile(self._text, self.path, "exec")
+    def __init__(self, module: str, texts: Sequence[str]) -> None:
+        self._module, self._texts = module, texts
+        self.caught: list[bool] = []
 
-
-class _Finder:
-    def __init__(self, name: str, text: str) -> None:
-        self._name, self._text = name, text
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        if name != self._name:
-            return None
-        file = str(_file(name))
-        return importlib.util.spec_from_file_location(name, file, loader=_Mutated(name, file, self._text))
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        for text in self._texts:
+            child = os.fork()
+            if child == 0:
+                os._exit(_run(session, self._module, text))
+            _, status = os.waitpid(child, 0)
+            self.caught.append(os.waitstatus_to_exitcode(status) != 0)
+        return True
 
 
-def is_caught(module: str, text: str, tests: tuple[str, ...]) -> bool:
-    """Whether the tests fail where `module` has this text; a fault that never ends is caught, too."""
-    child = os.fork()
-    if child == 0:
-        os._exit(_run(module, text, tests))
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) != 0
+def are_caught(module: str, texts: Sequence[str], tests: tuple[str, ...]) -> list[bool]:
+    """For each text of `module` whether the tests fail with it; a fault that never ends is caught, too.
+
+    Raises:
+        RuntimeError: the tests fail where nothing is wrong, or cannot be collected.
+    """
+    right = ast.unparse(ast.parse(_file(module).read_text(encoding="utf-8")))
+    plugin = _OnEach(module, [right, *texts])
+    paths = [str(ROOT / "tests" / one) for one in tests]
+    off = [word for one in _UNUSED for word in ("-p", f"no:{one}")]
+    pytest.main(["-s", "-o", "addopts=", "-m", "not slow", *off, *paths], plugins=[plugin])
+    if not plugin.caught or plugin.caught[0]:
+        raise RuntimeError(f"the tests of {module} do not pass as they are: {' '.join(tests)}")
+    return plugin.caught[1:]
 
 
-def _run(module: str, text: str, tests: tuple[str, ...]) -> int:
-    import pytest
-
+def _run(session: pytest.Session, module: str, text: str) -> int:
+    """1 where a test fails with this text of the module; whoever holds a name of the module gets the new one."""
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    sys.meta_path.insert(0, _Finder(module, text))  # type: ignore[arg-type]
-    paths = [str(ROOT / "tests" / one) for one in tests]
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:timeout", *paths]))
+    names = vars(import_module(module))
+    before = dict(names)
+    exec(compile(text, str(_file(module)), "exec"), names)
+    changed = {id(value): names[name] for name, value in before.items() if names[name] is not value}
+    for holder in list(sys.modules.values()):
+        held = getattr(holder, "__dict__", {})
+        for name in [name for name, value in held.items() if id(value) in changed and held is not names]:
+            held[name] = changed[id(held[name])]
+    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+        if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
+            return 1
+    return 0
 
 
 def check_faults() -> bool:
     """Whether every known fault is caught."""
     core = tuple(test for module, tests in _TESTS.items() if module.startswith("core/") for test in tests)
-    missed = []
-    for fault in FAULTS:
-        text = _file(fault.module).read_text(encoding="utf-8")
-        if text.count(fault.right) != 1:
-            print(f"{fault.name}: {fault.right!r} is {text.count(fault.right)} times in {fault.module}; mend the list")
-            missed.append(fault)
-        elif not is_caught(fault.module, text.replace(fault.right, fault.wrong), core):
-            print(f"not noticed: {fault.name}")
-            missed.append(fault)
-    print(f"known faults: {len(FAULTS) - len(missed)} of {len(FAULTS)} caught", flush=True)
+    missed = 0
+    for module in dict.fromkeys(fault.module for fault in FAULTS):
+        text = _file(module).read_text(encoding="utf-8")
+        faults = [fault for fault in FAULTS if fault.module == module]
+        texts = [text.replace(fault.right, fault.wrong) for fault in faults]
+        for fault, is_caught in zip(faults, are_caught(module, texts, core), strict=True):
+            if not is_caught:
+                print(f"not noticed: {fault.name}")
+                missed += 1
+    print(f"known faults: {len(FAULTS) - missed} of {len(FAULTS)} caught", flush=True)
     return not missed
 
 
@@ -106,7 +123,8 @@ def check_mutants(place: str) -> bool:
     """Whether the tests of a module catch as many of its mutants as they should."""
     module = f"samn_tracker.{place.replace('/', '.')}"
     made = mutants(_file(module).read_text(encoding="utf-8"))
-    missed = [one for one in made if not is_caught(module, one.source, _TESTS[place])]
+    caught = are_caught(module, [one.source for one in made], _TESTS[place])
+    missed = [one for one, is_caught in zip(made, caught, strict=True) if not is_caught]
     for one in missed:
         print(f"not noticed: {place}.py:{one.line}: {one.fault}")
     share, least = 1 - len(missed) / len(made), _LEAST.get(place, _LEAST_ELSEWHERE)
@@ -125,8 +143,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", nargs="*", choices=["faults", *_TESTS, []], help="default everything")
     what = parser.parse_args().what or ["faults", *_TESTS]
-    for library in ("cv2", "hypothesis", "ot", "pytest", "shapely", "torch"):
-        importlib.import_module(library)
     checks: dict[str, Callable[[], bool]] = {"faults": check_faults}
     results = [checks[one]() if one in checks else check_mutants(one) for one in what]
     return 0 if all(results) else 1
