@@ -30,6 +30,14 @@ from vot_workspace.report_frames import (
 from vot_workspace.workspace import experiments_of
 
 _EXPERIMENT = "baseline"
+SEVERAL_FIGURES = (
+    "quality",
+    "accuracy",
+    "robustness",
+    "not_reported_error",
+    "drift_rate_error",
+    "absence_detection",
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,13 @@ TOOLKIT = Convention(
     "overlap",
 )
 
+SEVERAL = Convention(
+    "Computed by the VOT toolkit for several objects: quality is the mean overlap of all frames, accuracy that of "
+    "tracked ones, robustness the share of frames with a target that are tracked. Single sequences are not shown.",
+    "quality",
+    frozenset({"not_reported_error", "drift_rate_error"}),
+)
+
 _NO_EAO = "EAO is not defined: no sequence is as long as the shortest length that it averages over."
 
 
@@ -67,11 +82,12 @@ def read_report(asked: Asked) -> Report:
     scored = [run_from_vot(name, path, asked.truth, asked.pictures) for name, path in asked.runs]
     runs = with_unique_names([run for run, _ in scored])
     if len({convention for _, convention in scored}) > 1:
-        raise ConfigError("some of these results are reset-based and some multistart; make a report of each kind")
+        raise ConfigError("some of these results are reset-based, some multistart or VOTS; make a report of each kind")
     convention = scored[0][1]
     title = f"VOT: {len(runs)} trackers" if len(runs) > 1 else f"VOT: {runs[0].name}"
     name = asked.truth.resolve().stem
-    notes = (convention.note, *([_NO_EAO] if any(run.overall.get("eao") is None for run in runs) else []))
+    undefined = convention is not SEVERAL and any(run.overall.get("eao") is None for run in runs)
+    notes = (convention.note, *([_NO_EAO] if undefined else []))
     return Report(title, name, convention.primary, runs, convention.lower_is_better, notes, key=f"vot {name}")
 
 
@@ -105,9 +121,11 @@ def run_from_vot(name: str, path: Path, truth: Path, pictures: int) -> tuple[Run
         analysed = import_module("vot_workspace.score_toolkit").analyse(sequences, stack, path)
         if not analysed.get(_EXPERIMENT):
             raise ResultError(f"{path} has no {_EXPERIMENT} results that can be scored; check it with `samn vot check`")
-        overlaps = {one.name: mask_overlaps(shown[one.name], one) for one in sequences if one.name in shown}
-        run, convention = _from_toolkit(name, analysed[_EXPERIMENT], overlaps, _interval(stack)), TOOLKIT
-    scores = {sequence: values[convention.primary] for sequence, values in run.sequences.items()}
+        convention = SEVERAL if "quality" in analysed[_EXPERIMENT] else TOOLKIT
+        known = [one for one in sequences if one.name in shown and convention is TOOLKIT]
+        overlaps = {one.name: mask_overlaps(shown[one.name], one) for one in known}
+        run = _from_toolkit(name, analysed[_EXPERIMENT], overlaps, _interval(stack))
+    scores = {sequence: values.get(convention.primary) for sequence, values in run.sequences.items()}
     clip_of = clips(shown, sequences)
     best, worst = best_and_worst(scores, pictures, clip_of, overlaps)
     run = replace(
@@ -138,7 +156,8 @@ def _from_pysot(name: str, scored: Any, interval: tuple[int, int] | None) -> Run
 
 
 def _from_toolkit(name: str, figures: Any, overlaps: Mapping[str, FloatArray], interval: tuple[int, int] | None) -> Run:
-    overall = {key: _defined(figures.get(key)) for key in ("eao", "accuracy", "robustness")}
+    names = SEVERAL_FIGURES if "quality" in figures else ("eao", "accuracy", "robustness")
+    overall = {key: _defined(figures.get(key)) for key in names}
     accuracy, robustness = overall["accuracy"], overall["robustness"]
     return Run(
         name,

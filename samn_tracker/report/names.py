@@ -31,6 +31,10 @@ SCORE_TITLES = {
     "robustness": "Robustness",
     "lost": "Lost",
     "overlap": "Overlap",
+    "quality": "Quality",
+    "not_reported_error": "Not reported",
+    "drift_rate_error": "Drift rate",
+    "absence_detection": "Absence detection",
 }
 PLOT_TITLES = {
     "success": "Success",

@@ -10,6 +10,7 @@ from killed import files_of, kill_at
 from ope_trees import TREES
 
 from ope_runner.runner import main
+from samn_tracker.cli import main as samn
 
 QUICK = "dtb70"
 
@@ -34,4 +35,10 @@ def test_a_killed_run_goes_on(
     assert files_of(tmp_path / "run" / "results") == files_of(tmp_path / "whole" / "results")
     lint = ["lint", "--results", str(tmp_path / "run"), "--data", str(data), "--dataset", name]
     assert main(lint) == 0
+    score = ["score", "--results", str(tmp_path / "run"), "--truth", str(data), "--partial"]
+    assert main(score) == 0
+    page = tmp_path / "r.html"
+    report = [str(tmp_path / "run"), "--truth", str(data), "--partial", "--pictures", "1", "--output", str(page)]
+    assert samn(["ope", "report", *report]) == 0
+    assert page.read_text().count('<figure id="o') >= 5
     assert "ope_toys" in sys.modules

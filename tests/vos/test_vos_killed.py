@@ -12,6 +12,7 @@ import pytest
 from killed import files_of, kill_at
 from test_vos import LATE, SIZE, VIDEOS, Copies, write_set
 
+from samn_tracker.cli import main as samn
 from samn_tracker.errors import ResultError
 from samn_tracker.runner.label_png import read_labels
 from vos_runner.runner import SPLITS, Vos, main
@@ -81,6 +82,11 @@ def test_a_killed_run_goes_on(split: str, tmp_path: Path, capsys: pytest.Capture
     assert main(whole) == 0
     assert files_of(run / "results") == files_of(tmp_path / "whole" / "results")
     assert main(["lint", "--results", str(run), *words]) == 0
+    if split == "sav/val":
+        page = tmp_path / "r.html"
+        report = [str(run), "--truth", str(data), "--pictures", "1", "--output", str(page)]
+        assert samn(["vos", "report", *report]) == 0
+        assert page.read_text().count('<figure id="o') == 6, "0c3 has two annotations a mask, and those do not count"
 
 
 def test_sav_answers_are_a_mask_an_object_and_are_packed_and_scored_so(tmp_path: Path) -> None:

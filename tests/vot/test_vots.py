@@ -17,6 +17,7 @@ import yaml
 if find_spec("vot") is None:
     pytest.skip("the VOT toolkit is not installed (pip install samn-tracker[vot])", allow_module_level=True)
 
+from samn_tracker.cli import main as samn
 from samn_tracker.errors import DatasetError
 from samn_tracker.shapes.regions import mask_iou
 from vot_workspace.__main__ import main
@@ -121,12 +122,13 @@ def test_what_is_not_scored_is_no_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("rules", ["vots2023", pytest.param("vots2025-realtime", marks=pytest.mark.slow)])
 def test_a_tracker_follows_several_objects_from_the_workspace_to_the_score(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rules: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), str(Path(__file__).parent)]))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    create(tmp_path / "w", "vots2023", sequences(tmp_path), tracker="fault_trackers:matching")
+    create(tmp_path / "w", rules, sequences(tmp_path), tracker="fault_trackers:matching")
     with redirect_stdout(StringIO()) as printed:
         assert main(["run", str(tmp_path / "w")]) == 0
         assert main(["check", str(tmp_path / "w")]) == 0
@@ -145,6 +147,9 @@ def test_a_tracker_follows_several_objects_from_the_workspace_to_the_score(
     assert ours["baseline"].keys() == theirs["baseline"].keys() and len(ours["baseline"]) == 6
     for key, value in theirs["baseline"].items():
         assert ours["baseline"][key] == (None if value is None else pytest.approx(value, abs=1e-6))
+    page = tmp_path / "r.html"
+    assert samn(["vot", "report", str(results), "--truth", str(tmp_path / "w"), "--output", str(page)]) == 0
+    assert all(word in page.read_text() for word in ("Quality", "Drift rate", "for several objects"))
 
 
 def test_quality_is_the_mean_over_frames_then_objects_then_sequences(tmp_path: Path) -> None:
