@@ -66,7 +66,7 @@ def test_the_same_tracker_behind_trax_and_in_process(name: str, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("vice", "said"),
     [
-        ("hang", "has not answered in 3 seconds"),
+        ("hang", "has not answered in 8 seconds"),
         ("crash", "ended with exit code 3"),
         ("garbage", "prints what is no TraX message"),
         ("nan", "which is not finite"),
@@ -83,7 +83,7 @@ def test_a_tracker_that_fails_at_frame_7_marks_its_sequences_and_the_run_goes_on
             lines = (place / label).read_text().splitlines(keepends=True)
             (place / label).write_text("".join(lines[:frames]))
     words = ["run", "--data", str(got10k_data), "--split", "val", "--output", str(tmp_path / "run")]
-    words += ["--tracker", f"trax:{sys.executable} {TOYS} {vice}", *(["--set", "timeout=3"] if vice == "hang" else [])]
+    words += ["--tracker", f"trax:{sys.executable} {TOYS} {vice}", *(["--set", "timeout=8"] if vice == "hang" else [])]
     assert got10k(words) == 1
     printed = capsys.readouterr().err
     assert "failed: GOT-10k_Val_000002: frame 6 of 12:" in printed and said in printed

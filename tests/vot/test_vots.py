@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 if find_spec("vot") is None:
     pytest.skip("the VOT toolkit is not installed (pip install samn-tracker[vot])", allow_module_level=True)
