@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from samn_tracker.core import multi_tracker
 from samn_tracker.core.config import SAMN_LITE, FirstLookConfig, TrackerConfig
 from samn_tracker.core.multi_tracker import MultiTracker, object_confidences, objects_window
 from samn_tracker.core.state import BoxHabit
@@ -266,3 +267,21 @@ def test_the_tracker_answers_rotated_boxes_by_the_habit_of_its_start(engine: Eng
         centre = tight.polygon.mean(axis=0)
         np.testing.assert_allclose(answer.polygon - centre, 1.2 * (tight.polygon - centre), atol=1e-9)
         assert np.array_equal(answer.mask, tight.mask) and np.array_equal(answer.box, tight.box)
+
+
+def test_the_memory_of_254_objects_is_told_before_it_is_taken(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They take 4 GB with samn-lite as shipped; here the sentence comes from two bytes on."""
+    shipped = MultiTracker(Engine(Network(SAMN_LITE.model), "cpu", SMALL.runtime), SAMN_LITE)
+    assert 3e9 < shipped.bytes_needed(254) < 6e9
+    assert shipped.bytes_needed(254) == 254 * shipped.bytes_needed(1)
+    labels = np.zeros((90, 120), np.uint8)
+    labels[30:54, 20:44], labels[60:80, 80:100] = 1, 7
+    tracker = MultiTracker(engine, SMALL)
+    tracker.initialize_objects(frame(0), labels)
+    assert not caplog.records
+    monkeypatch.setattr(multi_tracker, "_TOLD_BYTES", 2)
+    tracker.initialize_objects(frame(0), labels)
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"2 objects take about {tracker.bytes_needed(2) / 1e9:.1f} GB of memory")

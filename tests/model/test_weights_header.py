@@ -232,3 +232,18 @@ def test_loading_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("samn_tracker.runtime.calibration._run", measured)
     load_tracker(find_weights("samn-lite"), "cpu", {"appearance.capacity": 5})
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("kind", ["a folder", "a link to itself"])
+def test_weights_that_cannot_be_opened_are_not_called_missing(tmp_path: Path, kind: str, suffix: str) -> None:
+    """The libraries say "No such file" of what is there and cannot be read; root reads any file that is one."""
+    path = tmp_path / f"mine{suffix}"
+    if kind == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path)
+    with pytest.raises(
+        WeightsError, match=r"mine.* cannot be read: (Is a directory|Too many levels of symbolic links)"
+    ):
+        read_tensors(path)
