@@ -17,8 +17,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
+from samn_tracker.errors import DatasetError
 from samn_tracker.runner.frames import visible
 from samn_tracker.runner.truth import read_text, rect_files
 
@@ -131,10 +133,16 @@ def tnl2k(root: Path) -> dict[str, Place]:
     """Every folder with groundtruth.txt and imgs, directly in the root or in the folders of its subsets.
 
     Flags and attributes are in the root, or in a folder `annos` there, as its toolkit has them.
+
+    Raises:
+        DatasetError: two of them have one name.
     """
-    found = sorted(
-        [*root.glob("*/groundtruth.txt"), *root.glob("*/*/groundtruth.txt")], key=lambda one: one.parent.name
-    )
+    files = [*root.glob("*/groundtruth.txt"), *root.glob("*/*/groundtruth.txt")]
+    shown = [one for one in files if not any(part.startswith(".") for part in one.relative_to(root).parts)]
+    found = sorted(shown, key=lambda one: one.parent.name)
+    for one, two in pairwise(found):
+        if one.parent.name == two.parent.name:
+            raise DatasetError(f"{one} and {two} are both the sequence {one.parent.name}; rename or remove one")
     notes = root / "annos" if (root / "annos").is_dir() else root
     places = {}
     for path in found:

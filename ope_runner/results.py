@@ -26,6 +26,7 @@ class ResultFiles:
         self._folder = folder
         flat = [path for path in visible(folder.glob("*.txt")) if not path.stem.endswith("_time")]
         nested = [path for path in visible(folder.glob("*/*_001.txt")) if path.stem == f"{path.parent.name}_001"]
+        self._twice = {path.stem for path in flat} & {path.parent.name for path in nested}
         self._exact = {path.stem: path for path in flat} | {path.parent.name: path for path in nested}
         self._spelled: dict[str, list[Path]] = {}
         for name, path in self._exact.items():
@@ -35,8 +36,10 @@ class ResultFiles:
         """The file of the sequence called `name`.
 
         Raises:
-            ResultError: there is none, or several that differ in the spelling of the name only.
+            ResultError: there is none, or several: in both layouts, or different in the spelling of the name only.
         """
+        if name in self._twice:
+            raise ResultError(f"{name}.txt and {name}/{name}_001.txt are both there; keep one of them")
         if name in self._exact:
             return self._exact[name]
         # Of Human4 one target is annotated, and toolkits leave its number out.

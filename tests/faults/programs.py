@@ -120,6 +120,14 @@ def _davis(place: Path) -> None:
     (place / "ImageSets/2016/val.txt").write_text("ball\ncube\n")
 
 
+def _vos(place: Path) -> None:
+    for name, frames, _, mask in _sequences():
+        _write(place / "valid/JPEGImages" / name, frames, first=0)
+        folder = place / "valid/Annotations" / name
+        folder.mkdir(parents=True)
+        (folder / f"{0:08d}.png").write_bytes(encode_labels(mask))
+
+
 def _images(place: Path) -> None:
     write_sequence_images(make_sequence("moving", 0, FRAMES, _SIZE, "procedural"), place / "frames")
 
@@ -199,6 +207,7 @@ PROGRAMS: dict[str, Program] = {
     "trackingnet run": _runner("trackingnet", "run", pattern="results/*.txt", prepare=_trackingnet),
     "davis run": _runner("davis", "run", pattern="results/*/*.png", prepare=_davis),
     "ope run": _runner("ope", "run", "--split", "zero-based", pattern="results/*.txt", prepare=_ope),
+    "vos run": _runner("vos", "run", "--split", "mose/valid", pattern="results/*/*.png", prepare=_vos),
     "vot run": Program(
         _vot,
         lambda place, output: ["vot", "run", output / "W"],
