@@ -21,7 +21,7 @@ import numpy as np
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.frames import read_frames, visible
+from samn_tracker.runner.frames import listed, read_frames, visible
 from samn_tracker.runner.label_answers import answer_files
 from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.layout import first_existing, raise_all, require_data
@@ -76,6 +76,14 @@ class Vos(MaskBenchmark):
             return collect(self.names(data, split), lambda name: sav.read_sequence(root, name))
         prefix = SPLITS[split].prefix
         return collect(self.names(data, split), lambda name: _read_sequence(root, name, prefix))
+
+    def notes(self, data: Path, split: str) -> list[str]:
+        """Also the frames that are missing in the middle of videos: results go by name, so that none moves."""
+        images = _root(data, split) / "JPEGImages"
+        gaps = {name: read_frames(images / name).gaps for name in self.names(data, split)}
+        lacking = [f"{name} lacks {gap}" for name, gap in gaps.items() if gap]
+        found = [f"frames are missing in the middle of {len(lacking)} videos: {listed(lacking)}"] if lacking else []
+        return [*super().notes(data, split), *found]
 
     def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
         sequences = self.sequences(require_data(data, SPLITS[split].title), split)

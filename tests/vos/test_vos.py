@@ -117,3 +117,10 @@ def test_local_scores_count_each_object_from_the_frame_after_its_first(tmp_path:
     assert table.sequences["0a1_3"]["j_mean"] == pytest.approx(expected)
     assert table.overall["j_mean"] == pytest.approx(np.mean([row["j_mean"] for row in table.sequences.values()]))
     assert "5 sequences, and" in table.notes[0]
+
+
+def test_a_frame_that_is_missing_in_the_middle_is_named(tmp_path: Path) -> None:
+    data = write_set(tmp_path / "data", "mose/valid")
+    assert len(Vos().notes(data, "mose/valid")) == 1
+    (data / SPLITS["mose/valid"].folder / "JPEGImages/0b2/00025.jpg").unlink()
+    assert Vos().notes(data, "mose/valid")[1] == "frames are missing in the middle of 1 videos: 0b2 lacks 25"
