@@ -19,7 +19,7 @@ from samn_tracker.core.tracker import Tracker
 from samn_tracker.errors import RegionError, SamnError, TrackerStateError
 from samn_tracker.shapes.overlay import colour_of
 from samn_tracker.shapes.points import Points
-from samn_tracker.studio.answers import Answer, Thing, worth_a_look
+from samn_tracker.studio.answers import UNSURE, Answer, Thing, worth_a_look
 from samn_tracker.studio.edits import Edited, boxed, click, painted
 from samn_tracker.studio.following import Followers
 from samn_tracker.studio.frames import FrameStore
@@ -76,6 +76,7 @@ class Session:
             "height": self.store.shape[0],
             "width": self.store.shape[1],
             "frames_per_second": self.store.frames_per_second,
+            "unsure": UNSURE,
             "can_undo": self.project.can_undo,
             "running": self._run is not None and self._run.is_alive(),
             "objects": [self._about_thing(one, thing) for one, thing in things],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.tracker import Tracker
 from samn_tracker.loading import load_tracker
-from samn_tracker.studio.frames import ImageStore
+from samn_tracker.studio.frames import open_store
 from samn_tracker.studio.project import Project
 from samn_tracker.studio.session import Event, Session
 
@@ -61,7 +61,7 @@ def make_tracker() -> Tracker:
 def open_session(clip: list[Path], folder: Path, tell: Callable[[Event], None] = lambda _: None) -> Session:
     """A session of the clip, its project in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    store = ImageStore("clip", clip)
+    store = open_store(str(clip[0].parent))
     return Session(store, Project(folder, store), make_tracker, folder / "results", tell)
 
 
