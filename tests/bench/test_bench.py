@@ -218,15 +218,14 @@ def test_agreement_is_the_overlap_of_both_answers_and_each_ones_with_the_truth(t
 
 
 @pytest.mark.slow
-def test_the_quick_benchmark_writes_table_json_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_quick_benchmark_writes_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "speed.json"
-    assert main(["--quick", "--frames", "100", "--json", str(path), "--picture", str(tmp_path / "frame.svg")]) == 0
+    assert main(["--quick", "--frames", "100", "--json", str(path)]) == 0
     results = json.loads(path.read_text())
     assert {"r50_T20", "r50_T60", "lite_fps", "flat_time", "flat_rss_mb", "init", "objects5"} <= set(results["ratios"])
     assert all(value == value for value in results["ratios"].values())
     assert results["machine"]["cores"] >= 1
     assert "r50_T20" in capsys.readouterr().out
-    assert (tmp_path / "frame.svg").exists()
 
 
 @pytest.mark.gpu
