@@ -24,6 +24,7 @@ from samn_tracker.errors import ConfigError, RegionError, ResultError, TrackerPr
 from samn_tracker.files import storage
 from samn_tracker.images import encode_image
 from samn_tracker.prediction import Prediction
+from samn_tracker.runner.digits import ascii_number
 from samn_tracker.shapes import regions
 from samn_tracker.shapes.regions import TargetKind
 from samn_tracker.trax.messages import MaskPart, Message, format_region, parse_region
@@ -92,7 +93,7 @@ class TraxTracker:
         text = _target_text(checked, formats, image.shape)
         self._last = regions.target_as(checked, "box", image.shape)
         picture = self._picture(image, hello)
-        if int(hello.properties.get("trax.version", "1")) >= 4:
+        if (ascii_number(hello.properties.get("trax.version", "1")) or 1) >= 4:
             if self._followed:
                 process.send("initialize")  # forgets the objects so far
             process.send("initialize", [text])

@@ -18,6 +18,8 @@ from samn_tracker.trax.messages import Message, format_message, parse_message
 
 _CHUNK = 1 << 16
 _MUCH = 1 << 20  # bytes of anything else than messages in one answer
+_LONGEST = 1 << 26
+"""Bytes of a message; a mask of as many runs as the largest pictures could have takes less."""
 _SHOWN_LINES = 20
 _SHOWN_BYTES = 4096
 _FAREWELL = 1.0
@@ -98,6 +100,8 @@ class TrackerProcess:
                 else:
                     reason = message.properties.get("trax.reason", "")
                     raise self._failed(f"answered {message.kind} instead of {kind}" + (f": {reason}" if reason else ""))
+            elif len(self._buffer) > _LONGEST:
+                raise self._failed("answers without end")
             elif printed + len(self._buffer) > _MUCH and b"@@TRAX:" not in self._buffer:
                 raise self._failed("prints what is no TraX message")
             else:

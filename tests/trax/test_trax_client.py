@@ -11,6 +11,7 @@ import pytest
 
 from samn_tracker.errors import ConfigError, RegionError, ResultError, TrackerProcessError, TrackerStateError
 from samn_tracker.runner.trackers import create_tracker, describe_tracker
+from samn_tracker.trax import process
 from samn_tracker.trax.client import TraxTracker, launch_of
 from samn_tracker.trax.messages import MaskPart, format_message, format_region, parse_message, parse_region
 
@@ -219,3 +220,13 @@ def test_regions_round_trip() -> None:
     for text in ("m1,2,3", "1,2,3", "1,2,3,4,5", "x", "", "m0,0,999999999,999999999,1"):
         with pytest.raises(RegionError):
             parse_region(text)
+
+
+def test_an_answer_without_end_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_LONGEST", 1 << 18)
+    with pytest.raises(TrackerProcessError, match="answers without end"):
+        follow(toy("endless"), 9)
+
+
+def test_a_version_that_is_no_number_is_the_first(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(follow(toy("none", os.devnull, "4x"), 1)[-1], BOX + np.array([0.5, 0.25, 0, 0]))

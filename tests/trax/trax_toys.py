@@ -50,6 +50,10 @@ def misbehave(vice: str) -> None:
         sys.stdout.write("\x00\xff not TraX \n" * 100_000)
         sys.stdout.flush()
         time.sleep(600)
+    if vice == "endless":
+        sys.stdout.write('@@TRAX:state "')
+        while True:
+            sys.stdout.write("1," * 50_000)
     if vice == "chatter":
         print("loading layer 3 ... ", end="")
     if vice == "quit":
