@@ -57,6 +57,7 @@ ELSEWHERE = {
     "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
     "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",
     "samn studio holiday.mp4": "serves until it is interrupted; tests/studio/test_page.py uses it in a browser",
+    "samn bench studio": "opens a browser and takes minutes; tests/studio/test_page.py uses the page in one",
     'samn ope run --data OTB --dataset otb100 --output runs/theirs --tracker "trax:python track.py"': _TRAX,
     "samn got10k run --data GOT-10k --split val --output runs/theirs --tracker trackers.ini:Theirs": _TRAX,
     "torchrun --nproc-per-node 8 -m samn_tracker.train mine.toml --run runs/mine": "needs eight GPUs; "
