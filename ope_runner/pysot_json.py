@@ -17,7 +17,7 @@ import numpy as np
 
 from ope_runner.video import Truth
 from samn_tracker.errors import DatasetError
-from samn_tracker.runner.frames import listed, visible
+from samn_tracker.runner.frames import is_there, listed, visible
 from samn_tracker.runner.truth import decode_text, is_plain_name
 
 _SHOWN = 60
@@ -94,7 +94,7 @@ def frames_of(name: str, entry: Mapping[str, Any], root: Path) -> tuple[Path, ..
         DatasetError: some are not there, or their number is not that of the boxes.
     """
     paths = tuple(root / str(one) for one in entry.get("img_names", ()))
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not is_there(path)]
     if missing or not paths:
         raise DatasetError(
             f"{name}: {len(missing)} of {len(paths)} images are not below {root}, the first is {paths[:1]}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.images import read_image
+from samn_tracker.runner.frames import is_there
 from samn_tracker.runner.truth import decode_text
 from vot_workspace.source_sequence import SourceSequence, checked_size, find_frames
 from vot_workspace.trajectory import parse_region
@@ -53,7 +54,7 @@ def read_pysot(name: str, entry: Mapping[str, Any], root: Path) -> SourceSequenc
     frames = [root / path for path in entry.get("img_names", [])]
     if not frames and (root / name).is_dir():
         frames = list(find_frames(root / name))
-    present = [path for path in frames if path.is_file()]
+    present = [path for path in frames if is_there(path)]
     if present and len(present) != len(frames):
         raise DatasetError(f"{name}: {len(frames) - len(present)} of {len(frames)} images are missing under {root}")
     groundtruth = [parse_region(",".join(map(str, values))) for values in entry["gt_rect"]]

@@ -183,6 +183,14 @@ def visible(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if not path.name.startswith("."))
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file that a list names is there; a name longer than any file's is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def order_key(name: str) -> OrderKey:
     """What a file's name is sorted by: words and numbers in turn, without suffix, case and leading zeros."""
     parts: list[str | int] = list(_DIGITS.split(name[: name.rfind(".")].lower()))

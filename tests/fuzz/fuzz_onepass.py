@@ -26,6 +26,7 @@ from fuzz_readers import (
 from ope_runner.datasets import DATASETS
 from ope_runner.layouts import Place
 from ope_runner.video import read_frames, read_truth
+from samn_tracker.app.benchmarks import load_benchmark
 from samn_tracker.runner.label_png import encode_labels
 
 _CORNERS = b"0 2.0 2.0 8.0 7.0 0 0 0 0 a\n1 3.0 2.0 9.0 7.0 0 0 0 0 a\n" * 2
@@ -87,7 +88,7 @@ def onepass_readers() -> list[Parser]:
     assert size == (16, 12)
     columns = DATASETS["uav123"].attributes
     flags, tagged = [b"0\n0\n1\n0\n", b"0,0,1,0"], [b"1,0,0,0,0,0,0,0,0,0,0,1\n", b"1 0 0 0 0 0 0 0 0 0 0 1"]
-    tc128 = scored("ope", "tc128")
+    tc128 = _scored_part("tc128")
     return [
         reader("OPE truth, frames of a range", truth, _layout, "data/groundtruth.txt", _truth(span=(1, 4))),
         reader("OPE truth, corners", [_CORNERS, _CORNERS * 8], _layout, "data/groundtruth.txt", _nfs()),
@@ -106,8 +107,18 @@ def _nfs() -> Callable[[Path], object]:
     return _truth(corners=True, every=8, spare=1)
 
 
+def _scored_part(dataset: str) -> Callable[[Path], object]:
+    """The one sequence that there is, of a data set of many."""
+
+    def read(root: Path) -> object:
+        data = root / "data"
+        return load_benchmark("ope").score_part(data, root / "results", dataset)
+
+    return read
+
+
 def _both(dataset: str) -> Callable[[Path], object]:
-    run, score = sequences("ope", dataset), scored("ope", dataset)
+    run, score = sequences("ope", dataset), _scored_part(dataset)
     return lambda root: (run(root), score(root))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fuzz_readers import SIZE, labels, picture
 
+from ope_runner.pysot_json import frames_of
 from samn_tracker.app.coco import coco_counts
 from samn_tracker.app.report import with_attributes
 from samn_tracker.errors import ConfigError, DatasetError, ResultError, SamnError
@@ -146,3 +147,9 @@ def test_pack_with_a_malformed_index_is_refused(tmp_path: Path, index: str) -> N
     np.savez(tmp_path / "all.npz", data=blob, offsets=offsets, index=np.frombuffer(index.encode(), np.uint8))
     with pytest.raises(SamnError, match="is not a packed data file"):
         read_pack(tmp_path / "all.npz")
+
+
+def test_image_name_of_pysots_index_longer_than_a_file_system_takes_is_missing(tmp_path: Path) -> None:
+    entry = {"img_names": ["a" * 300 + ".jpg"], "gt_rect": [[1, 2, 3, 4]]}
+    with pytest.raises(DatasetError, match="1 of 1 images are not below"):
+        frames_of("a", entry, tmp_path)
