@@ -19,7 +19,6 @@ SLOW = (
     "samn vot pack w18",
     "samn vot export w18/results/SAMN out --format pysot",
     "samn bench --json speed.json",
-    "samn bench",
     "samn bench backends --patch 288 --patch 448",
     "samn weights export samn-lite folder --to openvino",
     "samn weights export samn-lite folder --to onnx --float32",
@@ -38,6 +37,7 @@ layout with random values, and /path/to becomes the folder of the test's small d
 _INSTALLS = "changes the installation that runs the tests"
 _DOWNLOADS = "downloads the data of a year; `run w18` evaluates a workspace of the same kind"
 _DESCRIBED = "writes a file of 9 MB; tests/model/test_weights_header.py runs it on a small network"
+_QUARTER = "takes a quarter of an hour; tests/bench/test_speed.py runs its parts"
 _HOURS = "takes hours; the block before it runs it for two iterations"
 _TRAX = "the tracker is the reader's; tests/runner/test_process_trackers.py runs toys"
 
@@ -57,6 +57,8 @@ ELSEWHERE = {
     "vot analysis --workspace vot_workspace/vot2018 SAMN --format json --name first": _DOWNLOADS,
     "samn track 0 --show": "needs a camera and a display; tests/app/test_video.py asks for a camera that is not there",
     "samn studio holiday.mp4": "serves until it is interrupted; tests/studio/test_page.py uses it in a browser",
+    "samn bench speed": _QUARTER,
+    "samn bench speed --threads 1": _QUARTER,
     "samn bench studio": "opens a browser and takes minutes; tests/studio/test_page.py uses the page in one",
     'samn ope run --data OTB --dataset otb100 --output runs/theirs --tracker "trax:python track.py"': _TRAX,
     "samn got10k run --data GOT-10k --split val --output runs/theirs --tracker trackers.ini:Theirs": _TRAX,
