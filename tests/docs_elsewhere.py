@@ -45,6 +45,7 @@ ELSEWHERE = {
     "samn weights describe mine.safetensors --preset samn-lite --training-data davis16_train/bear "
     '--licence "for research"': _DESCRIBED,
     "samn weights describe mine.safetensors other.safetensors --set mask_start.threshold=0.35": _DESCRIBED,
+    "samn weights average mine.safetensors other.safetensors mean.safetensors": _DESCRIBED,
     "make install": "continuous integration begins with it (.ci/run)",
     ". .venv/bin/activate": "the tests run in that environment",
     "make demo": "it is `samn vot demo`, which the slow test runs",

@@ -4,6 +4,7 @@ Examples:
   samn weights list
   samn weights verify samn-lite
   samn weights describe mine.safetensors --preset samn-lite --training-data davis16/cows --licence "for research"
+  samn weights average late.safetensors later.safetensors mean.safetensors    often better than either
   samn weights convert SAMN.tar samn.safetensors --as samn     the authors' checkpoint; the result goes to --tracker
   samn weights convert STM_weights.pth stm.safetensors --as stm    a start for training, not for tracking
   samn weights export samn.safetensors ours.pth           and back, for the authors' code
@@ -25,7 +26,7 @@ from typing import Any
 import torch
 
 from samn_tracker.core.config import CONVERTED_PRESET, TrackerConfig, preset_names, tracking_settings
-from samn_tracker.errors import ConfigError
+from samn_tracker.errors import ConfigError, WeightsError
 from samn_tracker.files import refuse_what_is_read
 from samn_tracker.loading import find_weights
 from samn_tracker.model.config import ModelConfig
@@ -80,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("--note", action="append", default=[], metavar="KEY=VALUE", help="a fact of its origin")
     add_settings(describe, "a setting to track with, on top of the preset")
     describe.set_defaults(run=_describe)
+    average = commands.add_parser("average", help="the mean of several states of one training, as a file of its own")
+    average.add_argument("weights", nargs="+", help="shipped names or .safetensors files of one network, two at least")
+    average.add_argument("output", type=Path, help="the .safetensors file to write")
+    average.set_defaults(run=_average)
     export = commands.add_parser("export", help="weights for the authors' code, for OpenVINO or for ONNX")
     export.add_argument("weights", help="a shipped name or a .safetensors file; of samn-r50's shape for the authors")
     export.add_argument("output", type=Path, help="the .pth file to write, or the folder for other formats")
@@ -122,6 +127,39 @@ def _describe(arguments: argparse.Namespace) -> int:
     output = arguments.output or path
     describe_weights(path, output, new)
     print(f"wrote {output}")
+    return 0
+
+
+def _average(arguments: argparse.Namespace) -> int:
+    """The parameters' mean, under the first file's name, settings and data; `describe` measures int8's ranges anew."""
+    paths = [find_weights(one) for one in arguments.weights]
+    if len(paths) < 2:
+        raise ConfigError("one file has no mean; give two or more, and the file to write behind them")
+    refuse_what_is_read(arguments.output, paths, "output")
+    loaded = [load_weights(path) for path in paths]
+    network, first = loaded[0]
+    for path, (_, info) in zip(paths, loaded, strict=True):
+        if info.model != first.model:
+            raise WeightsError(f"{path} is of another network than {paths[0]}; average states of one training")
+    states = [one.state_dict() for one, _ in loaded]
+    mean = {
+        key: torch.stack([state[key].float() for state in states]).mean(0).to(value.dtype)
+        for key, value in states[0].items()
+    }
+    network.load_state_dict(mean)
+    provenance = {"averaged": [info.provenance for _, info in loaded]}
+    data = sorted({one for _, info in loaded for one in info.training_data})
+    save_weights(
+        arguments.output,
+        network,
+        first.name,
+        provenance,
+        tracking=first.tracking,
+        training_data=data,
+        licence=first.licence,
+        ranges=activation_ranges(network),
+    )
+    print(f"wrote {arguments.output}, the mean of {len(paths)}")
     return 0
 
 

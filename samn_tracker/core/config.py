@@ -90,14 +90,10 @@ class FirstLookConfig:
 
     Attributes:
         enabled: False does not ask; the confidence is then the mask's mean probability, less where the spatial memory
-            is unsure. The rules below are off then, too.
-        learn_share: a frame is learnt only where the contrast is at least this share of the usual one; None: always.
-        found_share: below this share the target counts as lost; None: never.
+            is unsure.
     """
 
     enabled: bool = True
-    learn_share: float | None = None
-    found_share: float | None = None
 
 
 @dataclass(frozen=True)

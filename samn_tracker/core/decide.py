@@ -28,8 +28,6 @@ MINIMUM_SIDE = 2.0
 
 WRITTEN_THRESHOLD = 0.5
 """Probability above which a pixel is in the answered mask of the released loop; boxes and sizes have the start's."""
-USUAL_RATE = 0.05
-"""Weight of a new frame in the usual contrast, that of the frames learnt."""
 ACCEPT_CONFIDENCE, ACCEPT_AREA = 0.4, 5.0
 """A mask found elsewhere is at least so sure, with at most so many times the usual pixels, and at least that part."""
 
@@ -68,7 +66,6 @@ class Decision:
         answer: the frame's answer; the last trusted one, not found, where the target is lost.
         centre, size, extent, lost_frames: of the next state; see `TrackState`.
         pixels: of the mask, for the usual pixel count; None where the target is lost.
-        usual_contrast: of the next state.
         elsewhere: (n, 2) further places at which the next frame is searched.
         remember: what the memories learn.
     """
@@ -79,7 +76,6 @@ class Decision:
     extent: NDArray[np.float64]
     lost_frames: int
     pixels: int | None
-    usual_contrast: float | None
     elsewhere: NDArray[np.float64]
     remember: Remember
 
@@ -113,7 +109,6 @@ def decide_lost(state: TrackState, observation: Observation, config: TrackerConf
         extent=state.extent,
         lost_frames=lost_frames,
         pixels=None,
-        usual_contrast=state.usual_contrast,
         elsewhere=places_elsewhere(centre, lost_frames, state, config),
         remember=Remember(),
     )
@@ -135,7 +130,6 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
         extent=np.array([bounds[:2], bounds[:2] + bounds[2:]]) - centre,
         lost_frames=0,
         pixels=pixels,
-        usual_contrast=next_usual_contrast(remember, state, observation),
         elsewhere=no_places(),
         remember=remember,
     )
@@ -169,7 +163,6 @@ def decide_released(state: TrackState, observation: Observation, config: Tracker
         extent=np.array([box[:2], box[:2] + box[2:]]) - centre,
         lost_frames=0,
         pixels=round(contour.area),
-        usual_contrast=state.usual_contrast,
         elsewhere=no_places(),
         remember=what_to_remember(centre, state, observation, config),
     )
@@ -186,7 +179,6 @@ def decide_unseen(state: TrackState, observation: Observation) -> Decision:
         extent=state.extent,
         lost_frames=state.lost_frames + 1,
         pixels=None,
-        usual_contrast=state.usual_contrast,
         elsewhere=no_places(),
         remember=Remember(),
     )
@@ -239,27 +231,7 @@ def is_found(seen: Seen, state: TrackState, observation: Observation, config: Tr
         observation.uncertainty < config.spatial.output_uncertainty
         and is_large_enough(seen.large_parts, observation.window.scale, config.segmentation.minimum_pixels)
         and (not observation.elsewhere or is_believable(seen, state.areas))
-        and is_usual(config.first_look.found_share, state, observation)
     )
-
-
-def is_usual(share: float | None, state: TrackState, observation: Observation) -> bool:
-    """Whether the first frame tells the masked place from the rest at least by this share of how well it usually does.
-
-    True where it is not asked, or nothing is usual yet.
-    """
-    if share is None or observation.contrast is None or state.usual_contrast is None:
-        return True
-    return observation.contrast >= share * state.usual_contrast
-
-
-def next_usual_contrast(remember: Remember, state: TrackState, observation: Observation) -> float | None:
-    """The usual contrast moves towards that of a frame that is learnt."""
-    if observation.contrast is None or remember.appearance is None:
-        return state.usual_contrast
-    if state.usual_contrast is None:
-        return observation.contrast
-    return state.usual_contrast + USUAL_RATE * (observation.contrast - state.usual_contrast)
 
 
 def is_large_enough(mask: Mask, scale: float, minimum_pixels: int) -> bool:
@@ -351,12 +323,8 @@ def what_to_remember(
 ) -> Remember:
     """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does.
 
-    Neither learns one that shows much less of what the first frame knows than usual.
-
     The spatial memory learns its own peak, or the place `taught` (2,), in image pixels, where the mask leads.
     """
-    if not is_usual(config.first_look.learn_share, state, observation):
-        return Remember()
     keep = observation.trusted or not config.appearance.sample_filtering
     appearance = observation.probability if keep else None
     search = observation.search

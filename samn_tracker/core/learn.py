@@ -106,7 +106,6 @@ class Learner:
         state.elsewhere = decision.elsewhere
         if decision.pixels is not None:
             state.areas.append(decision.pixels)
-        state.usual_contrast = decision.usual_contrast
         state.previous = PreviousMask(observation.window, observation.probability) if decision.answer.found else None
         self._learn_appearance(state, observation, decision)
         self._learn_place(state, observation, decision)
@@ -207,17 +206,13 @@ class Learner:
 
     @staticmethod
     def _learn_pixels(state: TrackState, shown: Shown, is_shown: bool) -> None:
-        """Teach the models of cells; that of the first look only where a person showed the target.
-
-        What is usual for it is found anew then: it knows the target of now, too.
-        """
+        """Teach the models of cells; that of the first look only where a person showed the target."""
         f16 = shown.encoded.query.f16
         crop = to_device(shown.crop[None, None], f16.device)
         if state.pixels is not None:
             (state.pixels.learn_shown if is_shown else state.pixels.learn)(f16, crop)
         if state.first_look is not None and is_shown:
             state.first_look.learn_shown(f16, crop)
-            state.usual_contrast = None
 
     def _correct_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
         """Teach the correlation filter the shown place; one that sees the target elsewhere begins anew.

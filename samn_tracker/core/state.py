@@ -61,7 +61,6 @@ class TrackState:
         first_look: what tells the target of the first frame from the rest of it; None where it is not asked.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
-        usual_contrast: that of `first_look` in the frames learnt; None before there was one.
         pixels: the pixel model whose score the decoder is told; None for a network that is not.
         previous: the mask of the frame before, for a decoder that is told it; None where that frame had none.
         habit: how the user's box or polygon lies around the mask, where the start was one.
@@ -82,7 +81,6 @@ class TrackState:
     areas: deque[int]
     values: Values = ALL_VALUES
     first_look: PixelModel | None = None
-    usual_contrast: float | None = None
     pixels: PixelModel | None = None
     previous: PreviousMask | None = field(default=None, repr=False)
     habit: BoxHabit = field(default_factory=BoxHabit)

@@ -18,6 +18,7 @@ from samn_tracker.synthetic.textures import TextureSource, ground_texture, objec
 
 _SPEED = 5.0  # pixels a frame at the fastest point of a target's way
 _CAMERA_REACH = 10.0
+_SAME_COLOURS = 15  # textures so far apart have the same colours, or are of the same photograph
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,20 @@ def _distractors(stage: _Stage) -> list[Sprite]:
     return [*others, replace(target, motion=stage.way(target.half_size, phase=0.0))]
 
 
+def _camouflage(stage: _Stage) -> list[Sprite]:
+    """The target passes over something larger of its own colours."""
+    target = _passing(stage)
+    still = Motion(x=Wave(stage.size[0] / 2), y=Wave(stage.size[1] / 2))
+    return [stage.object(stage.figure + _SAME_COLOURS, still, grow=1.8), target]
+
+
+def _decoy(stage: _Stage) -> list[Sprite]:
+    """The target leaves the frame and comes back, while something of its colours stays in view."""
+    (target,) = _out_of_view(stage)
+    other = Motion(x=Wave(0.75 * stage.size[0]), y=Wave(0.5 * stage.size[1], 8 * stage.unit, 0.1))
+    return [stage.object(stage.figure + _SAME_COLOURS, other), target]
+
+
 _CASTS: dict[str, tuple[Callable[[_Stage], list[Sprite]], int]] = {
     "moving": (_moving, 0),
     "rotating": (_rotating, 0),
@@ -139,6 +154,8 @@ _CASTS: dict[str, tuple[Callable[[_Stage], list[Sprite]], int]] = {
     "out_of_view": (_out_of_view, 0),
     "distractors": (_distractors, 2),
     "illumination": (_moving, 0),
+    "camouflage": (_camouflage, 1),
+    "decoy": (_decoy, 1),
 }
 """For each kind who plays, from back to front, and which of them is the target."""
 

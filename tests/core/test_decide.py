@@ -49,8 +49,6 @@ def config(**settings: Any) -> TrackerConfig:
     return CONFIG.with_overrides({key.replace("__", "."): value for key, value in settings.items()})
 
 
-LOOK = {"first_look__learn_share": 0.5, "first_look__found_share": 0.3}
-
 # Each row: its name, changes of the observation, of the state and of the settings, and what is decided.
 FOUND = [
     ("as always", {}, {}, {}, {"box": TARGET, "confidence": 0.9, "centre": PEAK, "size": [20, 20], "pixels": 400}),
@@ -122,33 +120,6 @@ FOUND = [
     ),
     ("no filter, no doubt", {"searched": False}, {}, {}, {"appearance": True, "taught": None, "confidence": 0.9}),
     ("the place of the mask is taught", {}, {}, {"segmentation__follow": "mask"}, {"taught": [30, 25]}),
-    # what the first frame knows of it: the usual contrast is 0.4
-    ("as usual", {"contrast": 0.3}, {"usual_contrast": 0.4}, LOOK, {"appearance": True, "usual_contrast": 0.395}),
-    (
-        "just enough to learn from",
-        {"contrast": 0.2},
-        {"usual_contrast": 0.4},
-        LOOK,
-        {"appearance": True, "taught": [29, 25], "usual_contrast": 0.39},
-    ),
-    (
-        "too little to learn from",
-        {"contrast": 0.19},
-        {"usual_contrast": 0.4},
-        LOOK,
-        {"appearance": False, "taught": None, "usual_contrast": 0.4, "pixels": 400},
-    ),
-    ("just enough to be it", {"contrast": 0.12}, {"usual_contrast": 0.4}, LOOK, {"pixels": 400}),
-    ("nothing usual yet", {"contrast": 0.01}, {}, LOOK, {"appearance": True, "usual_contrast": 0.01}),
-    ("not asked", {}, {"usual_contrast": 0.4}, LOOK, {"appearance": True, "usual_contrast": 0.4}),
-    ("no rule of it", {"contrast": 0.01}, {"usual_contrast": 0.4}, {}, {"appearance": True, "usual_contrast": 0.3805}),
-    (
-        "an untrusted frame is not usual",
-        {"contrast": 0.3, "trusted": False},
-        {"usual_contrast": 0.4},
-        LOOK,
-        {"usual_contrast": 0.4},
-    ),
     # elsewhere
     ("elsewhere, and believed", {"elsewhere": True}, {}, {}, {"centre": PEAK, "taught": [29, 25]}),
     (
@@ -188,7 +159,6 @@ LOST = [
         {},
         {},
     ),
-    ("not what the first frame knows", {"contrast": 0.119}, {"usual_contrast": 0.4}, LOOK, {"lost_frames": 1}),
     ("elsewhere, too large", {"elsewhere": True}, {"areas": deque([80])}, {}, {"centre": [55, 50]}),
     ("elsewhere, too small", {"elsewhere": True}, {"areas": deque([2000])}, {}, {"centre": [55, 50]}),
     ("not long enough to look further", NOTHING, {"lost_frames": 1}, {}, {"lost_frames": 2, "elsewhere": 0}),
@@ -213,7 +183,6 @@ def test_a_found_target(seen: dict[str, Any], before: dict[str, Any], settings: 
         "centre": decision.centre,
         "size": decision.size,
         "pixels": decision.pixels,
-        "usual_contrast": decision.usual_contrast,
         "lost_frames": decision.lost_frames,
         "elsewhere": len(decision.elsewhere),
         "appearance": remembered.appearance is not None,

@@ -47,7 +47,6 @@ def _decision(remember: Remember | None = None, **changes: Any) -> Decision:
         extent=np.array([[-1.0, -2.0], [3.0, 4.0]]),
         lost_frames=2,
         pixels=123,
-        usual_contrast=0.4,
         elsewhere=np.array([[5.0, 6.0]]),
         remember=remember or Remember(),
     )

@@ -164,6 +164,28 @@ def test_what_is_no_matter_of_tracking_does_not_go_into_a_header(path: Path, set
     assert main(["weights", "describe", str(path), "--set", setting]) == 1
 
 
+def test_the_average_is_the_parameters_mean_and_names_what_it_is_of(path: Path, network: Network, tmp_path: Path) -> None:
+    other = Network(network.config)
+    other.load_state_dict({key: value * 1.1 for key, value in network.state_dict().items()})
+    save_weights(tmp_path / "later.safetensors", other, "mine", {"iterations": 9}, training_data=["horse"])
+    output = tmp_path / "mean.safetensors"
+    assert main(["weights", "average", str(path), str(tmp_path / "later.safetensors"), str(output)]) == 0
+    mean, info = load_weights(output)
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(mean.state_dict()[key], value * 1.05, atol=2e-3, rtol=2e-3)
+    assert info.provenance == {"averaged": [{"iterations": 5}, {"iterations": 9}]}
+    assert info.training_data == ("coco", "davis16/cows", "horse") and info.tracking == TRACKING
+
+
+def test_what_has_no_average_is_refused(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "mean.safetensors"
+    assert main(["weights", "average", str(path), str(output)]) == 1
+    assert main(["weights", "average", str(path), "samn-lite", str(output)]) == 1
+    assert main(["weights", "average", str(path), str(path), str(path)]) == 1
+    told = capsys.readouterr().err
+    assert "one file has no mean" in told and "another network" in told and not output.exists()
+
+
 def test_int8_without_ranges_says_how_to_get_them(network: Network) -> None:
     with pytest.raises(ConfigError, match="samn weights describe"):
         Engine(network, "cpu", RuntimeConfig(precision="int8", backend="openvino"))
