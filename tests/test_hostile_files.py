@@ -83,7 +83,7 @@ def test_a_yaml_bomb_is_refused_at_once_and_not_printed(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     (tmp_path / "config.yaml").write_text("\n".join(lines))
     began = time.process_time()
-    with pytest.raises(ConfigError, match="repeats parts of itself 72 times") as caught:
+    with pytest.raises(ConfigError, match="repeats parts of itself more than 20 times") as caught:
         _ = Workspace(tmp_path).stack
     assert time.process_time() - began < 2
     assert len(str(caught.value)) < 500

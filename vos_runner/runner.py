@@ -79,7 +79,7 @@ class Vos(MaskBenchmark):
 
     def notes(self, data: Path, split: str) -> list[str]:
         """Also the frames that are missing in the middle of videos: results go by name, so that none moves."""
-        images = _root(data, split) / "JPEGImages"
+        images = _root(data, split) / (sav.IMAGES if _is_sav(split) else "JPEGImages")
         gaps = {name: read_frames(images / name).gaps for name in self.names(data, split)}
         lacking = [f"{name} lacks {gap}" for name, gap in gaps.items() if gap]
         found = [f"frames are missing in the middle of {len(lacking)} videos: {listed(lacking)}"] if lacking else []

@@ -35,6 +35,7 @@ from samn_tracker.bench.videos import Video, frames_per_second, generated_video,
 from samn_tracker.errors import DatasetError, EnvironmentProblemError, SamnError
 from samn_tracker.images import read_image
 from samn_tracker.loading import load_tracker
+from samn_tracker.runner.digits import positive
 from samn_tracker.runtime.devices import resolve_device
 from samn_tracker.shapes.points import Points
 from samn_tracker.shapes.regions import region_to_mask
@@ -210,8 +211,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of these sequences; repeat")
     parser.add_argument("--tracker", default="samn-lite")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--frames", type=int, default=60, help="of each video")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=positive, default=60, help="of each video")
+    parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args(argv)
     rounds: list[Round] = []

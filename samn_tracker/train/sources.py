@@ -20,7 +20,8 @@ from samn_tracker.images import decode_image
 
 FORMAT = "samn-pack-1"
 _SHOWN = 120
-_DAMAGED = (ValueError, LookupError, TypeError, OSError, EOFError, BadZipFile, NotImplementedError, RecursionError)
+_DAMAGED = (ValueError, LookupError, TypeError, OSError, EOFError, BadZipFile, RuntimeError)
+"""What reading a pack raises that is damaged, or encrypted (RuntimeError; so are recursions)."""
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def test_what_is_no_matter_of_tracking_does_not_go_into_a_header(path: Path, set
     assert main(["weights", "describe", str(path), "--set", setting]) == 1
 
 
-def test_the_average_is_the_parameters_mean_and_names_what_it_is_of(path: Path, network: Network, tmp_path: Path) -> None:
+def test_the_average_is_the_mean_and_names_what_it_is_of(path: Path, network: Network, tmp_path: Path) -> None:
     other = Network(network.config)
     other.load_state_dict({key: value * 1.1 for key, value in network.state_dict().items()})
     save_weights(tmp_path / "later.safetensors", other, "mine", {"iterations": 9}, training_data=["horse"])

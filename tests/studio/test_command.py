@@ -45,7 +45,6 @@ def test_the_printed_address_answers_at_once_and_ctrl_c_keeps_the_project(clip: 
     [
         (["nothing.mp4"], "there is no file or folder nothing.mp4"),
         (["0"], "record the camera first"),
-        ([".", "--port", "99999"], "nothing can listen"),
     ],
 )
 def test_what_cannot_be_opened_is_a_sentence(
@@ -59,3 +58,9 @@ def test_what_cannot_be_opened_is_a_sentence(
     monkeypatch.chdir(clip[0].parent)
     assert main(["studio", *words, "--no-browser", "--project", str(tmp_path / "project")]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_port_that_cannot_be_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["studio", ".", "--port", "99999"])
+    assert ended.value.code == 2 and "'99999' is not a number from 0 to 65535" in capsys.readouterr().err
