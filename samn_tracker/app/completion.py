@@ -16,7 +16,7 @@ RUNNER_COMMANDS = ("run", "pack", "lint", "score", "show")
 SUBCOMMANDS: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("got10k", "trackingnet", "davis", "vos", "ope"), RUNNER_COMMANDS),
     "vot": ("create", "run", "check", "score", "pack", "export", "doctor", "demo"),
-    "weights": ("list", "info", "verify", "convert", "describe", "export"),
+    "weights": ("list", "info", "verify", "convert", "describe", "average", "export"),
     "bench": ("accuracy", "agreement", "backends", "cuda", "recovery"),
     "train": ("pack", "preview", "export", "timed"),
     "completion": ("bash", "zsh"),
