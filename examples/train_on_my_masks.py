@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samn_tracker.loading import find_weights
+from samn_tracker.model.weights import read_info
 from samn_tracker.train.config import OptimiserConfig, RunConfig, SetConfig, StartConfig, TrainConfig
 from samn_tracker.train.distributed import joined
 from samn_tracker.train.export import export
@@ -32,10 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=4)
     arguments = parser.parse_args(argv)
 
+    weights = find_weights(arguments.weights).resolve()
+    start = read_info(weights).model  # the decoder is told what it was before
     config = TrainConfig(
         variant="samn-lite",
+        previous_mask=start.previous_mask,
+        pixel_score=start.pixel_score,
         data_root=str(arguments.data.resolve().parent),
-        start=StartConfig(weights=str(find_weights(arguments.weights).resolve())),
+        start=StartConfig(weights=str(weights)),
         run=RunConfig(
             iterations=arguments.iterations,
             batch=arguments.batch,
