@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
+from product import PACKAGES, ROOT
 
 from samn_tracker.cli import main
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = (
-    "samn_tracker",
-    "vot_workspace",
-    "got10k_runner",
-    "trackingnet_runner",
-    "davis_runner",
-    "ope_runner",
-    "vos_runner",
-)
 
 
 @pytest.mark.parametrize(

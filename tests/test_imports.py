@@ -8,17 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = (
-    "samn_tracker",
-    "vot_workspace",
-    "got10k_runner",
-    "trackingnet_runner",
-    "davis_runner",
-    "ope_runner",
-    "vos_runner",
-)
+from product import PACKAGES, ROOT
 
 
 def sources(root: Path, packages: Iterable[str]) -> dict[str, str]:

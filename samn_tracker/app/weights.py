@@ -131,7 +131,7 @@ def _describe(arguments: argparse.Namespace) -> int:
 
 
 def _average(arguments: argparse.Namespace) -> int:
-    """The parameters' mean, under the first file's name, settings and data; `describe` measures int8's ranges anew."""
+    """The parameters' mean, under the first file's name and settings, the data and the terms of all."""
     paths = [find_weights(one) for one in arguments.weights]
     if len(paths) < 2:
         raise ConfigError("one file has no mean; give two or more, and the file to write behind them")
@@ -156,7 +156,7 @@ def _average(arguments: argparse.Namespace) -> int:
         provenance,
         tracking=first.tracking,
         training_data=data,
-        licence=first.licence,
+        licence="; ".join(dict.fromkeys(info.licence for _, info in loaded)),
         ranges=activation_ranges(network),
     )
     print(f"wrote {arguments.output}, the mean of {len(paths)}")

@@ -115,7 +115,7 @@ class Reference:
         self.filter.start(features, self._labels(centres, search, features.shape[-1]))
 
     def track(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """(4, 2) corners of the rotated box in the next frame; the filter is trained by `update_filter`."""
+        """(4, 2) corners of the rotated box in the next frame; the filter stays as the first frame made it."""
         parts = self.parts
         search = self._window(self.config.spatial.search_factor, self.config.spatial.patch_size)
         with parts("crop and paste"):
@@ -145,10 +145,6 @@ class Reference:
         with parts("spatial memory"), torch.no_grad():
             self.filter.add(features, self._labels(centre_crop[None], search, features.shape[-1]))
         return polygon
-
-    def update_filter(self) -> None:
-        """What every tenth frame adds."""
-        self.filter.update()
 
     def _pixels(self, patches: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(patches).to(self.device).permute(0, 3, 1, 2).contiguous().float() / 255

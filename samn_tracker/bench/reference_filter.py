@@ -20,7 +20,6 @@ from samn_tracker.memory.spatial import (
     FIRST_CG_ITERATIONS,
     FIRST_NEWTON_STEPS,
     PROJECTION_PENALTY,
-    UPDATE_CG_ITERATIONS,
 )
 
 Parameters = tuple[Tensor, ...]
@@ -68,16 +67,6 @@ class AutogradFilter:
         kept = self._config.capacity - 1
         self._samples = torch.cat([self._samples[-kept:], functional.conv2d(normalised(features), self.projection)])
         self._labels = torch.cat([self._labels[-kept:], label])
-
-    def update(self) -> None:
-        """Train the filter on the stored samples."""
-        weight, penalties = len(self._samples) ** -0.5, (FILTER_PENALTY,)
-
-        def residuals(parameters: Parameters) -> Tensor:
-            misfit = weight * (self._activated(score(self._samples, parameters[0])) - self._labels)
-            return _stacked(misfit, parameters, penalties)
-
-        (self.filter,) = _gauss_newton(residuals, (self.filter,), penalties, 1, UPDATE_CG_ITERATIONS)
 
     def _activated(self, scores: Tensor) -> Tensor:
         negative = ACTIVATION_LEAK * torch.expm1(scores.clamp(max=0) / ACTIVATION_LEAK)

@@ -175,6 +175,7 @@ def test_the_average_is_the_mean_and_names_what_it_is_of(path: Path, network: Ne
         torch.testing.assert_close(mean.state_dict()[key], value * 1.05, atol=2e-3, rtol=2e-3)
     assert info.provenance == {"averaged": [{"iterations": 5}, {"iterations": 9}]}
     assert info.training_data == ("coco", "davis16/cows", "horse") and info.tracking == TRACKING
+    assert info.licence == "Apache-2.0; not stated"
 
 
 def test_what_has_no_average_is_refused(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

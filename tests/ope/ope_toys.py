@@ -22,8 +22,8 @@ class Still:
         return Prediction(box=self.box)
 
 
-class StopsOnce(Still):
-    """Is interrupted in the middle of its third sequence, once: the file `flag` remembers."""
+class _Once(Still):
+    """Does something in the middle of its third sequence, once: the file `flag` remembers."""
 
     def __init__(self, flag: str) -> None:
         self.flag, self.sequences, self.frames = Path(flag), 0, 0
@@ -36,23 +36,19 @@ class StopsOnce(Still):
         self.frames += 1
         if (self.sequences, self.frames) == (3, 4) and not self.flag.exists():
             self.flag.touch()
-            raise KeyboardInterrupt
+            self.happen()
         return super().track(image)
 
+    def happen(self) -> None:
+        raise KeyboardInterrupt
 
-class WaitsOnce(Still):
-    """Makes the file `flag` in the middle of its third sequence and waits for ever, unless the file is there."""
 
-    def __init__(self, flag: str) -> None:
-        self.flag, self.sequences, self.frames = Path(flag), 0, 0
+class StopsOnce(_Once):
+    """Is interrupted there."""
 
-    def initialize(self, image: np.ndarray, target: np.ndarray) -> Prediction:
-        self.sequences, self.frames = self.sequences + 1, 0
-        return super().initialize(image, target)
 
-    def track(self, image: np.ndarray) -> Prediction:
-        self.frames += 1
-        if (self.sequences, self.frames) == (3, 4) and not self.flag.exists():
-            self.flag.touch()
-            time.sleep(3600)
-        return super().track(image)
+class WaitsOnce(_Once):
+    """Waits there for ever."""
+
+    def happen(self) -> None:
+        time.sleep(3600)
