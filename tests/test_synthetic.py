@@ -98,7 +98,7 @@ def test_the_target_differs_from_the_ground_around_it(kind: str) -> None:
     assert np.linalg.norm(frame[mask == 1].mean(axis=0) - frame[ring == 1].mean(axis=0)) > 25
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("out_of_view", "full_occlusion")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("out_of_view", "full_occlusion", "decoy")])
 def test_motion_is_smooth_and_the_target_stays_in_view(kind: str) -> None:
     made = sequence(kind)
     boxes = np.stack([made.box(index) for index in range(LENGTH)])
@@ -134,7 +134,8 @@ def test_deforming_changes_the_shape_and_not_only_the_pose() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "low", "high"), [("partial_occlusion", 0.5, 0.8), ("full_occlusion", 0, 0), ("out_of_view", 0, 0)]
+    ("kind", "low", "high"),
+    [("partial_occlusion", 0.5, 0.8), ("full_occlusion", 0, 0), ("out_of_view", 0, 0), ("decoy", 0, 0)],
 )
 def test_the_target_is_hidden_and_comes_back(kind: str, low: float, high: float) -> None:
     for seed in range(3):

@@ -99,7 +99,6 @@ def test_damaged_answers_of_a_studio_project_are_left_out_and_told(
 
 
 def _coco(folder: Path, segmentation: object, height: int = SIZE[0]) -> CocoSource:
-    pytest.importorskip("pycocotools")
     (folder / "a.png").write_bytes(picture())
     image = {"id": 1, "file_name": "a.png", "height": height, "width": SIZE[1]}
     one = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 30, "segmentation": segmentation}

@@ -103,7 +103,6 @@ def test_youtube_vos_keeps_annotated_frames_in_order(tmp_path: Path) -> None:
 
 
 def test_coco_draws_small_objects_over_large_ones_and_leaves_crowds_out(tmp_path: Path) -> None:
-    pytest.importorskip("pycocotools", reason="COCO needs pycocotools (the train extra)")
     write(tmp_path / "train2017" / "1.jpg", np.full((40, 60, 3), 90, np.uint8))
     write(tmp_path / "train2017" / "2.jpg", np.full((40, 60, 3), 90, np.uint8))
 
