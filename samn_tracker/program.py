@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -30,6 +31,10 @@ _EXTRAS = {
     "skimage": "demo",
 }
 """The extra that brings a package, by the name that is imported; empty for what is always needed."""
+
+_SHOWN = 100
+_LONG_WORD = re.compile(r"\S{1500,}")
+"""What a sentence repeats of the input at its beginning and end alone; the longest path is shorter in most systems."""
 
 _STOPPING = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 """What ends a program as Ctrl-C does: `kill`, a closed terminal, a dropped ssh, Ctrl-\\, Windows' closed console."""
@@ -77,8 +82,12 @@ def _missing(error: ModuleNotFoundError) -> str | None:
 
 
 def _failed(name: str, sentence: str) -> int:
-    print(f"{name}: {sentence}", file=sys.stderr)
+    print(f"{name}: {_LONG_WORD.sub(_shortened, sentence)}", file=sys.stderr)
     return 1
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return f"{word[0][:_SHOWN]}...{word[0][-_SHOWN:]}"
 
 
 @contextmanager

@@ -8,11 +8,13 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
 
+from samn_tracker.cli import main
 from samn_tracker.core.config import SAMN_LITE, TrackerConfig
 from samn_tracker.errors import ConfigError, ImageError, RegionError, ResultError, TrainingError, WeightsError
 from samn_tracker.images import read_image
@@ -114,6 +116,12 @@ GOOD = {
         {"sequences": []},
         {"success": [1]},
         {"sequences": {"a": {"s": "x"}}},
+        {"attributes": []},
+        {"attributes": {"IV (1)": ["n"]}},
+        {"attributes": {"IV (1)": {"success": "x"}}},
+        {"curves": {"success": {"x": "ope", "y": [1, 2, 3]}}},
+        {"curves": {"success": {"x": 1, "y": 2}}},
+        {"curves": {"success": {"x": [1], "y": [1, 2]}}},
     ],
 )
 def test_saved_scores_with_lists_where_texts_belong_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
@@ -157,3 +165,12 @@ def test_a_path_of_200_kilobytes_is_not_echoed_whole() -> None:
     with pytest.raises(ImageError) as caught:
         read_image("a" * 200_000)
     assert len(str(caught.value)) < 1200
+
+
+def test_a_polygon_of_60000_numbers_on_the_command_line_is_not_echoed_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((16, 16, 3), np.uint8))
+    polygon = ",".join(["1"] * 30_000)
+    assert main(["track", str(tmp_path), "--polygon", polygon, "--output", str(tmp_path / "out")]) == 1
+    assert len(capsys.readouterr().err) < 2000

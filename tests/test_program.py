@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from samn_tracker.errors import ConfigError, ImageError
+from samn_tracker.errors import ConfigError, ImageError, ResultError
 from samn_tracker.program import run_program, stopping_signals
 
 PROGRAM = """
@@ -115,3 +115,14 @@ def test_errors_are_sentences(capsys: pytest.CaptureFixture[str], tmp_path: Path
         "it: there is not enough memory; end other programs, or give smaller pictures",
         "it: place: Permission denied; check its permissions and the room on its disk",
     ]
+
+
+def test_a_word_of_200_kilobytes_is_not_echoed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> int:
+        raise ResultError(f"--polygon {'1,2,' * 50_000}3 is not what it should be")
+
+    assert run_program("samn x", command) == 1
+    said = capsys.readouterr().err
+    assert len(said) < 400
+    assert said.startswith("samn x: --polygon 1,2,1,2,")
+    assert said.endswith("1,2,3 is not what it should be\n")

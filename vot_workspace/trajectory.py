@@ -21,7 +21,6 @@ from samn_tracker.shapes.regions import rle_decode, rle_encode
 
 UNKNOWN, INITIALISATION, FAILURE = 0, 1, 2
 SUFFIXES = (".bin", ".txt")  # of trajectories
-LARGEST_MASK = 1 << 28  # pixels; a few bytes of run lengths could otherwise ask for all memory
 LONGEST_RUN = 255 * 255  # the toolkit splits longer runs, so that one fits 16 bits
 
 
@@ -131,8 +130,6 @@ def _decode(runs: Sequence[int], width: int, height: int) -> NDArray[np.uint8]:
     """The mask of the runs; the toolkit writes an empty mask as one run of 0 or of everything."""
     if width * height == 0:
         return np.zeros((height, width), dtype=np.uint8)
-    if width * height > LARGEST_MASK:
-        raise RegionError(f"a mask of {width} x {height} pixels is larger than any image")
     return rle_decode(runs, (height, width))
 
 

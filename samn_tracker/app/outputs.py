@@ -4,7 +4,6 @@ and what a killed one wrote is there up to its last frame."""
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -204,16 +203,15 @@ def patterns_of(kinds: list[str]) -> list[str]:
     return [pattern for kind in kinds for pattern in PATTERNS[kind]]
 
 
-def tell_earlier(folder: OutputFolder, kinds: list[str]) -> None:
-    """Say which kinds an earlier run left, and what becomes of them."""
+def words_of_earlier(folder: OutputFolder, kinds: list[str]) -> str:
+    """Which kinds an earlier run left, and what becomes of them; empty where there was none."""
     earlier = [kind for kind, patterns in PATTERNS.items() if any(folder.earlier(one) for one in patterns)]
     listed = {
         "replaced": [one for one in earlier if one in kinds],
         "kept": [one for one in earlier if one not in kinds],
     }
     words = [f"its {', '.join(names)} {end}" for end, names in listed.items() if names]
-    if words:
-        print(f"samn track: {folder.root} has an earlier run: {'; '.join(words)}", file=sys.stderr)
+    return f"{folder.root} has an earlier run: {'; '.join(words)}" if words else ""
 
 
 def parse_kinds(text: str) -> list[str]:

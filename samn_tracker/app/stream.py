@@ -42,7 +42,7 @@ class VideoAddress(FrameSource):
     def _open(self, address: str, seconds: float) -> Any:
         options = {"rtsp_transport": "tcp"} if address.lower().startswith("rtsp") else {}
         try:
-            container = self._av.open(address, timeout=seconds, options=options)
+            container = self._av.open(address, timeout=seconds, options=options, metadata_errors="replace")
         except (self._av.error.FFmpegError, OSError) as error:
             raise ImageError(
                 f"{self.name} does not answer with a video ({_reason(error, seconds)}); check the address, and that it "

@@ -35,7 +35,7 @@ from samn_tracker.app.outputs import (
     open_outputs,
     parse_kinds,
     patterns_of,
-    tell_earlier,
+    words_of_earlier,
 )
 from samn_tracker.app.selection import Viewer, draw_boxes
 from samn_tracker.app.sources import open_source
@@ -84,9 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.preview:
         return _write_picture(arguments.preview, draw_answers(first.image, answers), source, "--preview")
     check_masks(kinds, answers)
-    tell_earlier(folder, kinds)
+    earlier = words_of_earlier(folder, kinds)
     run = Run(source, arguments.tracker)
     with folder, inside or nullcontext():
+        if earlier:
+            print(f"samn track: {earlier}", file=sys.stderr)
         outputs = open_outputs(folder, kinds, source.frames_per_second / arguments.every) | (
             {"debug": debug} if debug else {}
         )

@@ -67,7 +67,7 @@ class VideoFile(FrameSource):
 
     def _open(self) -> Any:
         try:
-            container = self._av.open(str(self._path))
+            container = self._av.open(str(self._path), metadata_errors="replace")
         except (self._av.error.FFmpegError, OSError) as error:
             raise ImageError(
                 f"{self._path} is not a video that can be read ({reason(error)}); it is something else, damaged or "

@@ -33,6 +33,7 @@ import numpy as np
 from samn_tracker.bench.machine import describe_machine
 from samn_tracker.bench.videos import Video, frames_per_second, generated_video, real_videos
 from samn_tracker.errors import DatasetError, EnvironmentProblemError, SamnError
+from samn_tracker.files import write_atomic
 from samn_tracker.images import read_image
 from samn_tracker.loading import load_tracker
 from samn_tracker.runner.digits import positive
@@ -228,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(describe_machine(resolve_device(arguments.device)))
     print(table(rounds))
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(one) for one in rounds], indent=1), encoding="utf-8")
+        write_atomic(arguments.json, json.dumps([asdict(one) for one in rounds], indent=1) + "\n")
     return 0
 
 

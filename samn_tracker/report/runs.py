@@ -40,12 +40,13 @@ def read_saved_scores(path: Path) -> ScoreTable:
         texts = [known["benchmark"], known["split"], *known["notes"]]
         if not all(isinstance(one, str) for one in texts) or not isinstance(known["sequences"], dict):
             raise ValueError("benchmark, split and notes are texts, and sequences a table")
-        tables = [content, *known["sequences"].values()]
+        tables = [content, *known["sequences"].values(), *attributes.values()]
         if not all(one is None or isinstance(one, (int, float)) for table in tables for one in table.values()):
             raise ValueError("a score is no number")
         for curve in known["curves"].values():
-            if len(curve["x"]) != len(curve["y"]):
-                raise ValueError("a curve has x and y of different lengths")
+            x, y = (np.asarray(curve[axis], dtype=np.float64) for axis in ("x", "y"))
+            if x.ndim != 1 or x.shape != y.shape:
+                raise ValueError("a curve has x and y that are no lists of numbers, or of different lengths")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResultError(
             f"{path} does not hold scores ({error}); make it with `samn BENCHMARK score --json`"

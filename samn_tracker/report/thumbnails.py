@@ -113,12 +113,13 @@ def clips_of_run(benchmark: Benchmark, path: Path, data: Path, split: str) -> Ca
 
     def clip_of(name: str) -> Clip:
         sequence = videos[name] if name in videos else videos[name.rpartition("_")[0]]
-        mark = (
-            partial(_mark_box, results / benchmark.box_file(sequence.name), sequence)
-            if isinstance(benchmark, BoxBenchmark)
-            else partial(_mark_labels, results, sequence)
-        )
-        return Clip(range(len(sequence)), lambda index: read_image(sequence.frames[index]), mark)
+        answered: Sequence[int] = range(len(sequence))
+        mark: Callable[..., None] = partial(_mark_labels, results, sequence)
+        if isinstance(benchmark, BoxBenchmark):
+            boxes = _boxes(results / benchmark.box_file(sequence.name), sequence)
+            answered = np.flatnonzero(np.isfinite(boxes).all(axis=1)).tolist()
+            mark = partial(_mark_box, boxes)
+        return Clip(answered, lambda index: read_image(sequence.frames[index]), mark)
 
     return clip_of
 
@@ -155,17 +156,17 @@ def _said(overlaps: FloatArray | None, index: int) -> str:
     return f" (IoU {overlaps[index]:.2f})" if overlaps is not None and known else ""
 
 
-def _mark_box(
-    boxes: Path,
-    sequence: benchmark_sequences.Sequence,
-    canvas: Picture,
-    scale: float,
-    index: int,
-    colour: Colour | None,
-) -> None:
-    rows, _ = read_rows(decode_text(boxes.read_bytes()))
-    corners = box_to_polygon((rows[index] - sequence.shift) * scale)
-    draw_polygon(canvas, corners, colour or colour_of(1), LINE)
+def _boxes(path: Path, sequence: benchmark_sequences.Sequence) -> FloatArray:
+    """(N, 4) 0-based boxes of the first N frames, NaN where a line is none; N is 0 where there is no file.
+
+    The scorers of some benchmarks count what is missing as failed, so it is no fault here either.
+    """
+    rows = read_rows(decode_text(path.read_bytes()))[0] if path.is_file() else np.empty((0, 4))
+    return rows[: len(sequence)] - sequence.shift
+
+
+def _mark_box(boxes: FloatArray, canvas: Picture, scale: float, index: int, colour: Colour | None) -> None:
+    draw_polygon(canvas, box_to_polygon(boxes[index] * scale), colour or colour_of(1), LINE)
 
 
 def _mark_labels(

@@ -27,6 +27,7 @@ COLOURS: tuple[Colour, ...] = (
 
 _TINT = 0.4
 _SUBPIXEL_BITS = 4
+_FARTHEST = 1 << 20  # pixels; what lies beyond has no place in the integers that are drawn with
 
 _RULER = (255, 255, 0)
 _RULER_STEPS = (10, 20, 50, 100, 200, 500)
@@ -81,7 +82,8 @@ def draw_polygon(
     canvas: NDArray[np.uint8], corners: NDArray[np.float64], colour: Colour, width: int | None = None
 ) -> None:
     """Outline the (n, 2) corners, in continuous pixel coordinates, in place; default width as `line_width` says."""
-    fixed = np.round((corners - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    near = np.clip(corners, -_FARTHEST, _FARTHEST)
+    fixed = np.round((near - 0.5) * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     cv2.polylines(canvas, [fixed], True, colour, width or line_width(canvas), cv2.LINE_AA, _SUBPIXEL_BITS)
 
 

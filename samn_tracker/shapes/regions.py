@@ -32,6 +32,9 @@ target in two, while specks should not widen a box."""
 FARTHEST = 1e9
 """Pixels beyond which no coordinate or size of a target lies; sums and areas of smaller ones are finite."""
 
+LARGEST_MASK = 1 << 28
+"""Pixels; a few bytes of run lengths could otherwise ask for all memory."""
+
 
 def target_kind(target: ArrayLike) -> TargetKind:
     """Which of the three ways of giving a target the shape of `target` is.
@@ -284,9 +287,11 @@ def rle_decode(runs: ArrayLike, shape: tuple[int, int]) -> Mask:
     """The (H, W) mask of the run lengths that `rle_encode` makes.
 
     Raises:
-        RegionError: a run is negative, or they do not add up to H * W.
+        RegionError: a run is negative, they do not add up to H * W, or that is more than any image has.
     """
     pixels = shape[0] * shape[1]
+    if pixels > LARGEST_MASK:
+        raise RegionError(f"a mask of {shape[1]} x {shape[0]} pixels is larger than any image")
     try:
         lengths = np.asarray(runs, dtype=np.int64)
     except OverflowError:

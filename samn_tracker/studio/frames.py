@@ -159,7 +159,7 @@ class VideoStore(FrameStore):
 
     def _index(self) -> tuple[list[int], list[int]]:
         """All presentation times in order, and those of the key frames."""
-        with self._av.open(str(self.files[0])) as container:
+        with self._av.open(str(self.files[0]), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             self._tick = float(stream.time_base)
             try:
@@ -173,7 +173,7 @@ class VideoStore(FrameStore):
 
     def _open(self, index: int) -> None:
         """Begin to decode at the key frame at or before frame `index`."""
-        container = self._av.open(str(self.files[0]))
+        container = self._av.open(str(self.files[0]), metadata_errors="replace")
         stream = container.streams.video[0]
         tell_damage(stream)
         key = bisect_right(self._keys, self._times[index]) - 1

@@ -21,7 +21,6 @@ MARK = "@@TRAX:"
 _ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SPECIAL = re.compile(r'[\\"\n]')
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
-_LARGEST = 1 << 28  # pixels of a mask
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,6 @@ def parse_region(text: str) -> NDArray[np.float64] | MaskPart | None:
     try:
         if text.startswith("m"):
             left, top, width, height, *runs = (int(item) for item in re.sub(r"^m(ask:)?", "", text).split(","))
-            if not 0 <= width * height <= _LARGEST:
-                raise RegionError(f"a mask of {width} x {height} pixels")
             rest = width * height - sum(runs)
             return MaskPart((left, top), rle_decode([*runs, *([0] * (len(runs) % 2)), max(rest, 0)], (height, width)))
         numbers = np.array([float(item) for item in text.split(",")])

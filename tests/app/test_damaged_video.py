@@ -205,3 +205,30 @@ def test_pipes_and_devices_get_a_sentence(tmp_path: Path) -> None:
     for place in (tmp_path / "pipe.mp4", Path("/dev/zero")):
         with pytest.raises(DatasetError, match=f"{place} is a pipe or a device"):
             open_source(str(place))
+
+
+def test_a_video_whose_title_is_not_utf_8_is_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "named.mp4"
+    av = require_av()
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Caf\u00e9 \u00e9t\u00e9"
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    assert path.read_bytes().count(b"\xc3\xa9") == 3
+    path.write_bytes(path.read_bytes().replace(b"\xc3\xa9", b"\xe9\xe9"))
+    assert frames_of(path) == (3, "")
+    assert open_store(str(path)).count == 3
+
+
+def test_the_studio_refuses_a_video_whose_packets_cannot_be_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "a.nut"
+    data = write(path, count=25)
+    path.write_bytes(data[:-80] + bytes(60) + data[-20:])
+    with pytest.raises(ImageError, match=r"a\.nut is damaged \(.*\); copy or download it again"):
+        open_store(str(path))
+    count, said = frames_of(path)
+    assert 0 < count < 25
+    assert "is damaged after frame" in said

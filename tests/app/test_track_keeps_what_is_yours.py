@@ -156,4 +156,6 @@ def test_two_runs_into_one_folder_do_not_mix(workplace: Path, whites: str, capsy
         before = content(Path("out"))
         assert main(run) == 1
         assert content(Path("out")) == before
-    assert f"out is being written by process {os.getpid()}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"out is being written by process {os.getpid()}" in said
+    assert "replaced" not in said, "nothing was"

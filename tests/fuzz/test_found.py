@@ -15,6 +15,7 @@ from ope_runner.pysot_json import frames_of
 from samn_tracker.app.coco import coco_counts
 from samn_tracker.app.report import with_attributes
 from samn_tracker.errors import ConfigError, DatasetError, ResultError, SamnError
+from samn_tracker.regress.record import Record, read_record, save_record
 from samn_tracker.report.model import Report
 from samn_tracker.report.runs import read_saved_scores
 from samn_tracker.studio.answers import Answer
@@ -22,6 +23,8 @@ from samn_tracker.studio.project import Project
 from samn_tracker.train.coco import CocoSource
 from samn_tracker.train.sources import read_pack
 from samn_tracker.trax.client import launch_of
+from vot_workspace.layouts import read_dataset
+from vot_workspace.pysot_index import read_pysot
 from vot_workspace.workspace import Workspace, experiments_of
 
 DEEP = "[" * 5000
@@ -152,3 +155,21 @@ def test_image_name_of_pysots_index_longer_than_a_file_system_takes_is_missing(t
     entry = {"img_names": ["a" * 300 + ".jpg"], "gt_rect": [[1, 2, 3, 4]]}
     with pytest.raises(DatasetError, match="1 of 1 images are not below"):
         frames_of("a", entry, tmp_path)
+
+
+def test_names_in_an_index_of_vot_longer_than_a_file_system_takes_are_refused(tmp_path: Path) -> None:
+    entry = {"img_names": [f"{'a' * 300}.jpg"], "gt_rect": [[1, 2, 3, 4]], "width": 16, "height": 12}
+    assert read_pysot("a", entry, tmp_path).frames == [], "no image is on disk"
+    (tmp_path / "VOT2018.json").write_text(json.dumps({"b" * 300: {"gt_rect": [[1, 2, 3, 4]]}}))
+    with pytest.raises(DatasetError, match="File name too long"):
+        read_dataset(tmp_path / "VOT2018.json")
+
+
+def test_run_lengths_of_a_cached_record_ask_for_no_memory(tmp_path: Path) -> None:
+    record = Record((4, 6), np.ones((1, 4)), None, np.ones(1), np.ones(1, bool), {0: np.ones((4, 6), np.uint8)})
+    save_record(tmp_path / "a.json", record, {})
+    text = (tmp_path / "a.json").read_text()
+    content = json.loads(text) | {"shape": [10**6, 10**6], "masks": {"0": str(10**12)}}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ResultError, match="larger than any image"):
+        read_record(tmp_path / "a.json")

@@ -250,3 +250,8 @@ def test_the_part_near_the_located_centre_is_preferred_to_a_larger_one_far_away(
     far, all_of_it = regions.parts_around(mask, np.array([70.0, 70.0]), 15.0, 0.1)
     assert far.sum() == all_of_it.sum() == 400
     assert not regions.parts_around(np.zeros((5, 5), np.uint8), np.zeros(2), 1.0, 0.1)[1].any()
+
+
+def test_run_lengths_of_more_pixels_than_any_image_has_take_no_memory() -> None:
+    with pytest.raises(RegionError, match="a mask of 1000000 x 1000000 pixels is larger than any image"):
+        regions.rle_decode([10**12], (10**6, 10**6))
