@@ -208,6 +208,17 @@ def test_the_map_names_every_room() -> None:
     assert not [path.name for path in places if not re.search(rf"\b{re.escape(path.name)}\b", text)]
 
 
+@pytest.mark.parametrize("page", PROSE, ids=page_id)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = set(re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text(encoding="utf-8")))
+    faults = [f"{file}::{name}" for file, name in named if not _has_test(ROOT / file, name)]
+    assert not faults, f"{page_id(page)} names tests that are not there: {', '.join(sorted(faults))}"
+
+
+def _has_test(file: Path, name: str) -> bool:
+    return file.is_file() and f"\ndef {name}(" in file.read_text(encoding="utf-8")
+
+
 GENERATED = ("reference/commands.md", "reference/configuration.md", "reference/training-configuration.md", "models.md")
 
 

@@ -129,13 +129,15 @@ def _polygons(parts: list[Any], height: int, width: int) -> NDArray[np.uint8]:
 
     for part in parts:
         numbers = np.asarray(part, dtype=np.float64)
-        x, y = numbers[::2], numbers[1::2]
-        inside = (np.abs(x) <= 2 * width).all() and (np.abs(y) <= 2 * height).all()
-        if numbers.ndim != 1 or len(numbers) < 6 or len(numbers) % 2 or not inside:
+        if numbers.ndim != 1 or len(numbers) < 6 or len(numbers) % 2 or not _is_near(numbers, height, width):
             raise ValueError("a polygon is a list of at least three x, y in the image")
     if not parts:
         raise ValueError("no polygon")
     return np.asarray(mask.decode(mask.merge(mask.frPyObjects(parts, height, width))), dtype=np.uint8)
+
+
+def _is_near(corners: NDArray[np.float64], height: int, width: int) -> bool:
+    return bool((np.abs(corners[::2]) <= 2 * width).all() and (np.abs(corners[1::2]) <= 2 * height).all())
 
 
 def _run_lengths(text: str) -> list[int]:

@@ -172,6 +172,6 @@ def require(paths: Sequence[Path]) -> None:
     Raises:
         DatasetError: the missing ones are named.
     """
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not frames.is_there(path)]
     if missing:
         raise DatasetError(f"{len(missing)} files are missing: {frames.listed(missing)}")

@@ -101,9 +101,9 @@ def test_damaged_answers_of_a_studio_project_are_left_out_and_told(
     assert "line 2, 3, 4, 6 is damaged" in capsys.readouterr().err
 
 
-def _coco(folder: Path, segmentation: object, height: int = SIZE[0]) -> CocoSource:
+def _coco(folder: Path, segmentation: object, height: int = SIZE[0], name: str = "a.png") -> CocoSource:
     (folder / "a.png").write_bytes(picture())
-    image = {"id": 1, "file_name": "a.png", "height": height, "width": SIZE[1]}
+    image = {"id": 1, "file_name": name, "height": height, "width": SIZE[1]}
     one = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "area": 30, "segmentation": segmentation}
     (folder / "instances.json").write_text(json.dumps({"images": [image], "annotations": [one], "categories": []}))
     return CocoSource("one", folder, folder / "instances.json")
@@ -113,6 +113,11 @@ def test_annotated_size_of_another_picture_is_refused_before_memory_is_taken(tmp
     """It was taken first, all of it: the program was killed."""
     with pytest.raises(DatasetError, match=r"16x12, annotated as 16x99999999"):
         _coco(tmp_path, [[2, 2, 8, 2, 8, 7]], height=99999999).read(0)
+
+
+def test_image_name_of_coco_longer_than_a_file_system_takes_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="1 files are missing"):
+        _coco(tmp_path, [[2, 2, 8, 2, 8, 7]], name="a" * 300)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +132,7 @@ def test_annotated_size_of_another_picture_is_refused_before_memory_is_taken(tmp
         {"size": [12, 16], "counts": "³²"},
         {"size": [9, 9], "counts": [81]},
         7,
+        [7],
     ],
 )
 def test_malformed_shape_of_an_object_is_refused(tmp_path: Path, segmentation: object) -> None:
