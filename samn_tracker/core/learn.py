@@ -28,10 +28,6 @@ from samn_tracker.shapes.regions import mask_iou, mask_to_box, target_kind
 SLIPPED = 0.4
 """Target sizes between a correction and the filter's own peak from which the filter is not believed any more."""
 
-HIDDEN = 2.0
-"""A corrected mask whose mean side is smaller than the target's by less than this factor shows a part of it that an
-occluder leaves, not another size."""
-
 AREA_WINDOW = 25
 """How many of the latest masks make the usual pixel count."""
 
@@ -185,15 +181,15 @@ class Learner:
             state.spatial.memorise(localisation, sample.size_crop, centre_crop=sample.centre_crop)
 
     def _place(self, state: TrackState, mask: NDArray[np.uint8]) -> None:
-        """The target is where the mask (H, W) shows it; only a part of it, if that is not much smaller than it was."""
+        """The target is where the mask (H, W) shows it, and as large, also where something hides a part of it.
+
+        A patch cut for what is seen shows that in more pixels, and reaches far enough for the rest to come out in it.
+        """
         box = mask_to_box(mask)
-        size = np.maximum(box[2:], MINIMUM_SIDE)
-        is_part = 1 < state.mean_side / float(np.sqrt(size.prod())) < HIDDEN
         state.centre = inside_image(middle_of(box), state.shape)
-        state.size = state.size if is_part else size
+        state.size = np.maximum(box[2:], MINIMUM_SIDE)
         state.extent = np.array([box[:2], box[:2] + box[2:]]) - state.centre
-        if not is_part:
-            state.areas.clear()
+        state.areas.clear()
         state.areas.append(int(mask.sum()))
         state.lost_frames, state.elsewhere = 0, no_places()
         polygon = state.habit.apply_to_polygon(fit_rotated_box(mask))

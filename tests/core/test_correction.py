@@ -71,16 +71,19 @@ def test_a_click_on_a_known_target_finds_it_where_it_was_not_followed(tracker: T
     assert mask_iou(answer.mask, truth(110, 20)) > 0.85
 
 
-def test_a_part_that_an_occluder_leaves_does_not_change_the_size(tracker: Tracker) -> None:
+def test_a_corrected_part_is_searched_in_its_own_size_and_the_whole_target_after_it(tracker: Tracker) -> None:
+    """libby between tree and post: cut for the whole dog, the patch showed what was seen of it too coarsely."""
     tracker.initialize(frame(40), truth(40))
     half = truth(40)
     half[:, 53:] = 0
-    tracker.correct(half)
-    assert tracker.state is not None and tracker.state.size.tolist() == [26, 26]
-    tiny = np.zeros_like(half)
-    tiny[60:66, 40:46] = 1
-    tracker.correct(tiny)
-    assert tracker.state.size.tolist() == [6, 6], "this is another size"
+    hidden = frame(40)
+    hidden[:, 53:] = 105
+    tracker.correct(half, hidden)
+    assert tracker.state is not None and tracker.state.size.tolist() == [13, 26]
+    assert list(tracker.state.areas) == [13 * 26]
+    for step in range(12):
+        answer = tracker.track(frame(40 + step))
+    assert mask_iou(answer.mask, truth(51)) > 0.8
 
 
 def test_proposing_and_remembering_change_no_answer(tracker: Tracker) -> None:

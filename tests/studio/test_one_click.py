@@ -75,5 +75,5 @@ def test_one_click_puts_a_lost_target_right(
     session.close()
     print(f"{name}: J after frame {clicked}: {followed:.3f} followed, {lost:.3f} lost, {after:.3f} after one click")
     print(f"{name}: the mask that the click proposes: {proposed:.3f}")
-    assert lost < 0.1
+    assert lost < 0.2
     assert after > 0.9 * followed
