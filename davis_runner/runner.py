@@ -15,11 +15,10 @@ import numpy as np
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.frames import FrameList, image_files, read_frames, visible
+from samn_tracker.runner.frames import FrameList, folders, image_files, read_frames
 from samn_tracker.runner.label_png import Labels, read_labels
-from samn_tracker.runner.layout import first_existing, raise_all, require_data
-from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
-from samn_tracker.runner.mask_pairs import match_by_number, pair_by_number
+from samn_tracker.runner.layout import first_existing, raise_all
+from samn_tracker.runner.mask_pairs import match_by_number, pair_by_number, require_same_size
 from samn_tracker.runner.metrics import davis as metrics
 from samn_tracker.runner.metrics.curves import FloatArray
 from samn_tracker.runner.object_map import VOID, read_objects
@@ -48,16 +47,6 @@ class Davis(MaskBenchmark):
     def sequences(self, data: Path, split: str) -> list[Sequence]:
         return collect(self.names(data, split), lambda name: _read_sequence(data, name, _is_binary(split)))
 
-    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
-        sequences = self.sequences(require_data(data, self.title), split)
-        expected = {f"{one.name}/{path.stem}.png": one for one in sequences for path in one.frames}
-        actual = set(source.names())
-        rules = {one.name: (_shape(one), _object_ids(one)) for one in sequences}
-        found = name_faults(actual, expected)
-        for name in sorted(expected.keys() & actual):
-            found += png_faults(source, name, *rules[expected[name].name])
-        return found
-
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
         """J and F, each with mean, recall and decay, and their average; a row per object, all objects weigh alike."""
         annotations = first_existing([truth / "Annotations" / "480p", truth], "annotations")
@@ -78,8 +67,9 @@ class Davis(MaskBenchmark):
                 faults.append(str(error))
         raise_all(faults, results)
         notes += self.partial_notes(len(names), split)
-        overall = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}  # type: ignore[misc]
-        return ScoreTable(self.name, split, overall, rows, notes=tuple(notes), overlaps=overlaps)
+        return ScoreTable(
+            self.name, split, metrics.mean_row(rows.values()), rows, notes=tuple(notes), overlaps=overlaps
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,23 +92,11 @@ def _read_sequence(data: Path, name: str, binary: bool) -> Sequence:
     return Sequence(name, frames.paths, annotations={0: annotations[0]} if binary else annotations, binary=binary)
 
 
-def _shape(sequence: Sequence) -> tuple[int, int]:
-    height, width = _read_objects(sequence.annotations[0], sequence.binary).shape
-    return height, width
-
-
-def _object_ids(sequence: Sequence) -> set[int]:
-    if sequence.binary:
-        return {1}
-    seen = {int(one) for path in sequence.annotations.values() for one in np.unique(_read_objects(path, False))}
-    return seen - {0}
-
-
 def _truth_names(truth: Path, annotations: Path, split: str) -> list[str]:
     listed = truth / "ImageSets" / f"{split}.txt"
     if listed.is_file():
         return read_names(listed)
-    names = [path.name for path in visible(annotations.iterdir()) if path.is_dir()]
+    names = [path.name for path in folders(annotations)]
     if not names:
         raise DatasetError(f"no {listed} and no folder of masks in {annotations}; check --truth and --split")
     return names
@@ -157,8 +135,7 @@ def _score_sequence(
     for path, answer in pairs:
         truth = _read_objects(path, binary)
         result = _read_objects(answer, binary) if binary else read_labels(answer)
-        if truth.shape != result.shape:
-            raise ImageError(f"{answer} is {result.shape}, its annotation {truth.shape} (height, width)")
+        require_same_size(truth, result, answer)
         strange |= set(np.unique(np.concatenate([np.unique(truth), np.unique(result)])).tolist()) - {0, VOID, *objects}
         for one in objects:
             frame = metrics.region_and_contour((truth == one).view(np.uint8), (result == one).view(np.uint8))

@@ -24,13 +24,12 @@ from ope_runner.video import Truth, read_frames, read_truth
 from samn_tracker.errors import ConfigError, DatasetError, ResultError
 from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.commands import run_command
+from samn_tracker.runner.frames import listed
 from samn_tracker.runner.layout import raise_all
 from samn_tracker.runner.metrics import ope as metrics
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
 from samn_tracker.runner.truth import first_box
-
-_SHOWN = 10
 
 
 class Ope(BoxBenchmark):
@@ -66,7 +65,7 @@ class Ope(BoxBenchmark):
         missing = dataset.missing(self.names(data, split))
         if not missing:
             return []
-        return [f"{data} is not all of {dataset.title}: {_listed(missing)}: good for trials, not for comparisons"]
+        return [f"{data} is not all of {dataset.title}: {listed(missing)}: good for trials, not for comparisons"]
 
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
         """Success, precision and normalised precision as fractions: of the set, each attribute and each sequence.
@@ -86,7 +85,7 @@ class Ope(BoxBenchmark):
         missing = [f"{name}: no ground truth in {truth}" for name in dataset.missing(source.names)]
         if missing and not partial:
             raise DatasetError(
-                f"{truth} is not all of {dataset.title}: {_listed(missing)}; --partial scores what is there"
+                f"{truth} is not all of {dataset.title}: {listed(missing)}; --partial scores what is there"
             )
         curves: dict[str, metrics.SequenceCurves] = {}
         overlaps: dict[str, NDArray[np.float64]] = {}
@@ -102,7 +101,7 @@ class Ope(BoxBenchmark):
         if not partial:
             raise_all(faults, results, "--partial scores the others, and the table says so")
         if not curves:
-            raise ResultError(f"{results} has no result of {dataset.title}: {_listed(faults)}")
+            raise ResultError(f"{results} has no result of {dataset.title}: {listed(faults)}")
         table = _table(dataset, curves, attributes, [*missing, *faults])
         return replace(table, overlaps=overlaps)
 
@@ -158,8 +157,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _source(root: Path, dataset: DataSet) -> _Source:
     """Raises DatasetError where no sequence of the data set is."""
-    listed = json_of(root)
-    source = _JsonSource(listed, dataset) if listed else _Source(root, dataset)
+    index = json_of(root)
+    source = _JsonSource(index, dataset) if index else _Source(root, dataset)
     if not source.names:
         raise DatasetError(f"no sequence of {dataset.title} in {root}; check the folder and --dataset")
     return source
@@ -226,8 +225,3 @@ def _table(
         },
         (len(curves), official) if left_out else None,
     )
-
-
-def _listed(faults: list[str]) -> str:
-    more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    return ", ".join(faults[:_SHOWN]) + more

@@ -14,14 +14,12 @@ from samn_tracker.errors import DatasetError
 from samn_tracker.runner.benchmark import BoxBenchmark
 from samn_tracker.runner.box_text import read_rows
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.frames import read_frames, visible
+from samn_tracker.runner.frames import folders, listed, read_frames, visible
 from samn_tracker.runner.layout import first_existing
 from samn_tracker.runner.metrics import trackingnet as metrics
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
 from samn_tracker.runner.truth import decode_text, first_box, read_boxes
-
-_SHOWN = 10
 
 
 class TrackingNet(BoxBenchmark):
@@ -42,9 +40,9 @@ class TrackingNet(BoxBenchmark):
 
     def sequences(self, data: Path, split: str) -> list[Sequence]:
         names = self.names(data, split)
-        folders = [path.name for path in visible((data / split / "frames").glob("*")) if path.is_dir()]
-        if unknown := sorted(set(folders) - set(names)):
-            raise DatasetError(f"frames without annotation in {data / split}: {', '.join(unknown[:_SHOWN])}")
+        shown = {path.name for path in folders(data / split / "frames")}
+        if unknown := sorted(shown - set(names)):
+            raise DatasetError(f"frames without annotation in {data / split}: {listed(unknown)}")
         return collect(names, lambda name: _read_sequence(data / split, name, full=split != "TEST"))
 
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,15 +20,13 @@ import numpy as np
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.runner.benchmark import MaskBenchmark
 from samn_tracker.runner.commands import run_command
-from samn_tracker.runner.frames import listed, read_frames, visible
-from samn_tracker.runner.label_answers import answer_files
+from samn_tracker.runner.frames import folders, listed, read_frames
 from samn_tracker.runner.label_png import read_labels
-from samn_tracker.runner.layout import first_existing, raise_all, require_data
-from samn_tracker.runner.lint import Fault, ResultSource, name_faults, png_faults
-from samn_tracker.runner.mask_pairs import pair_by_number
+from samn_tracker.runner.layout import first_existing, raise_all
+from samn_tracker.runner.mask_pairs import pair_by_number, require_same_size
 from samn_tracker.runner.metrics import davis as metrics
 from samn_tracker.runner.metrics.curves import FloatArray
-from samn_tracker.runner.object_map import read_objects
+from samn_tracker.runner.object_map import read_objects, size_and_ids
 from samn_tracker.runner.scores import ScoreTable
 from samn_tracker.runner.sequences import Sequence, collect
 from vos_runner import sav
@@ -85,18 +82,6 @@ class Vos(MaskBenchmark):
         found = [f"frames are missing in the middle of {len(lacking)} videos: {listed(lacking)}"] if lacking else []
         return [*super().notes(data, split), *found]
 
-    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
-        sequences = self.sequences(require_data(data, SPLITS[split].title), split)
-        expected = {
-            name: one for one in sequences for index in range(len(one)) for name in answer_files(one, index).values()
-        }
-        actual = set(source.names())
-        rules = {one.name: _rules(one) for one in sequences}
-        found = name_faults(actual, expected)
-        for name in sorted(expected.keys() & actual):
-            found += png_faults(source, name, *rules[expected[name].name])
-        return found
-
     def score(self, truth: Path, results: Path, split: str) -> ScoreTable:
         """J and F of every object over the annotated frames after its first one; all objects weigh alike.
 
@@ -121,9 +106,8 @@ class Vos(MaskBenchmark):
         raise_all(faults, results)
         if not rows:
             raise DatasetError(f"{annotations} shows first frames only: this split is scored by its server alone")
-        overall = {key: float(np.mean([row[key] for row in rows.values()])) for key in next(iter(rows.values()))}  # type: ignore[misc]
         notes = tuple(self.partial_notes(len(videos), split))
-        return ScoreTable(self.name, split, overall, rows, notes=notes, overlaps=overlaps)
+        return ScoreTable(self.name, split, metrics.mean_row(rows.values()), rows, notes=notes, overlaps=overlaps)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -141,7 +125,7 @@ def _root(data: Path, split: str) -> Path:
 
 
 def _videos(folder: Path) -> list[Path]:
-    videos = [path for path in visible(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    videos = folders(folder)
     if not videos:
         raise DatasetError(f"no folder of a video in {folder}; check the root folder and --split")
     return videos
@@ -151,21 +135,6 @@ def _read_sequence(root: Path, name: str, prefix: str) -> Sequence:
     frames = read_frames(root / "JPEGImages" / name)
     masks = read_frames(root / "Annotations" / name)
     return Sequence(name, frames.paths, annotations=pair_by_number(frames, masks.paths), prefix=prefix)
-
-
-def _rules(sequence: Sequence) -> tuple[tuple[int, int], set[int]]:
-    """Size of the label maps, and the ids that there may be."""
-    if sequence.masks:
-        return _ids(next(iter(next(iter(sequence.masks.values())).values())))[0], {1}
-    labels = [_ids(path) for path in sequence.annotations.values()]
-    return labels[0][0], {one for _, ids in labels for one in ids}
-
-
-@lru_cache(maxsize=4096)
-def _ids(path: Path) -> tuple[tuple[int, int], tuple[int, ...]]:
-    labels = read_objects(path, white_is_object=False)
-    height, width = labels.shape
-    return (height, width), tuple(int(one) for one in np.unique(labels) if one)
 
 
 def _score_video(video: Path, results: Path) -> dict[str, dict[str, tuple[float, float]]]:
@@ -179,8 +148,7 @@ def _score_video(video: Path, results: Path) -> dict[str, dict[str, tuple[float,
             if not answer.is_file():
                 raise ResultError(f"{video.name}/{path.stem}.png is missing")
             result = read_labels(answer)
-            if truth.shape != result.shape:
-                raise ImageError(f"{answer} is {result.shape}, its annotation {truth.shape} (height, width)")
+            require_same_size(truth, result, answer)
             for one, frames in values.items():
                 pair = (truth == one).view(np.uint8), (result == one).view(np.uint8)
                 frames[path.stem] = metrics.region_and_contour(*pair)
@@ -199,7 +167,7 @@ def _shows_truth(annotations: tuple[Path, ...]) -> bool:
     """Whether an annotation shows objects that have begun before, and none that begins."""
     known: set[int] = set()
     for path in annotations:
-        ids = set(_ids(path)[1])
+        ids = set(size_and_ids(path)[1])
         if known and ids <= known:
             return True
         known |= ids

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from samn_tracker.errors import DatasetError, ImageError, ResultError
-from samn_tracker.runner.frames import read_frames, visible
+from samn_tracker.errors import DatasetError, ResultError
+from samn_tracker.runner.frames import folders, read_frames, visible
 from samn_tracker.runner.label_png import read_labels
-from samn_tracker.runner.mask_pairs import pair_by_number
+from samn_tracker.runner.mask_pairs import pair_by_number, require_same_size
 from samn_tracker.runner.metrics import davis as metrics
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.sequences import Sequence
@@ -36,7 +36,7 @@ def video_names(root: Path) -> list[str]:
     lists = list(visible(root.glob("*.txt")))
     if lists:
         return read_names(lists[0])
-    names = [path.name for path in visible((root / ANNOTATIONS).glob("*")) if path.is_dir()]
+    names = [path.name for path in folders(root / ANNOTATIONS)]
     if not names:
         raise DatasetError(f"no list of videos in {root} and no {ANNOTATIONS}/<video>; check the folder and --split")
     return names
@@ -72,8 +72,7 @@ def score_video(annotations: Path, results: Path) -> dict[str, dict[str, tuple[f
             if not answer.is_file():
                 raise ResultError(f"{annotations.name}/{folder.name}/{path.stem}.png is missing")
             truth, result = read_objects(path, single=True), read_labels(answer)
-            if truth.shape != result.shape:
-                raise ImageError(f"{answer} is {result.shape}, its annotation {truth.shape} (height, width)")
+            require_same_size(truth, result, answer)
             begun = begun or bool(truth.any() or result.any())
             if begun:
                 frames[path.stem] = metrics.region_and_contour(truth, (result > 0).astype(truth.dtype))
@@ -84,7 +83,7 @@ def score_video(annotations: Path, results: Path) -> dict[str, dict[str, tuple[f
 
 def _objects(folder: Path) -> Mapping[int, Path]:
     """The folders of objects by id, which is one more than their name says."""
-    found = {int(one.name) + 1: one for one in visible(folder.glob("*")) if one.is_dir() and one.name.isdecimal()}
+    found = {int(one.name) + 1: one for one in folders(folder) if one.name.isdecimal()}
     if not found:
         raise DatasetError(f"no folder of an object (000, 001, ...) in {folder}")
     if max(found) >= 255:

@@ -22,7 +22,7 @@ from pathlib import Path
 from samn_tracker.errors import DatasetError, ImageError, ResultError
 from samn_tracker.images import read_image
 from samn_tracker.runner.box_text import separated
-from samn_tracker.runner.frames import FrameList, image_files, listed, visible
+from samn_tracker.runner.frames import FrameList, folders, image_files, listed, visible
 from samn_tracker.runner.mask_pairs import pair_by_number, require_every_mask
 from samn_tracker.runner.object_map import read_objects
 from samn_tracker.runner.truth import read_lines, read_names, read_text, targets_of
@@ -80,8 +80,8 @@ def _folder_readers(source: Path) -> dict[str, Callable[[], SourceSequence]]:
     listing = source / "list.txt"
     if listing.is_file():
         return {name: partial(_read_named, source, name) for name in read_names(listing)}
-    folders = [source] if _truths(source) else [folder for folder in visible(source.iterdir()) if folder.is_dir()]
-    found = [(name, folder, truth) for folder in folders for name, truth in _truths(folder).items()]
+    places = [source] if _truths(source) else folders(source)
+    found = [(name, folder, truth) for folder in places for name, truth in _truths(folder).items()]
     names = [name for name, _, _ in found]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise DatasetError(f"{source} has two sequences called {listed(doubled)}; rename one of the folders")

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from samn_tracker.errors import ConfigError
 from samn_tracker.files import open_text
 from samn_tracker.runner.box_text import format_box
-from samn_tracker.runner.label_answers import write_answer
+from samn_tracker.runner.label_answers import answer_files, answer_rules, write_answer
 from samn_tracker.runner.layout import require_data
-from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults
+from samn_tracker.runner.lint import Fault, ResultSource, box_faults, name_faults, png_faults
 from samn_tracker.runner.loop import FrameResult, track_boxes, track_labels
 from samn_tracker.runner.objects import create_object_tracker
 from samn_tracker.runner.scores import ScoreTable
@@ -145,6 +145,19 @@ class MaskBenchmark(Benchmark):
 
     def create_tracker(self, spec: str, device: str, overrides: Mapping[str, str]) -> Any:
         return create_object_tracker(spec, device, overrides)
+
+    def lint(self, source: ResultSource, data: Path | None, split: str) -> list[Fault]:
+        """Faults of a layout with the label maps of every frame of the data, and nothing else."""
+        sequences = self.sequences(require_data(data, self.title), split)
+        expected = {
+            name: one for one in sequences for index in range(len(one)) for name in answer_files(one, index).values()
+        }
+        actual = set(source.names())
+        rules = {one.name: answer_rules(one) for one in sequences}
+        found = name_faults(actual, expected)
+        for name in sorted(expected.keys() & actual):
+            found += png_faults(source, name, *rules[expected[name].name])
+        return found
 
     def run_sequence(self, tracker: Any, sequence: Sequence, folder: Path) -> Iterator[FrameResult]:
         for frame in track_labels(tracker, sequence):

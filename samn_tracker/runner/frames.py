@@ -191,6 +191,11 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def folders(place: Path) -> list[Path]:
+    """The visible folders in `place`, by name; none where it is not there."""
+    return [path for path in visible(place.glob("*")) if path.is_dir()]
+
+
 def order_key(name: str) -> OrderKey:
     """What a file's name is sorted by: words and numbers in turn, without suffix, case and leading zeros."""
     parts: list[str | int] = list(_DIGITS.split(name[: name.rfind(".")].lower()))
@@ -202,6 +207,12 @@ def listed(names: Sequence[object]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(map(str, names[:SHOWN])) + more
+
+
+def listed_lines(faults: Sequence[str]) -> str:
+    """As `listed`, below what is said before, a line each."""
+    more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+    return "".join(f"\n  {line}" for line in [*faults[:SHOWN], *more])
 
 
 def _ordered(names: list[str], place: str) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from samn_tracker.files import write_new
 from samn_tracker.runner.label_png import Labels, encode_labels, read_labels
+from samn_tracker.runner.object_map import size_and_ids
 from samn_tracker.runner.sequences import Sequence
 
 
@@ -27,6 +28,19 @@ def answer_files(sequence: Sequence, index: int) -> dict[int | None, str]:
         return {None: f"{place}/{name}.png"}
     ids = sorted({one for masks in sequence.masks.values() for one in masks})
     return {one: f"{place}/{object_folder(one)}/{name}.png" for one in ids}
+
+
+def answer_rules(sequence: Sequence) -> tuple[tuple[int, int], set[int]]:
+    """Size (H, W) of a sequence's answers, and the ids that they may hold: those that are annotated.
+
+    Raises:
+        ImageError: an annotation is no label map.
+    """
+    if sequence.masks:
+        first = next(iter(next(iter(sequence.masks.values())).values()))
+        return size_and_ids(first)[0], {1}
+    known = [size_and_ids(path, sequence.binary) for path in sequence.annotations.values()]
+    return known[0][0], {1} if sequence.binary else {one for _, ids in known for one in ids}
 
 
 def write_answer(folder: Path, sequence: Sequence, index: int, labels: Labels) -> None:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError, ResultError
 from samn_tracker.runner.box_text import read_rows
+from samn_tracker.runner.frames import listed, listed_lines
 from samn_tracker.runner.truth import decode_text
-
-_SHOWN = 10
 
 
 def first_existing(candidates: Sequence[Path], what: str) -> Path:
@@ -55,14 +54,13 @@ def read_results(path: Path, rows: int, longer: bool = False) -> NDArray[np.floa
         {line for line, _ in faults} | {int(row) + 1 for row in np.nonzero(~np.isfinite(boxes).all(axis=1))[0]}
     )
     if bad:
-        raise ResultError(f"{path.name} has rows that are not four numbers: lines {', '.join(map(str, bad[:_SHOWN]))}")
+        raise ResultError(f"{path.name} has rows that are not four numbers: lines {listed(bad)}")
     return boxes
 
 
 def raise_all(faults: Iterable[str], results: Path, remedy: str = "") -> None:
     """Raise one ResultError for all faults of a folder of results, if there are any; `remedy` is its last line."""
-    listed = list(faults)
-    if listed:
-        more = f"\n  and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-        more += f"\n{remedy}" if remedy else ""
-        raise ResultError(f"{results} cannot be scored:\n  " + "\n  ".join(listed[:_SHOWN]) + more)
+    found = list(faults)
+    if found:
+        last = f"\n{remedy}" if remedy else ""
+        raise ResultError(f"{results} cannot be scored:{listed_lines(found)}{last}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from samn_tracker.errors import DatasetError
+from samn_tracker.errors import DatasetError, ImageError
 from samn_tracker.runner.frames import FrameList, common_numbers, listed, order_key
+from samn_tracker.runner.label_png import Labels
 
 
 def pair_by_number(frames: FrameList, masks: Sequence[Path]) -> Mapping[int, Path]:
@@ -35,6 +36,16 @@ def match_by_number(frames: FrameList, files: Sequence[Path]) -> tuple[dict[int,
         places = [index.get(order_key(path.name)) for path in files]
     pairs = list(zip(places, files, strict=True))
     return {place: path for place, path in pairs if place is not None}, [path for place, path in pairs if place is None]
+
+
+def require_same_size(truth: Labels, answer: Labels, place: Path) -> None:
+    """Refuse an answer (H, W), of the file `place`, that has another size than its annotation.
+
+    Raises:
+        ImageError: with both.
+    """
+    if truth.shape != answer.shape:
+        raise ImageError(f"{place} is {answer.shape}, its annotation {truth.shape} (height, width)")
 
 
 def require_every_mask(frames: FrameList, masks: Mapping[int, Path], place: Path) -> None:

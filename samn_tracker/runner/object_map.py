@@ -7,6 +7,7 @@ no objects of their own. Where neither fits, the grey values are named instead o
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,18 @@ def read_objects(path: Path, single: bool = False, white_is_object: bool = True)
     if not path.is_file():
         raise ImageError(f"no mask {path}; correct the path")
     return decode_objects(path.read_bytes(), str(path), single, white_is_object)
+
+
+@lru_cache(maxsize=4096)
+def size_and_ids(path: Path, single: bool = False) -> tuple[tuple[int, int], tuple[int, ...]]:
+    """(H, W) of an annotation in which white is void, and the ids in it, rising; of a file that does not change.
+
+    Raises:
+        ImageError: as `read_objects`.
+    """
+    labels = read_objects(path, single, white_is_object=False)
+    height, width = labels.shape
+    return (height, width), tuple(int(one) for one in np.unique(labels) if one)
 
 
 def decode_objects(data: bytes, name: str, single: bool = False, white_is_object: bool = True) -> Labels:

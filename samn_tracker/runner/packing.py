@@ -9,11 +9,11 @@ from typing import IO
 from samn_tracker.errors import ResultError
 from samn_tracker.files import atomic
 from samn_tracker.runner.benchmark import Benchmark
+from samn_tracker.runner.frames import listed_lines
 from samn_tracker.runner.lint import FolderSource
 from samn_tracker.runner.run_folder import RunFolder, results_folder
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
-_SHOWN = 20
 
 
 def pack(benchmark: Benchmark, results: Path, data: Path | None, split: str, output: Path) -> int:
@@ -33,8 +33,7 @@ def pack(benchmark: Benchmark, results: Path, data: Path | None, split: str, out
     if folder != results:
         faults += _damage(RunFolder(results))
     if faults:
-        more = f"\n  and {len(faults) - _SHOWN} more: see lint" if len(faults) > _SHOWN else ""
-        raise ResultError(f"not packed, {len(faults)} faults:\n  " + "\n  ".join(faults[:_SHOWN]) + more)
+        raise ResultError(f"not packed, {len(faults)} faults, see lint:{listed_lines(faults)}")
     names = source.names()
     with atomic(output) as stream:
         _write(stream, source, names)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from samn_tracker.runner.benchmark import Benchmark
+from samn_tracker.runner.frames import listed
 from samn_tracker.runner.run_folder import RunFolder, results_folder
 from samn_tracker.runner.scores import ScoreTable
-
-SHOWN = 10
 
 
 def score_run(benchmark: Benchmark, truth: Path, path: Path, split: str, partial: bool = False) -> ScoreTable:
@@ -38,8 +37,6 @@ def training_notes(manifest: dict[str, Any], scored: Iterable[str]) -> list[str]
     seen = sorted({one for one in scored if one in sequences or one.rpartition("_")[0] in sequences})
     if not seen:
         return []
-    more = f" and {len(seen) - SHOWN} more" if len(seen) > SHOWN else ""
     return [
-        f"these weights were trained on {', '.join(seen[:SHOWN])}{more}, as their own header says: "
-        "not a result to compare with others"
+        f"these weights were trained on {listed(seen)}, as their own header says: not a result to compare with others"
     ]

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.errors import DatasetError
 from samn_tracker.files import fingerprint
-
-_SHOWN = 10
+from samn_tracker.runner.frames import listed_lines
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,5 @@ def collect(names: Iterable[str], read: Callable[[str], Sequence]) -> list[Seque
         except DatasetError as error:
             faults.append(f"{name}: {error}")
     if faults:
-        more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise DatasetError(f"{len(faults)} incomplete sequences:\n  " + "\n  ".join(faults[:_SHOWN]) + more)
+        raise DatasetError(f"{len(faults)} incomplete sequences:{listed_lines(faults)}")
     return sequences

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from samn_tracker.errors import DatasetError
-from samn_tracker.runner.frames import listed, visible
+from samn_tracker.runner.frames import folders, listed
 from samn_tracker.runner.truth import is_plain_name, read_text
 from samn_tracker.train.coco import CocoSource
 from samn_tracker.train.config import SetConfig
@@ -48,8 +48,8 @@ def open_folder(one: SetConfig, path: Path) -> Source:
 
 def open_sequences(one: SetConfig, path: Path) -> Source:
     """Clips, `SEQUENCE/IMAGES/*.jpg` with `SEQUENCE/MASKS/*.png`."""
-    names = [entry for entry in visible(existing(path).iterdir()) if entry.is_dir()]
-    pairs, clips = match_clips([(entry / one.images, entry / one.masks) for entry in names])
+    entries = folders(existing(path))
+    pairs, clips = match_clips([(entry / one.images, entry / one.masks) for entry in entries])
     return FileSource(one.name, pairs, clips, one.binary)
 
 
@@ -83,7 +83,7 @@ def _sequence_of(line: str) -> str:
 def open_youtube_vos(one: SetConfig, path: Path) -> Source:
     """YouTube-VOS: `SPLIT/JPEGImages/VIDEO` and `SPLIT/Annotations/VIDEO`; every video of the split is used."""
     base = path / (one.split or "train")
-    names = [entry.name for entry in visible(existing(base / "Annotations").iterdir()) if entry.is_dir()]
+    names = [entry.name for entry in folders(existing(base / "Annotations"))]
     pairs, clips = match_clips([(base / "JPEGImages" / name, base / "Annotations" / name) for name in names])
     return FileSource(one.name, pairs, clips)
 

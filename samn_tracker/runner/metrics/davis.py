@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -77,6 +77,12 @@ def score_row(frames: list[tuple[float, float]]) -> dict[str, float | None]:
         "f_decay": contour.decay,
         "jf_mean": (region.mean + contour.mean) / 2,
     }
+
+
+def mean_row(rows: Iterable[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """The mean of each score over objects, which all weigh alike; None and NaN are not among them."""
+    listed = list(rows)
+    return {key: float(np.mean([row[key] for row in listed])) for key in listed[0]}  # type: ignore[misc]
 
 
 def boundary(mask: Mask) -> Mask:
