@@ -44,6 +44,26 @@ def test_frames_without_a_target_count_as_each_toolkit_counts_them(rule: str, su
     assert found["precision"] == pytest.approx(precision)
 
 
+@pytest.mark.parametrize(("rule", "hits"), [("otb", 4), ("lasot", 4), ("zero-based", 4), ("annotated", 2)])
+def test_a_result_without_a_size_is_the_one_before_as_in_the_sets_own_code(rule: str, hits: int) -> None:
+    answer = STILL.copy()
+    answer[2:] = [[5, 5, 0, 8], [5, 5, 8, -1]]
+    found = scores(sequence_curves(STILL, answer, rule))
+    assert found["overlap_75"] == hits / 4
+    moved = np.vstack([STILL[:1], HALF[:1], answer[2:]])
+    # IoU 1/3 is above the first 7 of 21 thresholds; without the rule the last two frames hit none.
+    expected = (21 - 1 + 7 * (hits - 1)) / 4 / 21
+    assert scores(sequence_curves(STILL, moved, rule))["success"] == pytest.approx(expected)
+
+
+def test_a_result_without_a_size_stays_where_the_truth_is_unknown() -> None:
+    truth, answer = STILL.copy(), STILL.copy()
+    truth[2] = np.nan
+    answer[2:] = 0
+    # Frame 2 has no truth, so its answer is not replaced, and frame 3 repeats it: what the sets' own code does.
+    assert scores(sequence_curves(truth, answer))["overlap_50"] == 2 / 4
+
+
 def test_a_sequence_without_a_visible_frame_has_no_score() -> None:
     with pytest.raises(DatasetError, match="no frame has a visible target"):
         sequence_curves(STILL * 0, STILL, "annotated")

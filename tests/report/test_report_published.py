@@ -23,7 +23,7 @@ def run(name: str, values: list[float], overall: float | None = None) -> Run:
 
 def test_every_published_row_has_scores_that_the_tables_know_and_a_source() -> None:
     keys = ["davis 2016/val", "davis 2017/val", "got10k test", "trackingnet TEST"]
-    keys += [f"ope {one}" for one in ("otb100", "nfs30", "uav123", "lasot", "lasot-ext", "avist")]
+    keys += [f"ope {one}" for one in ("otb100", "nfs30", "uav123", "lasot", "lasot-ext", "avist", "tnl2k")]
     keys += [f"vos {one}/valid" for one in ("youtube-2018", "youtube-2019", "mose", "lvos-v2")] + ["vos sav/test"]
     keys += ["vot VOT2016", "vot vot2018", "vot w19-2019", "vot 2020"]
     found = [(key, row) for key in keys for row in published_rows(key)]
@@ -43,12 +43,14 @@ def test_rows_of_the_paper_are_as_the_paper_has_them() -> None:
 def test_rows_of_repositories_are_as_their_tables_have_them() -> None:
     found = {
         (key, row.tracker): row
-        for key in ("ope lasot", "trackingnet TEST", "vos mose/valid")
+        for key in ("ope lasot", "ope tnl2k", "trackingnet TEST", "vos mose/valid")
         for row in published_rows(key)
     }
     assert found["ope lasot", "OSTrack-384"].scores == {"success": 0.711}
     assert found["trackingnet TEST", "STARK-ST101"].scores == {"success": 82.0}
     assert found["vos mose/valid", "SAM 2.1 (large)"].scores == {"jf_mean": 0.746}
+    assert found["vos mose/valid", "Cutie (base, plus)"].scores == {"jf_mean": 0.717}
+    assert found["ope tnl2k", "DAM4SAM (large)"].scores == {"success": 0.598}
     assert "README.md" in found["ope lasot", "OSTrack-384"].source
 
 

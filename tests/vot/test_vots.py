@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -74,6 +75,14 @@ def quality(answers: list[Region], truth: list[Region]) -> float:
     return float(np.mean([mask_iou(whole(one), whole(two)) for one, two in zip(answers[1:], truth[1:], strict=True)]))
 
 
+def assert_scores_are_the_toolkits(workspace: Workspace) -> None:
+    ours = analyse(list(workspace.sequences.values()), workspace.stack, workspace.results("SAMN"))["baseline"]
+    theirs = analyse_workspace(workspace, "SAMN")["baseline"]
+    assert ours.keys() == theirs.keys() and len(ours) == 6
+    for key, value in theirs.items():
+        assert ours[key] == (None if value is None else pytest.approx(value, abs=1e-6))
+
+
 def test_a_workspace_of_vots_has_the_objects_and_the_stack_of_the_challenge(tmp_path: Path) -> None:
     create(tmp_path / "w", "vots2025-realtime", sequences(tmp_path))
     workspace = Workspace(tmp_path / "w")
@@ -142,14 +151,33 @@ def test_a_tracker_follows_several_objects_from_the_workspace_to_the_score(
         answers = read_trajectory(results / "baseline" / "pair" / f"pair_{one}_001.bin")
         assert quality(answers, pair.objects[one]) > 0.9, "each object has its own answer"
 
-    ours = analyse(list(workspace.sequences.values()), workspace.stack, results)
-    theirs = analyse_workspace(workspace, "SAMN")
-    assert ours["baseline"].keys() == theirs["baseline"].keys() and len(ours["baseline"]) == 6
-    for key, value in theirs["baseline"].items():
-        assert ours["baseline"][key] == (None if value is None else pytest.approx(value, abs=1e-6))
+    assert_scores_are_the_toolkits(workspace)
     page = tmp_path / "r.html"
     assert samn(["vot", "report", str(results), "--truth", str(tmp_path / "w"), "--output", str(page)]) == 0
     assert all(word in page.read_text() for word in ("Quality", "Drift rate", "for several objects"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_our_own_tracker_of_several_objects_goes_from_the_workspace_to_the_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    create(tmp_path / "w", "vots2023", sequences(tmp_path))
+    workspace = Workspace(tmp_path / "w")
+    assert workspace.tracker("SAMN")["env_samn_tracker"] == "samn-lite"
+    assert main(["run", str(tmp_path / "w")]) == 0
+    capsys.readouterr()
+    assert main(["score", str(tmp_path / "w"), "--json"]) == 0
+
+    pair, single = workspace.sequences["pair"], workspace.sequences["single"]
+    folder = workspace.results("SAMN") / "baseline"
+    found = {one: read_trajectory(folder / "pair" / f"pair_{one}_001.bin") for one in ("1", "2")}
+    assert all(quality(found[one], pair.objects[one]) > 0.8 for one in found), "each object has its own answer"
+    assert quality(read_trajectory(folder / "single" / "single_001.bin")[:-2], single.groundtruth[:-2]) > 0.8
+    scored = json.loads(capsys.readouterr().out)["toolkit"]["experiments"]["baseline"]
+    assert scored["quality"] > 0.6 and scored["drift_rate_error"] == 0
+    assert_scores_are_the_toolkits(workspace)
 
 
 def test_quality_is_the_mean_over_frames_then_objects_then_sequences(tmp_path: Path) -> None:

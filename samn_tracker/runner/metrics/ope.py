@@ -5,6 +5,9 @@ the share of centre errors of at most t pixels for t = 0..50, its score the valu
 the error by the truth's width and height, t = 0..0.5: toolkits report its value at 0.2 (LaSOT, pysot, pytracking) or
 its mean. Row 0 is replaced by the ground truth.
 
+A result without a size (a width or height not above 0) is the one of the frame before, except by the last of RULES:
+OTB's own code (calcSeqErrRobust), LaSOT's and TNL2K's (calc_seq_err_robust). pysot, pytracking and got10k count a miss.
+
 What toolkits do with frames without a target differs; RULES names the ways:
 
     otb        all frames count. A frame whose row is not four numbers above 0 counts against success, and as a hit of
@@ -61,7 +64,7 @@ def sequence_curves(
     Raises:
         DatasetError: no frame counts.
     """
-    boxes = boxes.copy()
+    boxes = boxes.copy() if rule == "annotated" else _held(truth, boxes)
     boxes[0] = truth[0]
     if absent is None:
         absent = np.zeros(len(truth), dtype=bool)
@@ -86,6 +89,15 @@ def sequence_curves(
         precision=share_within(errors[0], DISTANCES),
         normalized_precision=share_within(errors[1], NORMALISED_DISTANCES),
     )
+
+
+def _held(truth: FloatArray, boxes: FloatArray) -> FloatArray:
+    """A copy in which a row without a size is as the one before it, where the truth is four numbers."""
+    boxes = boxes.copy()
+    empty = np.any(boxes[:, 2:] <= 0, axis=1) & ~np.isnan(truth).any(axis=1)
+    for row in np.flatnonzero(empty[1:]) + 1:
+        boxes[row] = boxes[row - 1]
+    return boxes
 
 
 def frame_overlaps(truth: FloatArray, boxes: FloatArray, absent: NDArray[np.bool_]) -> FloatArray:
