@@ -1,4 +1,4 @@
-"""Answers in the layouts of other people's tools: YOLO, MOTChallenge, COCO, and the folders of SAM 2."""
+"""Answers in the layouts of other people's tools: YOLO, MOTChallenge and COCO."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from samn_tracker.files import open_text, write_new
 from samn_tracker.images import encode_image
 from samn_tracker.output_folder import OutputFolder
 from samn_tracker.prediction import Prediction
-from samn_tracker.runner.label_png import encode_labels
-from samn_tracker.runner.objects import merge_masks
 
 
 class YoloOutput:
@@ -135,24 +133,6 @@ class CocoOutput:
             "score": round(float(answer.confidence), 4),
             "segmentation": {"size": list(mask.shape), "counts": coco_counts(mask)},
         }
-
-
-class Sam2Output:
-    """Indexed PNG files as SAM 2's evaluation writes and reads them: sam2/VIDEO/00000.png, the palette of DAVIS."""
-
-    def __init__(self, folder: OutputFolder) -> None:
-        self._folder = folder
-        self._written = False
-
-    def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
-        """As `Output.write`."""
-        labels = merge_masks(answers, frame.image.shape[:2])
-        write_new(self._folder.new(f"sam2/video/{frame.index:05d}.png"), encode_labels(labels))
-        self._written = True
-
-    def close(self) -> Path | None:
-        """As `Output.close`."""
-        return self._folder.root / "sam2" if self._written else None
 
 
 def _yolo_line(kind: int, values: NDArray[np.float64]) -> str:

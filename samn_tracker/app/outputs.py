@@ -11,7 +11,7 @@ from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from samn_tracker.app.datasets import CocoOutput, MotOutput, Sam2Output, YoloOutput
+from samn_tracker.app.datasets import CocoOutput, MotOutput, YoloOutput
 from samn_tracker.app.frames import Frame
 from samn_tracker.app.video import VideoWriter
 from samn_tracker.errors import ConfigError, ResultError
@@ -80,21 +80,22 @@ class OverlayOutput:
 
 
 class MaskOutput:
-    """One indexed PNG a frame; the name is the frame's number."""
+    """One indexed PNG a frame, with the palette of DAVIS; the name is the frame's number."""
 
-    def __init__(self, folder: OutputFolder) -> None:
+    def __init__(self, folder: OutputFolder, name: str = "masks/{:08d}.png") -> None:
         self._folder = folder
+        self._name = name
         self._written = False
 
     def write(self, frame: Frame, answers: Mapping[int, Prediction]) -> None:
         """As `Output.write`."""
         labels = merge_masks(answers, frame.image.shape[:2])
-        write_new(self._folder.new(f"masks/{frame.index:08d}.png"), encode_labels(labels))
+        write_new(self._folder.new(self._name.format(frame.index)), encode_labels(labels))
         self._written = True
 
     def close(self) -> Path | None:
         """As `Output.close`."""
-        return self._folder.root / "masks" if self._written else None
+        return self._folder.root / self._name.partition("/")[0] if self._written else None
 
 
 class TextOutput:
@@ -193,7 +194,7 @@ def open_outputs(folder: OutputFolder, kinds: list[str], frames_per_second: floa
         "coco": CocoOutput,
         "yolo": YoloOutput,
         "mot": MotOutput,
-        "sam2": Sam2Output,
+        "sam2": lambda inside: MaskOutput(inside, "sam2/video/{:05d}.png"),
     }
     return {kind: makers[kind](folder) for kind in kinds}
 

@@ -19,6 +19,7 @@ from samn_tracker.core.decide import (
     answered_confidence,
     confidence_of,
     decide,
+    is_believable,
     is_large_enough,
     is_steady,
     middle_of,
@@ -74,6 +75,7 @@ FOUND = [
     ("the mask leads without a filter", {"searched": False}, {}, {}, {"centre": MIDDLE, "taught": None}),
     ("the mask leads far from the peak", {"place": (51.9, 50.0)}, {}, {}, {"centre": MIDDLE, "taught": [30, 25]}),
     ("the peak leads near the mask", {"place": (52.1, 50.0)}, {}, {}, {"centre": [52.1, 50], "taught": [26.05, 25]}),
+    ("the peak leads at the limit itself", {"place": (52.0, 50.0)}, {}, {}, {"centre": [52, 50], "taught": [26, 25]}),
     ("never the mask", {"place": (51.9, 50.0)}, {}, {"segmentation__follow_limit": "none"}, {"centre": [51.9, 50]}),
     ("not an unusually small mask", {"place": (51.9, 50.0)}, {"areas": deque([801])}, {}, {"centre": [51.9, 50]}),
     ("not an unusually large mask", {"place": (51.9, 50.0)}, {"areas": deque([199])}, {}, {"centre": [51.9, 50]}),
@@ -247,6 +249,13 @@ def test_a_mask_is_steady_where_nothing_is_usual_yet() -> None:
     assert is_steady(1, deque([0]), CONFIG.segmentation)
 
 
+@pytest.mark.parametrize(("pixels", "believed"), [(4, True), (5, False)])
+def test_a_usual_mask_of_no_pixels_counts_as_one(pixels: int, believed: bool) -> None:
+    """Found elsewhere, a target has less than five times its usual pixels."""
+    mask = np.ones((1, pixels), np.uint8)
+    assert is_believable(Seen(mask, mask, 1.0), deque([0])) is believed
+
+
 @pytest.mark.parametrize(
     ("pixels", "scale", "enough"),
     [(50, 1.0, True), (49, 1.0, False), (200, 2.0, True), (199, 2.0, False), (0, 0.0, False)],
@@ -318,13 +327,15 @@ def test_deciding_changes_nothing_and_gives_the_same_again() -> None:
         (0.0, 0.5, 1.0, 0.0),  # on something that the first frame does not know
         (-0.2, 0.5, 1.0, 0.0),
         (0.4, 3.0, 1.0, 0.36 / (0.36 + HALF_SURE)),  # a peak above the label's counts as that
+        (0.4, -0.5, 1.0, 0.0),
+        (0.4, None, 1.0, 0.36 / (0.36 + HALF_SURE)),  # without a spatial memory there is no peak to ask
     ],
 )
 def test_confidence_weighs_what_the_first_frame_knows(
-    contrast: float | None, peak: float, uncertainty: float, expected: float
+    contrast: float | None, peak: float | None, uncertainty: float, expected: float
 ) -> None:
     mask = np.ones((2, 2), np.uint8)
     seen = Seen(mask, mask, 0.9 / max(1.0, uncertainty))
-    search = SimpleNamespace(localisation=SimpleNamespace(peak=peak))
+    search = None if peak is None else SimpleNamespace(localisation=SimpleNamespace(peak=peak))
     observation = SimpleNamespace(contrast=contrast, uncertainty=uncertainty, search=search)
     assert answered_confidence(seen, observation) == pytest.approx(expected)  # type: ignore[arg-type]
