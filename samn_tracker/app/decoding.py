@@ -7,9 +7,12 @@ from types import ModuleType
 from typing import Any
 
 from samn_tracker.app.frames import IMAGES_PER_SECOND
+from samn_tracker.app.slices import Slices
 
 _TRANSPORT = ("mpegts", "mpeg")
 """Containers that lose packets on their way, and count no frames."""
+_UNTIMED = ("avi", "asf")
+"""Containers that keep the order of decoding: of pictures that are shown in another one, nothing says when."""
 _VP8_SHOWN = 0x10
 """The bit of the first byte of a packet that says whether it is a picture to be shown."""
 _MATROSKA = "matroska,webm"
@@ -18,9 +21,9 @@ _MATROSKA = "matroska,webm"
 class Pictures:
     """Decoded pictures up to the end or the first `fault`; those that the decoder still holds then are not lost.
 
-    A fault is what the decoder cannot read, what it marks as patched up, a packet that was damaged on its way, a packet
-    between two pictures that gave none, in a transport stream of constant rate a packet that is not there, and in
-    Matroska what its demuxer complains of: it would skip to where it finds its way again.
+    A fault is what the decoder cannot read, what it marks as patched up, a packet that was damaged on its way or holds
+    the zeros of a lost piece, a packet between two pictures that gave none, in a transport stream of constant rate a
+    packet that is not there, and in Matroska what its demuxer complains of: it would skip to where it finds its way.
     """
 
     def __init__(self, av: ModuleType, container: Any) -> None:
@@ -29,6 +32,8 @@ class Pictures:
         self._container = container
         self._stream = container.streams.video[0]
         tell_damage(self._stream)
+        self._slices = Slices(self._stream)
+        self._timed = tells_times(container)
         self._waiting: set[int] = set()  # times of packets that gave no picture yet
         self._first: float | None = None
         self._last: float | None = None
@@ -43,14 +48,16 @@ class Pictures:
 
     def time_of(self, picture: Any) -> float | None:
         """When the picture is shown, in seconds, or None where nothing says it."""
-        base = self._stream.time_base
-        return None if picture.pts is None or not base else float(picture.pts * base)
+        return self._stamp(picture) if self._timed else None
 
     def __iter__(self) -> Iterator[Any]:
         try:
             for packet in self._packets():
                 if packet.is_corrupt and self._last is not None:
                     self.fault = "a packet was damaged or lost on its way"
+                    break
+                if not self._slices.are_whole(packet):
+                    self.fault = "a piece of a picture was lost, and zeros are in its place"
                     break
                 for picture in self._decoded(packet):
                     if self._is_faulty(picture):
@@ -87,10 +94,14 @@ class Pictures:
                 return []
             raise
 
+    def _stamp(self, picture: Any) -> float | None:
+        base = self._stream.time_base
+        return None if picture.pts is None or not base else float(picture.pts * base)
+
     def _is_faulty(self, picture: Any) -> bool:
         """Whether the picture is patched up, or others are missing before it."""
-        now = self.time_of(picture)
-        before, self._last = self._last, now
+        before, now = self._last, self._stamp(picture)
+        self._last = now if self._timed or now is None else max(before or now, now)
         self._first = now if self._first is None else self._first
         if picture.is_corrupt:
             self.fault = "a picture cannot be decoded whole"
@@ -100,7 +111,7 @@ class Pictures:
 
     def _unanswered(self, pts: int | None, is_first: bool) -> int:
         """How many packets are to be shown before this picture and gave none; before the first one they may."""
-        if pts is None:
+        if pts is None or not self._timed:
             return 0
         passed = {time for time in self._waiting if time <= pts}
         self._waiting -= passed
@@ -122,6 +133,11 @@ class Pictures:
             return [one for one in self._stream.codec_context.decode(None) if not one.is_corrupt]
         except self._error_type:
             return []
+
+
+def tells_times(container: Any) -> bool:
+    """Whether the time stamps of the first video stream are those at which pictures are shown."""
+    return container.format.name not in _UNTIMED or not container.streams.video[0].codec_context.has_b_frames
 
 
 def tell_damage(stream: Any) -> None:

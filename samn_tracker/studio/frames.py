@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.app.decoding import reason, tell_damage
+from samn_tracker.app.decoding import reason, tell_damage, tells_times
 from samn_tracker.app.frames import IMAGES_PER_SECOND, Frame
+from samn_tracker.app.slices import Slices
 from samn_tracker.app.sources import ImageFiles, open_source
 from samn_tracker.app.video import VideoFile, require_av, upright
 from samn_tracker.errors import ConfigError, ImageError
@@ -158,10 +159,11 @@ class VideoStore(FrameStore):
         return Frame(index, self.image(index), self._times[index] * self._tick)
 
     def _index(self) -> tuple[list[int], list[int]]:
-        """All presentation times in order, and those of the key frames."""
+        """All presentation times in order, and those of the key frames that can be found by them."""
         with self._av.open(str(self.files[0]), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             self._tick = float(stream.time_base)
+            self._timed = tells_times(container)
             try:
                 packets = [(p.pts, p.is_keyframe) for p in container.demux(stream) if p.size and p.pts is not None]
             except self._av.error.FFmpegError as error:
@@ -169,13 +171,14 @@ class VideoStore(FrameStore):
         times = sorted({pts for pts, _ in packets})
         if not times:
             raise ImageError(f"{self.name} says no times of its frames; convert it, for instance to MP4")
-        return times, sorted(pts for pts, key in packets if key)
+        return times, sorted(pts for pts, key in packets if key) if self._timed else []
 
     def _open(self, index: int) -> None:
         """Begin to decode at the key frame at or before frame `index`."""
         container = self._av.open(str(self.files[0]), metadata_errors="replace")
         stream = container.streams.video[0]
         tell_damage(stream)
+        self._slices = Slices(stream)
         key = bisect_right(self._keys, self._times[index]) - 1
         if index and key >= 0:
             container.seek(self._keys[key], stream=stream, backward=True)
@@ -187,9 +190,11 @@ class VideoStore(FrameStore):
         damaged = False
         try:
             for packet in container.demux(stream):
-                damaged = damaged and not packet.is_keyframe
+                if damaged and packet.is_keyframe:
+                    damaged = False
+                    self._next = self._next if self._timed else self._numbers.get(packet.pts, self._next)
                 for picture in [] if damaged else self._completed(packet):
-                    number = self._numbers.get(picture.pts) if picture is not None and not picture.is_corrupt else None
+                    number = self._number_of(picture) if picture is not None and not picture.is_corrupt else None
                     damaged = damaged or number is None
                     if number is not None:
                         self._next = number + 1
@@ -199,8 +204,14 @@ class VideoStore(FrameStore):
         finally:
             container.close()
 
+    def _number_of(self, picture: Any) -> int | None:
+        """By its time, or where that says nothing the number after the last one."""
+        return self._numbers.get(picture.pts) if self._timed else min(self._next, self.count - 1)
+
     def _completed(self, packet: Any) -> list[Any]:
-        """What a packet completes; [None] where it cannot be decoded."""
+        """What a packet completes; [None] where it is damaged or cannot be decoded."""
+        if not self._slices.are_whole(packet):
+            return [None]
         try:
             return list(packet.decode())
         except self._av.error.FFmpegError:
