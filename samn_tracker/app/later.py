@@ -33,6 +33,13 @@ class Changes:
         self.removed = [one for one in self.removed if one[0] > index]
         return added, removed
 
+    def missed(self) -> str | None:
+        """What to say of objects that have not come when the frames end; None if there are none."""
+        if not self.added:
+            return None
+        each = ", ".join(f"object {number} in frame {frame}" for frame, number, _ in self.added)
+        return f"the frames end before an object comes that --start asks for ({each}); give an earlier frame"
+
 
 def first_and_later(starts: Sequence[str]) -> tuple[int, list[str]]:
     """The first frame to track, and the objects that begin later, of all `--start N` and `--start N:KIND:VALUES`.

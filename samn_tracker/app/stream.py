@@ -13,6 +13,11 @@ from samn_tracker.errors import ImageError
 SECONDS = 10.0
 """How long an address may take to answer, and a running one to give the next packet."""
 
+_AT_ITS_END = (
+    "a file with its index at its end needs a server that answers byte ranges; else save it here, and track that"
+)
+"""What else may be wrong with an address that names its pictures and gives none."""
+
 _ADDRESS = re.compile(r"(https?|rtsps?)://", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
 
@@ -64,9 +69,9 @@ class VideoAddress(FrameSource):
                         yield Frame(index, upright(picture))
                     index += 1
             except self._av.error.FFmpegError as error:
+                remedy = "check the connection" if index else "check the connection; " + _AT_ITS_END
                 raise ImageError(
-                    f"{self.name} gave no more pictures after {index} frames ({_reason(error, SECONDS)}); check the "
-                    "connection"
+                    f"{self.name} gave no more pictures after {index} frames ({_reason(error, SECONDS)}); {remedy}"
                 ) from None
 
 

@@ -104,12 +104,12 @@ def track_all(
                 output.write(frame, answers)
             run.add(frame, answers, seconds)
             if viewer and not viewer.show(draw_answers(frame.image, answers)):
-                break
+                return None
     except (SamnError, OSError) as error:
         return str(error)
     except KeyboardInterrupt:
         return None if run.source.live else INTERRUPTED
-    return None
+    return changes.missed()
 
 
 def close_all(outputs: Mapping[str, Output]) -> tuple[dict[str, Path], list[str]]:

@@ -111,6 +111,18 @@ def test_impossible_changes_are_errors(
     assert not (workplace / "frames_samn").exists()
 
 
+@pytest.mark.parametrize("words", [["--start", "900:box:1,2,30,40"], ["--start", "3:box:1,2,30,40", "--end", "3"]])
+def test_an_object_that_never_comes_is_told_and_the_rest_kept(
+    workplace: Path, whites: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert track(*BOX, "--tracker", whites, *words, "--save", "txt") == 1
+    told = capsys.readouterr().err
+    assert f"object 2 in frame {words[1].split(':')[0]}" in told
+    frames = 3 if "--end" in words else FRAMES
+    assert f"the {frames} frames tracked until then are kept" in told
+    assert len((workplace / "frames_samn" / "boxes.txt").read_text().splitlines()) == frames
+
+
 def test_stride_and_every(workplace: Path, whites: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert track(*BOX, "--tracker", whites, "--stride", "3", "--save", "masks", "--output", "third", "--json") == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 3
@@ -199,6 +211,18 @@ def test_an_address_is_tracked_like_a_file(served: str, workplace: Path, whites:
     assert code == 0
     assert len(list((workplace / "white_samn" / "masks").iterdir())) == FRAMES
     assert [frame.index for frame in open_source(f"{served}/white.mp4", 2, 5)] == [2, 3, 4]
+
+
+def test_a_file_with_its_index_at_its_end_says_what_the_server_lacks(served: str, workplace: Path) -> None:
+    """As cameras and OpenCV write them; Python's own server answers no byte ranges."""
+    writer = cv2.VideoWriter(str(workplace / "late.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 24.0, (640, 480))
+    noise = np.random.default_rng(0).integers(0, 256, (FRAMES, 480, 640, 3), dtype=np.uint8)  # more than is read ahead
+    for image in noise:
+        writer.write(image)
+    writer.release()
+    assert len(list(open_source("late.mp4"))) == FRAMES
+    with pytest.raises(ImageError, match=r"after 0 frames .* a server that answers byte ranges"):
+        next(iter(open_source(f"{served}/late.mp4")))
 
 
 def test_an_address_that_does_not_answer_is_an_error_and_shows_no_password(served: str) -> None:
