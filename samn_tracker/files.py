@@ -131,6 +131,16 @@ def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
         stream.write(data.encode() if isinstance(data, str) else data)
 
 
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file's content so that a crash leaves the old target or the new one.
+
+    Raises:
+        StorageError: the file system refuses the copy; OSError where the source cannot be read.
+    """
+    with source.open("rb") as read, atomic(target) as written:
+        shutil.copyfileobj(read, written)
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what `atomic` left anywhere below a folder of ours when its process was killed in the middle."""
     for path in folder.rglob(".*.part"):

@@ -102,9 +102,11 @@ def test_what_is_read_is_not_written_over_by_any_of_its_names(tmp_path: Path) ->
 
 
 WRITERS = {"write_text", "write_bytes", "savefig", "imwrite", "savez", "tofile"}
+COPIERS = {"copy", "copy2", "copyfile", "copytree"}
 ELSEWHERE = {
     "samn_tracker/app/video.py": "a video beside its place, moved there at its end",
     "samn_tracker/bench/readers.py": "data in a temporary folder",
+    "samn_tracker/bench/studio.py": "frames in a temporary folder",
     "samn_tracker/report/plots.py": "into a stream of `atomic`",
     "samn_tracker/runtime/compiled_cache.py": "a temporary file that is moved into place",
     "samn_tracker/train/sources.py": "into a stream of `atomic`",
@@ -120,9 +122,13 @@ def writes(text: str) -> bool:
     for call in calls:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         modes = [one.value for one in (*call.args, *(word.value for word in call.keywords)) if _is_mode(one)]
-        if name in WRITERS or (name in ("open", "fdopen") and modes):
+        if name in WRITERS or _copies(call.func) or (name in ("open", "fdopen") and modes):
             return True
     return False
+
+
+def _copies(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and function.attr in COPIERS and ast.unparse(function.value) == "shutil"
 
 
 def _is_mode(node: ast.expr) -> bool:
@@ -135,6 +141,8 @@ def _is_mode(node: ast.expr) -> bool:
         ("path.write_text('x')", True),
         ("open(path, 'wb')", True),
         ("path.open(mode='a')", True),
+        ("shutil.copy(one, two)", True),
+        ("array.copy()", False),
         ("path.open('rb')", False),
         ("write_atomic(path, 'x')", False),
     ],

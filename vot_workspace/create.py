@@ -7,7 +7,6 @@ import configparser
 import io
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from samn_tracker.errors import ConfigError, DatasetError
-from samn_tracker.files import write_atomic
+from samn_tracker.files import copy_whole, storage, write_atomic
 from samn_tracker.runner.digits import positive, within
 from samn_tracker.runner.frames import listed
 from samn_tracker.trax.options import settings_text
@@ -69,10 +68,11 @@ def create(
         raise DatasetError("; ".join(faults))
     if converted:
         write_sequences(workspace / "sequences", converted)
-    (workspace / "results").mkdir(parents=True, exist_ok=True)
+    with storage(workspace / "results"):
+        (workspace / "results").mkdir(parents=True, exist_ok=True)
     templates = HERE / chosen.templates
     if (templates / "stack.yaml").is_file():
-        shutil.copy(templates / "stack.yaml", workspace / "stack.yaml")
+        copy_whole(templates / "stack.yaml", workspace / "stack.yaml")
     write_atomic(
         workspace / "trackers.ini",
         _trackers(templates, tracker, name, device, settings, preset, timeout).encode(),

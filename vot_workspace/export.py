@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
-from samn_tracker.files import write_atomic
+from samn_tracker.files import atomic, copy_whole, write_atomic
 from samn_tracker.shapes.regions import mask_to_box, polygon_to_box
 from vot_workspace.score import read_truth
 from vot_workspace.trajectory import (
@@ -62,7 +61,7 @@ def export_toolkit(results: Path, target: Path, suffix: str) -> int:
         folder = target / path.parent.relative_to(results)
         write_trajectory(folder / f"{path.stem}{suffix}", read_trajectory(path))
         for values in path.parent.glob(f"{path.stem}_*.value"):
-            shutil.copyfile(values, folder / values.name)
+            copy_whole(values, folder / values.name)
     return len(files)
 
 
@@ -116,9 +115,7 @@ def export_boxes(
 def export_zip(results: Path, target: Path, tracker: str) -> int:
     """The legacy zip; the number of trajectories."""
     files = trajectory_files(results)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic(target) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.txt", f"tracker.identifier={tracker}\npackage.trajectories={len(files)}\n")
         for path in files:
             text = "".join(f"{format_region(region)}\n" for region in read_trajectory(path))
@@ -126,7 +123,6 @@ def export_zip(results: Path, target: Path, tracker: str) -> int:
         for folder, times in _times(files):
             name = (folder.relative_to(results) / f"{folder.name}_time.txt").as_posix()
             archive.writestr(name, "".join(f"{','.join(row)}\n" for row in times))
-    temporary.replace(target)
     return len(files)
 
 

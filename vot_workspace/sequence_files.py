@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from samn_tracker.errors import DatasetError
-from samn_tracker.files import write_atomic
+from samn_tracker.files import copy_whole, storage, write_atomic
 from vot_workspace.source_sequence import SourceSequence
 from vot_workspace.trajectory import write_trajectory
 
@@ -50,10 +49,11 @@ def _uniform_suffix(name: str, frames: Sequence[Path]) -> str:
 
 
 def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with storage(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.symlink_to(source)
     except FileExistsError:
         pass
     except OSError:
-        shutil.copyfile(source, target)
+        copy_whole(source, target)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from samn_tracker.files import write_atomic
+from samn_tracker.files import copy_whole, write_atomic
 from vot_workspace.workspace import Workspace
 
 
@@ -48,7 +48,7 @@ def split(workspace: Workspace, names: Sequence[str], parts: int) -> list[list[s
 def make_shard(workspace: Workspace, folder: Path, names: Sequence[str]) -> Path:
     """A workspace with only the sequences `names`, which writes into the results folder of the whole one."""
     (folder / "sequences").mkdir(parents=True)
-    shutil.copy(workspace.folder / "trackers.ini", folder / "trackers.ini")
+    copy_whole(workspace.folder / "trackers.ini", folder / "trackers.ini")
     write_atomic(folder / "stack.yaml", yaml.safe_dump(dict(workspace.stack)).encode())
     write_atomic(
         folder / "config.yaml", yaml.safe_dump({"stack": "stack.yaml", "registry": ["./trackers.ini"]}).encode()
