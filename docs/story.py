@@ -2,8 +2,10 @@
 
     python docs/story.py [--each]
 
-A frame in which both memories learn and the filter is updated, by torch on a CPU; functions without a name of their own
-(lambdas, generators, comprehensions) are not counted.
+A frame in which both memories learn and the filter is updated, by torch on a CPU. Every function of the product that
+has a name counts once, however often it is called: methods, properties, functions inside others and `forward` of each
+kind of module, too. Those without a name of their own (lambdas, generators, comprehensions, what dataclasses write) and
+those of libraries do not.
 """
 
 from __future__ import annotations
