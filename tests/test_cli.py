@@ -65,6 +65,7 @@ def test_an_error_of_ours_is_one_line_on_stderr_and_exit_code_1(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", list(cli.COMMANDS))
 def test_every_command_has_a_main_that_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code: str | int | None
     try:
         code = cli.main([name, "--help"])
     except SystemExit as ended:

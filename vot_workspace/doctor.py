@@ -68,7 +68,7 @@ def diagnose(
     """What is wrong with the installed packages, one line with the remedy each; empty if nothing is."""
     return [
         *toolkit_problems(version_of, python),
-        *_check_opencv(version_of),
+        *opencv_problems(version_of),
         *(
             f"module '{name}' is missing: pip install -e '.[vot]' in this environment"
             for name in ("cv2", "numpy", "torch")
@@ -134,7 +134,8 @@ def _check_module(module: str, package: str, wanted: str) -> list[str]:
     return [f"`import {module}` finds {found} and not {package}: rename or remove that; if it still fails, {reinstall}"]
 
 
-def _check_opencv(version_of: VersionOf) -> list[str]:
+def opencv_problems(version_of: VersionOf = installed_version) -> list[str]:
+    """A line where several builds of OpenCV are installed: they write the same files."""
     if len(found := [name for name in OPENCV if version_of(name)]) > 1:
         return [
             f"{' and '.join(found)} overwrite each other: pip uninstall -y {' '.join(found)} && "

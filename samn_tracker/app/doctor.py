@@ -22,14 +22,9 @@ from samn_tracker.app.video import require_av
 from samn_tracker.errors import EnvironmentProblemError, SamnError
 from samn_tracker.files import sha256
 from samn_tracker.shipped import SHIPPED_WEIGHTS, shipped_hashes
+from vot_workspace.doctor import OPENCV, installed_version, opencv_problems, toolkit_problems
 
 OK, OPTIONAL, FAULT = "ok", "missing", "fault"
-OPENCV_BUILDS = (
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ def packages() -> list[Finding]:
             found.append(Finding(name, OK, version(name)))
         except PackageNotFoundError:
             if name == "opencv-python" and find_spec("cv2"):
-                builds = [f"{build} {version(build)}" for build in OPENCV_BUILDS if _installed(build)]
+                builds = [f"{build} {number}" for build in OPENCV if (number := installed_version(build))]
                 found.append(Finding(name, OK, f"{' and '.join(builds) or 'cv2 of another package'} in its place"))
             elif extra is None:
                 found.append(Finding(name, FAULT, "not installed; run `pip install samn-tracker` again"))
@@ -75,11 +70,7 @@ def packages() -> list[Finding]:
 
 def opencv() -> list[Finding]:
     """A fault where several builds of OpenCV are installed: they write the same files."""
-    builds = [name for name in OPENCV_BUILDS if _installed(name)]
-    if len(builds) < 2:
-        return []
-    words = f"{' and '.join(builds)} overwrite each other; uninstall all of them, then install the one that you need"
-    return [Finding("opencv", FAULT, words)]
+    return [Finding("opencv", FAULT, problem) for problem in opencv_problems()]
 
 
 def device() -> Finding:
@@ -151,8 +142,7 @@ def vot() -> list[Finding]:
     """The traps around the VOT toolkit, where it is installed."""
     if find_spec("vot") is None and find_spec("trax") is None:
         return [Finding("vot", OPTIONAL, "the VOT toolkit is not installed: `pip install 'samn-tracker[vot]'`")]
-    problems: Sequence[str] = import_module("vot_workspace.doctor").diagnose()
-    return [Finding("vot", FAULT, problem) for problem in problems] or [Finding("vot", OK, "no known trap")]
+    return [Finding("vot", FAULT, problem) for problem in toolkit_problems()] or [Finding("vot", OK, "no known trap")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -174,14 +164,6 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--json", action="store_true", help="print one JSON array to stdout")
     return result
-
-
-def _installed(name: str) -> bool:
-    try:
-        version(name)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def _requirements() -> list[tuple[str, str | None]]:

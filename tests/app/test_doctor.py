@@ -80,14 +80,15 @@ def test_a_package_that_is_not_installed_is_one_sentence(package: str, words: li
 
 def test_two_builds_of_opencv_are_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.opencv() == [], "this installation has one"
-    for name in doctor.OPENCV_BUILDS[1:3]:
+    for name in doctor.OPENCV[1:3]:
         folder = tmp_path / f"{name.replace('-', '_')}-5.0.0.dist-info"
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 5.0.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     (finding,) = doctor.opencv()
+    assert all("opencv" not in one.words for one in doctor.vot()), "it was told twice"
     assert finding.state == "fault"
-    assert "opencv-python-headless and opencv-contrib-python overwrite each other" in finding.words
+    assert "opencv-contrib-python and opencv-python-headless overwrite each other: pip uninstall -y" in finding.words
 
 
 def complete(words: list[str], shell: str = "bash") -> list[str]:
