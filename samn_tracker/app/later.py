@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from samn_tracker.app.targets import Region, Targets, targets_from_text
-from samn_tracker.errors import ConfigError
+from samn_tracker.errors import ConfigError, RegionError
 from samn_tracker.runner.digits import ascii_number
 
 _SHOWN = 60
@@ -78,7 +78,10 @@ def changes(
             )
         given = {one: [values] if one == kind else [] for one in _KINDS}
         given["point"] = values.split(";") if kind == "point" else []
-        found = targets_from_text(given["box"], given["polygon"], given["mask"], shape, given["point"])
+        try:
+            found = targets_from_text(given["box"], given["polygon"], given["mask"], shape, given["point"])
+        except RegionError as error:
+            raise RegionError(f"--start {text[:_SHOWN]}: {error}") from None
         for region in found.regions.values():
             number = max(ids, default=0) + 1
             ids.add(number)

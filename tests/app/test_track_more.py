@@ -99,6 +99,7 @@ def test_an_object_joins_a_label_map_and_another_leaves_it(workplace: Path) -> N
         (["--start", "3:box:"], "not FRAME:KIND:VALUES"),
         (["--start", "0:box:1,1,5,5"], "is not after the first frame, 0"),
         (["--start", "3:box:500,1,5,5"], "outside the image"),
+        (["--start", "3:point:999,60"], "--start 3:point:999,60: --point: the point 999,60 lies outside"),
         (["--stop", "3:7"], "not FRAME:ID with an object of 1"),
         (["--stop", "3"], "not FRAME:ID"),
     ],
