@@ -141,5 +141,7 @@ def test_a_tracker_behind_trax_answers_as_in_process(tmp_path: Path, monkeypatch
         with redirect_stdout(StringIO()):
             assert main(["run", str(tmp_path / name)]) == 0
         results = tmp_path / name / "results" / "SAMN"
-        found.append({path.relative_to(results): path.read_bytes() for path in results.rglob("*.bin")})
-    assert found[0] == found[1] and len(found[0]) == 3
+        # What the toolkit gives a tracker in real time depends on how fast the machine is just then.
+        timeless = [path for path in results.rglob("*.bin") if "realtime" not in path.parts]
+        found.append({path.relative_to(results): path.read_bytes() for path in timeless})
+    assert found[0] == found[1] and len(found[0]) == 2
