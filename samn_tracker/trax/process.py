@@ -99,7 +99,8 @@ class TrackerProcess:
                     return message
                 else:
                     reason = message.properties.get("trax.reason", "")
-                    raise self._failed(f"answered {message.kind} instead of {kind}" + (f": {reason}" if reason else ""))
+                    why = f": {_printable(reason)}" if reason else ""
+                    raise self._failed(f"answered {message.kind} instead of {kind}{why}")
             elif len(self._buffer) > _LONGEST:
                 raise self._failed("answers without end")
             elif printed + len(self._buffer) > _MUCH and b"@@TRAX:" not in self._buffer:
@@ -138,9 +139,14 @@ class TrackerProcess:
         size = os.fstat(self._errors.fileno()).st_size
         errors = os.pread(self._errors.fileno(), _SHOWN_BYTES, max(0, size - _SHOWN_BYTES))
         said = (self._noise + self._buffer[:_SHOWN_BYTES] + errors).decode(errors="replace").splitlines()
-        lines = [line for line in said if line.strip()][-_SHOWN_LINES:]
+        lines = [_printable(line) for line in said if line.strip()][-_SHOWN_LINES:]
         printed = "; its last words:\n    " + "\n    ".join(lines) if lines else "; it printed nothing"
         return TrackerProcessError(f"the tracker's process {fact}{printed}")
+
+
+def _printable(text: str) -> str:
+    """The text with what would command a terminal, or break a line, spelled out."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -62,7 +62,7 @@ def test_a_process_may_be_restarted_for_every_sequence(tmp_path: Path) -> None:
     [
         ("hang", "has not answered in 0.1 seconds"),
         ("crash", "ended with exit code 3; its last words:\n    Segmentation fault"),
-        ("garbage", "prints what is no TraX message"),
+        ("garbage", r"prints what is no TraX message; its last words:\n    \\x00. not TraX"),
         ("quit", "answered quit instead of state: out of memory"),
     ],
 )
