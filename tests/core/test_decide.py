@@ -266,6 +266,11 @@ def test_pixels_are_counted_as_the_patch_has_them(pixels: int, scale: float, eno
     assert is_large_enough(mask.reshape(20, 20), scale, 50) is enough
 
 
+def test_one_pixel_is_a_mask_where_no_more_are_asked_for() -> None:
+    assert is_large_enough(np.ones((1, 1), np.uint8), 1.0, 1)
+    assert not is_large_enough(np.zeros((1, 1), np.uint8), 1.0, 0)
+
+
 def test_the_patch_is_laid_back_into_the_image_at_its_scale() -> None:
     """A patch pixel is two image pixels wide; the target's 10 x 10 patch pixels are 20 x 20 in the image."""
     seen = some_observation(blobs(((25, 20, 10, 10), 0.9)), scale=2.0)

@@ -34,6 +34,12 @@ LARGER = {"probability": blobs(((50, 40, 21, 21), 0.9))}
 FOUND = [
     ("as always", {}, {}, {"box": TARGET, "confidence": 0.9, "centre": (59.5, 49.5), "size": (20, 20), "pixels": 361}),
     ("reaches from the centre", {}, {}, {"extent": [[-9.5, -9.5], [10.5, 10.5]], "lost_frames": 0, "elsewhere": 0}),
+    (
+        "reaches further across than down",
+        {"probability": blobs(((50, 40, 24, 20), 0.9))},
+        {},
+        {"centre": (61.5, 49.5), "extent": [[-11.5, -9.5], [12.5, 10.5]]},
+    ),
     ("the contour's middle is taught", {}, {"lost_frames": 3}, {"taught": (29.75, 24.75), "lost_frames": 0}),
     ("all is kept", {"trusted": False}, {}, {"appearance": True, "taught": None}),
     ("less sure where the filter is", {"uncertainty": 2.0}, {}, {"confidence": 0.45}),
