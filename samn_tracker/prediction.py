@@ -20,7 +20,8 @@ class Prediction:
         polygon: (4, 2) float64, corners of the rotated box in drawing order, or None for trackers without one.
         mask: (H, W) uint8 with values 0 and 1, at the image's size, or None for box-only trackers.
         confidence: 0 (lost) to 1 (certain).
-        found: whether the target is believed to be visible; box, polygon and mask hold the last trusted state if not.
+        found: whether the target is believed to be visible. If not, box, polygon and mask are the best guess there is:
+            what was seen too faintly (`is_seen`), or the last answer (confidence 0).
     """
 
     box: NDArray[np.float64]
@@ -28,6 +29,11 @@ class Prediction:
     mask: NDArray[np.uint8] | None = None
     confidence: float = 1.0
     found: bool = True
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether this was seen in the frame, surely or faintly; False where the last answer stands."""
+        return self.found or self.confidence > 0
 
 
 @runtime_checkable

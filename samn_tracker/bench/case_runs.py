@@ -71,7 +71,7 @@ def run_case(tracker: TrackerProtocol, case: Case) -> Result:
         answer = tracker.track(image)
         seconds += time.perf_counter() - start
         if frames.masks is not None and answer.mask is not None and index < count - 1:
-            j, f = region_and_contour(read_mask(frames.masks[index]), answer.mask * np.uint8(answer.found))
+            j, f = region_and_contour(read_mask(frames.masks[index]), answer.mask * np.uint8(answer.is_seen))
             jaccard.append(round(j, 5))
             contour.append(round(f, 5))
         if np.isfinite(frames.boxes[index]).all():

@@ -25,11 +25,14 @@ class StartConfig:
     Attributes:
         patch_size: pixels of the side of the patch that is segmented.
         threshold: probability above which a pixel is target.
-        scale_step: largest relative change of the size in a frame.
+        size_frames: the size for the next search is the median of so many of the latest masks' boxes; with 1, and in
+            the released loop, it is the latest one, but only a step nearer.
+        scale_step: largest relative change of the size in a frame, where `size_frames` is 1.
     """
 
     patch_size: int = bounded(384, 32, 4096)
     threshold: float = 0.5
+    size_frames: int = bounded(1, 1, 999)
     scale_step: float = 0.05
 
 
@@ -127,7 +130,7 @@ class TrackerConfig:
     appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
     mask_start: StartConfig = field(default_factory=lambda: StartConfig(threshold=0.2, scale_step=0.1))
-    box_start: StartConfig = field(default_factory=StartConfig)
+    box_start: StartConfig = field(default_factory=lambda: StartConfig(size_frames=11))
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     first_look: FirstLookConfig = field(default_factory=FirstLookConfig)
     recovery: RecoveryConfig = field(default_factory=RecoveryConfig)

@@ -26,13 +26,19 @@ from samn_tracker.shapes.regions import box_to_polygon, largest_component, mask_
 MINIMUM_SIDE = 2.0
 """Image pixels; a smaller target is searched as if it had this size."""
 
+BORDER = 0.1
+"""Target sizes from the image's border at which a box counts as cut by it."""
 WRITTEN_THRESHOLD = 0.5
 """Probability above which a pixel is in the answered mask of the released loop; boxes and sizes have the start's."""
 ACCEPT_CONFIDENCE, ACCEPT_AREA = 0.4, 5.0
 """A mask found elsewhere is at least so sure, with at most so many times the usual pixels, and at least that part."""
 
-HALF_SURE = 0.05
-"""Evidence below which a box is as often wrong as right (`samn bench accuracy` prints what confidence is worth)."""
+HALF_SURE = 0.0275
+"""Evidence for which a box is as often wrong as right (`samn bench accuracy` prints what confidence is worth)."""
+FOUND_CONFIDENCE = 0.5
+"""Where a first look tells less than this of an answer, it is a guess: the target is not said to be found."""
+LEAST_CONFIDENCE = 0.01
+"""Of an answer that was seen in the frame; 0 is for the one before it."""
 
 Point = NDArray[np.float64]
 Mask = NDArray[np.uint8]
@@ -63,9 +69,10 @@ class Decision:
     """The answer for a frame, what is remembered of it, and where the next one is searched.
 
     Attributes:
-        answer: the frame's answer; the last trusted one, not found, where the target is lost.
+        answer: the frame's answer; the last one, not found, where the target is lost.
         centre, size, extent, lost_frames: of the next state; see `TrackState`.
         pixels: of the mask, for the usual pixel count; None where the target is lost.
+        seen_size: (2,) w, h by the mask alone, to be counted among the latest; None where it does not count.
         elsewhere: (n, 2) further places at which the next frame is searched.
         remember: what the memories learn.
     """
@@ -76,6 +83,7 @@ class Decision:
     extent: NDArray[np.float64]
     lost_frames: int
     pixels: int | None
+    seen_size: NDArray[np.float64] | None
     elsewhere: NDArray[np.float64]
     remember: Remember
 
@@ -109,6 +117,7 @@ def decide_lost(state: TrackState, observation: Observation, config: TrackerConf
         extent=state.extent,
         lost_frames=lost_frames,
         pixels=None,
+        seen_size=None,
         elsewhere=places_elsewhere(centre, lost_frames, state, config),
         remember=Remember(),
     )
@@ -122,14 +131,19 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
     leads = mask_leads(box, pixels, state, observation, config.segmentation)
     centre = next_centre(box, leads, state, observation)
     bounds = mask_to_box(seen.mask)
+    cut = is_near_border(box, BORDER * state.mean_side, state.shape)
+    seen_size = size_to_count(box, pixels, cut, state, observation, config)
     remember = what_to_remember(centre if leads else None, state, observation, config)
+    confidence = answered_confidence(seen, [pixels] if cut else state.areas, observation)
+    found = observation.contrast is None or confidence >= FOUND_CONFIDENCE
     return Decision(
-        answer=Prediction(box, polygon, seen.mask, answered_confidence(seen, observation)),
+        answer=Prediction(box, polygon, seen.mask, confidence, found),
         centre=centre,
-        size=next_size(box, pixels, state, config.segmentation) if may_scale(observation, config) else state.size,
+        size=state.size if seen_size is None else next_size(seen_size, state),
         extent=np.array([bounds[:2], bounds[:2] + bounds[2:]]) - centre,
         lost_frames=0,
         pixels=pixels,
+        seen_size=seen_size,
         elsewhere=no_places(),
         remember=remember,
     )
@@ -163,6 +177,7 @@ def decide_released(state: TrackState, observation: Observation, config: Tracker
         extent=np.array([box[:2], box[:2] + box[2:]]) - centre,
         lost_frames=0,
         pixels=round(contour.area),
+        seen_size=None,
         elsewhere=no_places(),
         remember=what_to_remember(centre, state, observation, config),
     )
@@ -179,6 +194,7 @@ def decide_unseen(state: TrackState, observation: Observation) -> Decision:
         extent=state.extent,
         lost_frames=state.lost_frames + 1,
         pixels=None,
+        seen_size=None,
         elsewhere=no_places(),
         remember=Remember(),
     )
@@ -210,19 +226,20 @@ def confidence_of(probability: NDArray[np.float32], mask: Mask, uncertainty: flo
     return float(cv2.mean(probability, mask)[0]) / max(1.0, uncertainty)
 
 
-def answered_confidence(seen: Seen, observation: Observation) -> float:
+def answered_confidence(seen: Seen, areas: Sequence[int], observation: Observation) -> float:
     """How sure the answer is, 0 to 1: 0.5 where the evidence for the first frame's target is `HALF_SURE`.
 
     The evidence is how well the first frame tells the masked place from the rest, times how clear the mask is, times
-    the spatial memory's peak: a network that has slipped onto something else is as clear about that as ever, and a
-    filter that learns from its own peaks believes in itself.
+    how much of the usual pixels (`areas`) it has, times the spatial memory's peak: a network that has slipped onto
+    something else is as clear about that as ever, and a filter that learns from its own peaks believes in itself.
     """
     if observation.contrast is None:
         return seen.confidence
     clear = seen.confidence * max(1.0, observation.uncertainty)
     peak = min(observation.search.localisation.peak, 1.0) if observation.search else 1.0
-    evidence = max(observation.contrast, 0.0) * clear * max(peak, 0.0)
-    return evidence / (evidence + HALF_SURE)
+    whole = min(int(seen.mask.sum()) / max(float(np.mean(areas)), 1.0), 1.0)
+    evidence = max(observation.contrast, 0.0) * clear * whole * max(peak, 0.0)
+    return max(evidence / (evidence + HALF_SURE), LEAST_CONFIDENCE)
 
 
 def is_found(seen: Seen, state: TrackState, observation: Observation, config: TrackerConfig) -> bool:
@@ -289,21 +306,35 @@ def is_steady(pixels: int, areas: Sequence[int], config: SegmentationConfig) -> 
     return 1 / config.area_jump < pixels / max(usual, 1.0) < config.area_jump
 
 
-def may_scale(observation: Observation, config: TrackerConfig) -> bool:
-    """Whether the spatial memory is sure enough for the target's size to change."""
-    return observation.uncertainty < config.spatial.scale_uncertainty
+def size_to_count(
+    box: NDArray[np.float64], pixels: int, cut: bool, state: TrackState, observation: Observation, config: TrackerConfig
+) -> NDArray[np.float64] | None:
+    """Width and height (2,) of the answered box, if its mask is steady and the spatial memory sure enough to scale.
+
+    None, too, for a smaller one that the image's border may `cut`: the target comes back as large as it left.
+    """
+    sure = observation.uncertainty < config.spatial.scale_uncertainty
+    steady = is_steady(pixels, state.areas, config.segmentation)
+    whole = not cut or bool((box[2:] >= state.size).all())
+    return np.maximum(box[2:], MINIMUM_SIDE) if sure and steady and whole else None
 
 
-def next_size(
-    box: NDArray[np.float64], pixels: int, state: TrackState, config: SegmentationConfig
-) -> NDArray[np.float64]:
-    """Width and height (2,) of the target for the next search: the new box's, but only a step nearer in scale."""
-    size = np.maximum(box[2:], MINIMUM_SIDE)
-    scale = float(np.sqrt(size.prod() / state.size.prod()))
-    if not is_steady(pixels, state.areas, config) or abs(scale - 1) >= SCALE_JUMP:
+def is_near_border(box: NDArray[np.float64], margin: float, shape: tuple[int, int]) -> bool:
+    """Whether a box (4,) comes nearer to the border of an (H, W) image than `margin` pixels."""
+    return bool((box[:2] < margin).any() or (box[:2] + box[2:] > np.array(shape[::-1]) - margin).any())
+
+
+def next_size(seen: NDArray[np.float64], state: TrackState) -> NDArray[np.float64]:
+    """Width and height (2,) of the target for the next search, now that its mask's box is `seen` (2,).
+
+    The median of the latest sizes, as a leak or an occluder makes single ones wrong; of one alone, a step towards it.
+    """
+    if state.start.size_frames > 1:
+        return np.asarray(np.median([*state.sizes, seen][-state.start.size_frames :], axis=0))
+    scale, step = float(np.sqrt(seen.prod() / state.size.prod())), state.start.scale_step
+    if abs(scale - 1) >= SCALE_JUMP:
         return state.size
-    limited = float(np.clip(scale, 1 - state.start.scale_step, 1 + state.start.scale_step))
-    return np.maximum(size * limited / scale, MINIMUM_SIDE)
+    return np.maximum(seen * float(np.clip(scale, 1 - step, 1 + step)) / scale, MINIMUM_SIDE)
 
 
 def places_elsewhere(centre: Point, lost_frames: int, state: TrackState, config: TrackerConfig) -> NDArray[np.float64]:

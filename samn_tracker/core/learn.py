@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.core.config import TrackerConfig
+from samn_tracker.core.config import StartConfig, TrackerConfig
 from samn_tracker.core.correction import window_around
 from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
 from samn_tracker.core.observe import Observation, segment_all
@@ -33,6 +33,11 @@ AREA_WINDOW = 25
 
 PIXEL_INTERVAL = 3
 """Frames between those that the pixel model learns: neighbours are alike, and its normal equations take 3 ms."""
+
+
+def started_sizes(size: NDArray[np.float64], start: StartConfig) -> deque[NDArray[np.float64]]:
+    """The sizes that the next ones are weighed against: `size` (2,), which is given, counts as half of them."""
+    return deque([size] * max(1, start.size_frames // 2), maxlen=start.size_frames)
 
 
 class Shown(NamedTuple):
@@ -79,6 +84,7 @@ class Learner:
             spatial=SpatialMemory(config.spatial) if config.spatial.enabled else None,
             last=first_answer(target, first, window, shape, config),
             areas=deque([pixels], maxlen=AREA_WINDOW),
+            sizes=started_sizes(size, start),
             habit=box_habit(target, first.crop, window, shape, config),
         )
         state.bank.start(*self._engine.memorise(encoded, first.crop[None]))
@@ -102,7 +108,9 @@ class Learner:
         state.elsewhere = decision.elsewhere
         if decision.pixels is not None:
             state.areas.append(decision.pixels)
-        state.previous = PreviousMask(observation.window, observation.probability) if decision.answer.found else None
+        if decision.seen_size is not None:
+            state.sizes.append(decision.seen_size)
+        state.previous = PreviousMask(observation.window, observation.probability) if not decision.lost_frames else None
         self._learn_appearance(state, observation, decision)
         self._learn_place(state, observation, decision)
 
@@ -190,6 +198,7 @@ class Learner:
         state.size = np.maximum(box[2:], MINIMUM_SIDE)
         state.extent = np.array([box[:2], box[:2] + box[2:]]) - state.centre
         state.areas.clear()
+        state.sizes = started_sizes(state.size, state.start)
         state.areas.append(int(mask.sum()))
         state.lost_frames, state.elsewhere = 0, no_places()
         polygon = state.habit.apply_to_polygon(fit_rotated_box(mask))

@@ -61,6 +61,7 @@ class TrackState:
         first_look: what tells the target of the first frame from the rest of it; None where it is not asked.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
+        sizes: (2,) w, h of the latest steady masks' boxes, of which the size is the median.
         pixels: the pixel model whose score the decoder is told; None for a network that is not.
         previous: the mask of the frame before, for a decoder that is told it; None where that frame had none.
         habit: how the user's box or polygon lies around the mask, where the start was one.
@@ -81,6 +82,7 @@ class TrackState:
     areas: deque[int]
     values: Values = ALL_VALUES
     first_look: PixelModel | None = None
+    sizes: deque[NDArray[np.float64]] = field(default_factory=deque)
     pixels: PixelModel | None = None
     previous: PreviousMask | None = field(default=None, repr=False)
     habit: BoxHabit = field(default_factory=BoxHabit)

@@ -75,7 +75,7 @@ class SeparateTrackers:
         self._announce(self._trackers.values())
         predictions = {one: tracker.track(image) for one, tracker in sorted(self._trackers.items())}
         labels = merge_masks(predictions, image.shape[:2])
-        self.confidences = {one: answer.confidence * answer.found for one, answer in predictions.items()}
+        self.confidences = {one: answer.confidence * answer.is_seen for one, answer in predictions.items()}
         if new_labels is not None and new_labels.any():
             self._add(image, new_labels)
             labels = np.where(new_labels > 0, new_labels, labels)
@@ -173,6 +173,8 @@ class CheckedObjects:
 def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -> Labels:
     """One (H, W) label map from a prediction per object id: the more confident object wins a disputed pixel.
 
+    A mask that was seen too faintly to be sure counts, as a best guess; one of an earlier frame does not.
+
     Raises:
         ConfigError: a prediction has no mask.
     """
@@ -180,7 +182,7 @@ def merge_masks(predictions: Mapping[int, Prediction], shape: tuple[int, ...]) -
     best = np.full(shape, -np.inf)
     for one, prediction in sorted(predictions.items()):
         mask = required_mask(prediction)
-        wins = (mask != 0) & (prediction.confidence > best) if prediction.found else np.zeros(shape, dtype=bool)
+        wins = (mask != 0) & (prediction.confidence > best) if prediction.is_seen else np.zeros(shape, dtype=bool)
         labels[wins] = one
         best[wins] = prediction.confidence
     return labels

@@ -45,7 +45,8 @@ def draw_answers(image: NDArray[np.uint8], answers: Mapping[int, Prediction], wo
     """A copy of the image (H, W, 3) RGB with the answer of each object id.
 
     Masks are tinted and outlined; the rotated box is drawn, or the upright one of trackers without. An object that is
-    not found has no tint, a grey box where it was last, and the word "lost". `words` are the confidences and ids.
+    not found has no tint and a grey box where it may be; where nothing was seen of it that is the last one, and the
+    word is "lost". `words` are the confidences and ids.
     """
     canvas = image.copy()
     for number, answer in answers.items():
@@ -56,7 +57,7 @@ def draw_answers(image: NDArray[np.uint8], answers: Mapping[int, Prediction], wo
         colour = colour_of(number) if answer.found else (150, 150, 150)
         draw_polygon(canvas, corners, colour)
         if words:
-            said = [str(number)] * (len(answers) > 1) + [f"{answer.confidence:.2f}" if answer.found else "lost"]
+            said = [str(number)] * (len(answers) > 1) + [f"{answer.confidence:.2f}" if answer.is_seen else "lost"]
             draw_text(canvas, " ".join(said), (corners[:, 0].min(), corners[:, 1].min() - 4), colour)
     return canvas
 

@@ -96,7 +96,7 @@ class Session:
         answers = dict(thing.answers)
         confidences: list[float | None] = [None] * self.store.count
         for index, answer in answers.items():
-            confidences[index] = answer.confidence if answer.found else 0.0
+            confidences[index] = answer.confidence
         return {
             "id": one,
             "name": thing.name,

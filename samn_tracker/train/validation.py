@@ -60,8 +60,8 @@ def _score_clip(tracker: Tracker, source: Source, clip: Sequence[int], start: st
         item = source.read(index)
         truth = (item.labels == label).astype(np.uint8)
         answer = tracker.track(item.image)
-        shown = answer.mask if answer.found and answer.mask is not None else np.zeros_like(truth)
+        shown = answer.mask if answer.is_seen and answer.mask is not None else np.zeros_like(truth)
         regions.append(mask_iou(truth, shown))
         if truth.any():
-            boxes.append(float(box_iou(mask_to_box(truth), answer.box)) if answer.found else 0.0)
+            boxes.append(float(box_iou(mask_to_box(truth), answer.box)) if answer.is_seen else 0.0)
     return float(np.mean(regions)), float(np.mean(boxes)) if boxes else 1.0

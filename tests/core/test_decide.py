@@ -324,23 +324,83 @@ def test_deciding_changes_nothing_and_gives_the_same_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("contrast", "peak", "uncertainty", "expected"),
+    ("contrast", "peak", "uncertainty", "areas", "expected"),
     [
-        (None, 0.5, 2.0, 0.45),  # not asked: the mask's probability, halved by the doubt
-        (0.4, 0.5, 1.0, 0.18 / (0.18 + HALF_SURE)),
-        (0.4, 0.25, 2.0, 0.09 / (0.09 + HALF_SURE)),  # the peak says what the uncertainty would say again
-        (0.0, 0.5, 1.0, 0.0),  # on something that the first frame does not know
-        (-0.2, 0.5, 1.0, 0.0),
-        (0.4, 3.0, 1.0, 0.36 / (0.36 + HALF_SURE)),  # a peak above the label's counts as that
-        (0.4, -0.5, 1.0, 0.0),
-        (0.4, None, 1.0, 0.36 / (0.36 + HALF_SURE)),  # without a spatial memory there is no peak to ask
+        (None, 0.5, 2.0, [4], 0.45),  # not asked: the mask's probability, halved by the doubt
+        (0.4, 0.5, 1.0, [4], 0.18 / (0.18 + HALF_SURE)),
+        (0.4, 0.25, 2.0, [4], 0.09 / (0.09 + HALF_SURE)),  # the peak says what the uncertainty would say again
+        (0.0, 0.5, 1.0, [4], 0.01),  # on something that the first frame does not know, but seen
+        (-0.2, 0.5, 1.0, [4], 0.01),
+        (0.4, 3.0, 1.0, [4], 0.36 / (0.36 + HALF_SURE)),  # a peak above the label's counts as that
+        (0.4, -0.5, 1.0, [4], 0.01),
+        (0.4, None, 1.0, [4], 0.36 / (0.36 + HALF_SURE)),  # without a spatial memory there is no peak to ask
+        (0.4, 0.5, 1.0, [2], 0.18 / (0.18 + HALF_SURE)),  # more pixels than usual say nothing
+        (0.4, 0.5, 1.0, [6, 10], 0.09 / (0.09 + HALF_SURE)),  # half of the usual ones are seen
     ],
 )
 def test_confidence_weighs_what_the_first_frame_knows(
-    contrast: float | None, peak: float | None, uncertainty: float, expected: float
+    contrast: float | None, peak: float | None, uncertainty: float, areas: list[int], expected: float
 ) -> None:
     mask = np.ones((2, 2), np.uint8)
     seen = Seen(mask, mask, 0.9 / max(1.0, uncertainty))
     search = None if peak is None else SimpleNamespace(localisation=SimpleNamespace(peak=peak))
     observation = SimpleNamespace(contrast=contrast, uncertainty=uncertainty, search=search)
-    assert answered_confidence(seen, observation) == pytest.approx(expected)  # type: ignore[arg-type]
+    assert answered_confidence(seen, areas, observation) == pytest.approx(expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("contrast", "found"), [(None, True), (0.0315, True), (0.0295, False), (0.0, False)])
+def test_what_is_seen_too_faintly_is_a_guess(contrast: float | None, found: bool) -> None:
+    """Evidence is contrast times 0.9, the mask's probability: 0.0275 is half sure. Tracking goes on as ever."""
+    observation = some_observation(contrast=contrast, searched=False)
+    decision = decide(some_state(), observation, CONFIG)
+    assert decision.answer.found is found and decision.answer.is_seen
+    assert decision.lost_frames == 0 and decision.remember.appearance is not None
+    np.testing.assert_allclose(decision.answer.box, TARGET)
+
+
+MEDIAN = StartConfig(patch_size=128, threshold=0.5, size_frames=5)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "frames", "expected"),
+    [
+        ([[20, 20]] * 2, 5, [20, 20]),  # a start counts as two of five: 20, 20, 24
+        ([[20, 20], [30, 10], [22, 22], [40, 40]], 5, [24, 22]),  # widths 20 22 24 30 40, heights 10 20 22 24 40
+        ([[90, 90], [24, 24], [24, 24], [10, 10], [10, 10]], 5, [24, 24]),  # the oldest is out
+        ([[90, 90], [90, 90], [10, 10]], 3, [24, 24]),
+    ],
+)
+def test_the_size_is_the_median_of_the_latest(sizes: list[list[float]], frames: int, expected: list[float]) -> None:
+    start = replace(MEDIAN, size_frames=frames)
+    state = some_state(start=start, sizes=deque([np.array(size, float) for size in sizes], maxlen=frames))
+    decision = decide(state, some_observation(**thing(48, 38, 24, 24)), CONFIG)
+    assert decision.seen_size is not None and decision.seen_size.tolist() == [24, 24]
+    assert decision.size.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("box", "counts"),
+    [
+        ((50, 1, 20, 14), False),  # the border, at less than a tenth of 20 pixels, cuts it
+        ((109, 50, 18, 18), False),
+        ((50, 1, 22, 22), True),  # larger than it was
+        ((50, 3, 20, 14), True),
+    ],
+)
+def test_a_target_that_the_border_cuts_keeps_its_size(box: tuple[int, int, int, int], counts: bool) -> None:
+    state = some_state(start=replace(MEDIAN, size_frames=3), sizes=deque([np.array([20.0, 20.0])], maxlen=3))
+    middle = (box[0] + box[2] / 2, box[1] + box[3] / 2)
+    decision = decide(state, some_observation(blobs((box, 0.9)), place=middle), CONFIG)
+    assert (decision.seen_size is not None) is counts
+    assert counts or decision.size.tolist() == [20, 20]
+
+
+@pytest.mark.parametrize(("top", "share"), [(0, 1.0), (40, 0.5)])
+def test_few_pixels_speak_against_a_target_unless_the_border_cuts_it(top: int, share: float) -> None:
+    observation = some_observation(
+        blobs(((50, top, 20, 10), 0.9)), place=(60.0, top + 5.0), searched=False, contrast=0.1
+    )
+    evidence = 0.1 * 0.9 * share
+    assert decide(some_state(), observation, CONFIG).answer.confidence == pytest.approx(
+        evidence / (evidence + HALF_SURE), rel=1e-5
+    )

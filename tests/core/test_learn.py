@@ -47,6 +47,7 @@ def _decision(remember: Remember | None = None, **changes: Any) -> Decision:
         extent=np.array([[-1.0, -2.0], [3.0, 4.0]]),
         lost_frames=2,
         pixels=123,
+        seen_size=np.array([19.0, 20.0]),
         elsewhere=np.array([[5.0, 6.0]]),
         remember=remember or Remember(),
     )
@@ -88,6 +89,7 @@ def test_the_state_becomes_what_was_decided(engine: Engine) -> None:
     assert state.extent.tolist() == [[-1, -2], [3, 4]]
     assert (state.frame_index, state.lost_frames, state.elsewhere.tolist()) == (1, 2, [[5, 6]])
     assert list(state.areas) == [*usual, 123]
+    assert [size.tolist() for size in state.sizes] == [[19, 20]]
 
 
 def test_a_lost_target_has_no_usual_pixels(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.core import decide
-from samn_tracker.core.config import SAMN_LITE, SAMN_R50, RecoveryConfig, TrackerConfig
+from samn_tracker.core.config import SAMN_LITE, SAMN_R50, FirstLookConfig, RecoveryConfig, TrackerConfig
 from samn_tracker.core.decide import places_elsewhere
 from samn_tracker.core.learn import Learner
 from samn_tracker.core.observe import Observation, Observer, search_place
@@ -34,6 +34,7 @@ def _config(recovery: RecoveryConfig) -> TrackerConfig:
         spatial=replace(SAMN_LITE.spatial, patch_size=96),
         segmentation=replace(SAMN_LITE.segmentation, minimum_pixels=1),
         recovery=recovery,
+        first_look=FirstLookConfig(enabled=False),  # untrained weights are never sure of what they saw first
         runtime=RuntimeConfig(precision="float32"),
     )
 
