@@ -124,7 +124,7 @@ def _both(dataset: str) -> Callable[[Path], object]:
 
 def _vos(root: Path) -> object:
     # The label maps of a data set are remembered by their path, which is the same in every input here.
-    from vos_runner import runner
+    from samn_tracker.runner import object_map
 
-    runner._ids.cache_clear()
+    object_map.size_and_ids.cache_clear()
     return sequences("vos", "mose/valid")(root), scored("vos", "mose/valid")(root)

@@ -21,8 +21,8 @@ FAULTS = (
     Fault(
         "the scale gate is off",
         DECIDE,
-        "return observation.uncertainty < config.spatial.scale_uncertainty",
-        "return True",
+        "sure = observation.uncertainty < config.spatial.scale_uncertainty",
+        "sure = True",
     ),
     Fault(
         "the extent is never updated",
