@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
 from vot_workspace.manifest import is_sealed, read_seals
+from vot_workspace.overlaps import corners_of
 from vot_workspace.trajectory import (
     FAILURE,
     INITIALISATION,
@@ -133,22 +133,22 @@ def one_pass_fault(regions: Sequence[Region], experiment: Experiment, groundtrut
     """
     if text := wrong_codes(regions, experiment):
         return text
-    beside = [frame for frame, pair in enumerate(zip(regions, groundtruth, strict=False)) if _apart(*pair)]
+    beside = _frames_beside(regions, groundtruth)
     return f"frame {beside[0]} lies beside the target and is no failure ({len(beside)} such frames)" if beside else None
 
 
-def _apart(answer: Region, target: Region) -> bool:
-    """Whether there is at least a pixel between two boxes or polygons."""
-    if not isinstance(answer, np.ndarray) or not isinstance(target, np.ndarray):
-        return False
-    (low, high), (other_low, other_high) = _bounds(answer), _bounds(target)
-    return bool((low - other_high >= 1).any() or (other_low - high >= 1).any())
-
-
-def _bounds(region: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if region.shape == (4,):
-        return region[:2], region[:2] + region[2:]
-    return region.min(axis=0), region.max(axis=0)
+def _frames_beside(regions: Sequence[Region], groundtruth: Sequence[Region]) -> list[int]:
+    """Frames with at least a pixel between two boxes or polygons."""
+    drawn = [
+        frame
+        for frame, (answer, target) in enumerate(zip(regions, groundtruth, strict=False))
+        if isinstance(answer, np.ndarray) and isinstance(target, np.ndarray)
+    ]
+    if not drawn:
+        return []
+    answers, targets = (corners_of([given[frame] for frame in drawn]) for given in (regions, groundtruth))
+    gap = np.maximum(answers.min(axis=1) - targets.max(axis=1), targets.min(axis=1) - answers.max(axis=1))
+    return [drawn[index] for index in np.flatnonzero((gap >= 1).any(axis=1))]
 
 
 def wrong_codes(regions: Sequence[Region], experiment: Experiment) -> str | None:

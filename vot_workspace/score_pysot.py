@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.errors import ResultError
-from vot_workspace.overlaps import overlaps
+from vot_workspace.overlaps import overlaps_of_runs
 from vot_workspace.score_eao import FloatArray, Measured, average, expected_overlaps
 from vot_workspace.source_sequence import SourceSequence
-from vot_workspace.trajectory import FAILURE, INITIALISATION, UNKNOWN, Region
+from vot_workspace.trajectory import FAILURE, INITIALISATION, Region
 
 ALL, UNTAGGED = 0, "empty"  # the row of all frames among the tags, and VOT's name for frames without any tag
 BURN_IN = 10  # frames after each start that accuracy leaves out
@@ -77,7 +77,7 @@ def score(
     _check(truth, runs)
     names = _tag_names(truth)
     tags = [_tag_values(item, names) for item in truth]
-    measured = [[_measure(item, run) for run in _chosen(runs[item.name])] for item in truth]
+    measured = [_measure(item, _chosen(runs[item.name])) for item in truth]
     sequences = {
         item.name: SequenceScore(
             _mean(_pooled(group)), float(np.mean([len(run.failures) for run in group])), len(item.groundtruth)
@@ -119,18 +119,24 @@ def _chosen(runs: Sequence[Sequence[Region]]) -> Sequence[Sequence[Region]]:
     return runs if len(runs) == ALL_RUNS else runs[:1]
 
 
-def _measure(sequence: SourceSequence, run: Sequence[Region]) -> _Run:
+def _measure(sequence: SourceSequence, runs: Sequence[Sequence[Region]]) -> list[_Run]:
     width, height = sequence.size
-    burnt = list(run)
-    for frame, region in enumerate(run):
-        if isinstance(region, int) and region == INITIALISATION:
-            burnt[frame : frame + BURN_IN] = [UNKNOWN] * len(burnt[frame : frame + BURN_IN])
-    failures = [frame for frame, region in enumerate(run) if isinstance(region, int) and region == FAILURE]
-    return _Run(
-        overlaps(burnt, sequence.groundtruth, (width, height)),
-        overlaps(run, sequence.groundtruth, (width - 1, height - 1)),
-        failures,
-    )
+    values = overlaps_of_runs(runs, sequence.groundtruth, [(width, height), (width - 1, height - 1)])
+    return [
+        _Run(_without_burn_in(of_accuracy, run), of_eao, _frames_with(FAILURE, run))
+        for run, (of_accuracy, of_eao) in zip(runs, values, strict=True)
+    ]
+
+
+def _without_burn_in(values: FloatArray, run: Sequence[Region]) -> FloatArray:
+    counted = values.copy()
+    for frame in _frames_with(INITIALISATION, run):
+        counted[frame : frame + BURN_IN] = np.nan
+    return counted
+
+
+def _frames_with(code: int, run: Sequence[Region]) -> list[int]:
+    return [frame for frame, region in enumerate(run) if isinstance(region, int) and region == code]
 
 
 def _pooled(group: Sequence[_Run]) -> FloatArray:

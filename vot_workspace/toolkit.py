@@ -22,6 +22,8 @@ _OUTSIDE_THIS_FOLDER = "sys.path.pop(0); runpy.run_module('vot', None, '__main__
 _PROGRAM = f"import logging, runpy, sys; {_WITHOUT_ITS_VERDICT}; {_OUTSIDE_THIS_FOLDER}"
 """`python -m vot`, but a file `vot.py` in the working folder is not taken for the toolkit; nor does it say that an
 evaluation "concluded successfuly", which it says of every one, also where the tracker has crashed."""
+MOST_WORKERS = 8
+"""Processes of one `vot analysis`, where VOT_WORKER_POOL_SIZE says no other number; by itself it takes one."""
 STANDARD_ERROR = 2  # the descriptor: sys.stderr may be something else, in notebooks for instance
 
 
@@ -44,12 +46,13 @@ def start(
     if problems := toolkit_problems():
         raise EnvironmentProblemError("; ".join(problems))
     line = [sys.executable, "-c", _PROGRAM, command, "--workspace", str(workspace.resolve()), *arguments]
+    workers = {"VOT_WORKER_POOL_SIZE": str(min(os.cpu_count() or 1, MOST_WORKERS))}
     cache_off = {"VOT_PERSISTENT_CACHE": "false", "MPLBACKEND": "Agg"}
     return subprocess.Popen(
         line,
         stdin=subprocess.DEVNULL,
         stdout=STANDARD_ERROR,
-        env={**os.environ, **cache_off, **(environment or {})},
+        env={**workers, **os.environ, **cache_off, **(environment or {})},
         pass_fds=inherited,
         start_new_session=True,
         preexec_fn=_ending_with_parent(),

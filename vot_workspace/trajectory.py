@@ -107,16 +107,23 @@ class _Reader:
         self.offset += struct.calcsize(layout)
         return values
 
+    def floats(self, count: int) -> NDArray[np.float64]:
+        """The next 32-bit numbers; struct.error where there are not so many."""
+        begin, self.offset = self.offset, self.offset + 4 * count
+        if self.offset > len(self.data):
+            raise struct.error
+        return np.frombuffer(self.data, np.dtype("<f4"), count, begin).astype(np.float64)
+
 
 def _decode_region(reader: _Reader) -> Region:
     (kind,) = reader.take("<B")
     if kind == 0:
         return reader.take("<I")[0]
     if kind == 1:
-        return np.array(reader.take("<4f"), dtype=np.float64)
+        return reader.floats(4)
     if kind == 2:
         (corners,) = reader.take("<H")
-        return np.array(reader.take(f"<{2 * corners}f"), dtype=np.float64).reshape(-1, 2)
+        return reader.floats(2 * corners).reshape(-1, 2)
     if kind == 3:
         left, top, width, height, count = reader.take("<hhHHH")
         try:

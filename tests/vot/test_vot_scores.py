@@ -12,7 +12,7 @@ import pytest
 from samn_tracker.errors import ResultError
 from vot_workspace.create import create
 from vot_workspace.layouts import read_dataset
-from vot_workspace.overlaps import overlaps
+from vot_workspace.overlaps import overlaps, overlaps_of_runs
 from vot_workspace.score import main, read_runs
 from vot_workspace.score_plots import accuracy_robustness, write_plots
 from vot_workspace.score_pysot import score
@@ -67,6 +67,27 @@ def test_special_codes_have_no_overlap_and_masks_are_refused() -> None:
     assert np.isnan(overlaps([1, 2, 0], [box(0, 0, 5, 5)] * 3, WIDE)).all()
     with pytest.raises(ResultError, match="knows no masks"):
         overlaps([MaskPart((0, 0), np.ones((2, 2), np.uint8))], [box(0, 0, 5, 5)], WIDE)
+
+
+def test_repetitions_and_bounds_at_once_are_those_one_at_a_time() -> None:
+    """Boxes, polygons of different corners, codes at different frames, regions outside, more frames than one block."""
+    rng = np.random.default_rng(0)
+
+    def region(frame: int) -> Region:
+        if frame % 7 == 3:
+            return int(rng.integers(3))
+        if frame % 2:
+            return box(*rng.uniform(-30, 90, 2), *rng.uniform(1, 80, 2))
+        middle, angles = rng.uniform(-30, 130, 2), np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 7)))
+        return middle + rng.uniform(5, 60) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    truth, *runs = ([region(frame) for frame in range(300)] for _ in range(4))
+    limits = [(100, 80), (99, 79), (40, 200)]
+    together = overlaps_of_runs(runs, truth, limits)
+    apart = [[[overlaps([a], [b], one)[0] for a, b in zip(run, truth, strict=True)] for one in limits] for run in runs]
+    np.testing.assert_array_equal(together, apart)
+    assert np.isfinite(together).any(axis=2).all()
+    assert (together[:, 0] != together[:, 1])[np.isfinite(together[:, 0])].any()
 
 
 def test_figures_of_a_small_example() -> None:
