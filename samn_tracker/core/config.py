@@ -72,7 +72,7 @@ class SegmentationConfig:
     loop: Literal["own", "released"] = "own"
     cut: Literal["smooth", "whole"] = "smooth"
     multi_patch_size: int = bounded(480, 32, 4096)
-    search_factor: float = 4.0
+    search_factor: float = 3.5
     minimum_pixels: int = 50
     area_jump: float = 2.0
     box_start_margin: float = 0.05

@@ -300,13 +300,13 @@ def test_boxes_follow_the_habit_of_the_start_and_the_mask_does_not() -> None:
 
 
 def test_places_elsewhere_are_those_of_the_frames_since_the_target_was_lost() -> None:
-    """Windows are 80 wide and places 60 apart; of the ring around (60, 64) eight lie in the image: three a frame."""
+    """Windows are 70 wide and places 52.5 apart; of the ring around (60, 64) eight lie in the image: three a frame."""
     nothing = {**NOTHING, "place": (60.0, 64.0)}
     visited = [
         decide(some_state(lost_frames=lost), some_observation(**nothing), CONFIG).elsewhere.tolist()
         for lost in (2, 3, 4)
     ]
-    ring = [[x, y] for x in (0.0, 60.0, 120.0) for y in (4.0, 64.0, 124.0) if (x, y) != (60.0, 64.0)]
+    ring = [[x, y] for x in (7.5, 60.0, 112.5) for y in (11.5, 64.0, 116.5) if (x, y) != (60.0, 64.0)]
     assert all(len(places) == 3 for places in visited)
     assert sorted(map(tuple, visited[0] + visited[1] + visited[2][:2])) == sorted(map(tuple, ring))
 

@@ -109,7 +109,7 @@ def test_the_memory_of_the_frame_before_is_finished_before_it_is_read(engine: En
     assert observer.observe(SEQUENCE.frame(1), state, meanwhile=finish).read_frames == (0, 1)
 
 
-# Re-cropped beyond 0.75 target sizes; the window of a search is 4 wide.
+# Re-cropped beyond 0.75 target sizes; the window of a search is 3.5 wide.
 @pytest.mark.parametrize(("away", "recropped"), [((0.7, 0.0), False), ((0.0, -0.7), False), ((0.6, 0.6), True)])
 def test_the_patch_is_cut_again_where_the_peak_is_far_from_its_middle(
     engine: Engine, away: tuple[float, float], recropped: bool
@@ -128,7 +128,7 @@ def test_an_own_pass_looks_into_a_patch_of_its_own_and_always_cuts_another(engin
     seen = _look(observer, state)
     assert seen.search is not None and seen.search.encoded is None
     assert (seen.search.window.size, seen.window.size) == (128, 96)
-    assert seen.search.window.side == pytest.approx(seen.window.side * 4.5 / 4)
+    assert seen.search.window.side == pytest.approx(seen.window.side * 4.5 / 3.5)
     assert np.allclose(seen.window.centre, seen.place)
 
 

@@ -74,12 +74,12 @@ SIZE = np.array([40.0, 10.0])
 """Mean side 20."""
 
 
-def test_the_segmentation_window_is_four_target_sizes_wide() -> None:
+def test_the_segmentation_window_is_three_and_a_half_target_sizes_wide() -> None:
     window = segmentation_window(np.array([50.0, 60.0]), SIZE, 288, TRACKER)
-    assert (window.centre, window.side, window.size) == ((50.0, 60.0), 80.0, 288)
+    assert (window.centre, window.side, window.size) == ((50.0, 60.0), 70.0, 288)
 
 
-@pytest.mark.parametrize(("localisation_pass", "side", "size"), [("shared", 80.0, 288), ("own", 90.0, 256)])
+@pytest.mark.parametrize(("localisation_pass", "side", "size"), [("shared", 70.0, 288), ("own", 90.0, 256)])
 def test_the_spatial_memory_looks_into_the_same_patch_or_one_of_its_own(
     localisation_pass: str, side: float, size: int
 ) -> None:
