@@ -41,7 +41,7 @@ def samn_r50() -> Network:
 
 
 def run_samn(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "samn_tracker.cli", *arguments], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "samn_tracker", *arguments], capture_output=True, text=True)
 
 
 def test_help_lists_every_command_on_stdout() -> None:

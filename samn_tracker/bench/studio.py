@@ -135,7 +135,7 @@ def _studio(video: Video, folder: Path, arguments: argparse.Namespace) -> Iterat
         shutil.copy(path, frames / path.name)
     words = ["studio", str(frames), "--no-browser", "--project", str(folder / "project")]
     words += ["--tracker", arguments.tracker, "--device", arguments.device]
-    command = [sys.executable, "-m", "samn_tracker.cli", *words]
+    command = [sys.executable, "-m", "samn_tracker", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None and process.stderr is not None

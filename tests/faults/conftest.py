@@ -110,7 +110,7 @@ def environment() -> dict[str, str]:
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
     """`samn ARGUMENTS` as a process of its own."""
-    line = [sys.executable, "-m", "samn_tracker.cli", *map(str, arguments)]
+    line = [sys.executable, "-m", "samn_tracker", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(line, text=True, env=environment(), **pipes, **options)  # type: ignore[call-overload]
 

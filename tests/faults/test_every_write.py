@@ -50,7 +50,7 @@ _CAPTURED = {"capture_output": True, "text": True, "check": True, "env": environ
 
 
 def _samn(*words: object) -> list[str]:
-    return [sys.executable, "-m", "samn_tracker.cli", *map(str, words)]
+    return [sys.executable, "-m", "samn_tracker", *map(str, words)]
 
 
 def _track(kind: str) -> Callable[[Path, Path], list[object]]:

@@ -56,7 +56,7 @@ def real_sets(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> di
 def test_run_kill_resume_lint_pack_score(
     command: Command, tmp_path: Path, real_sets: dict[str, Path], walk: Walk
 ) -> None:
-    program, data = ("samn_tracker.cli", walk.benchmark), real_sets[walk.benchmark]
+    program, data = ("samn_tracker", walk.benchmark), real_sets[walk.benchmark]
     run = [*program, "run", "--data", data, "--split", walk.split, "--set", "runtime.threads=1", "--output"]
     command(*run, "whole", check=True)
     kill_when([*run, "killed"], lambda: any((tmp_path / "killed").glob("records/*.json")), cwd=tmp_path, seconds=900)
@@ -82,7 +82,7 @@ def test_run_kill_resume_lint_pack_score(
 
 
 def test_a_killed_worker_leaves_no_trace(command: Command, tmp_path: Path, real_sets: dict[str, Path]) -> None:
-    run = ["samn_tracker.cli", "davis", "run", "--data", real_sets["davis"], "--split", "2016/val"]
+    run = ["samn_tracker", "davis", "run", "--data", real_sets["davis"], "--split", "2016/val"]
     run += ["--set", "runtime.threads=1", "--output"]
     command(*run, "whole", check=True)
     process = start(*run, "killed", "--workers", 2, cwd=tmp_path)
