@@ -30,8 +30,12 @@ from samn_tracker.train.runlog import CONFIG
 
 LARGEST_PACK = 60 * 2**20
 """Bytes that travel to a borrowed machine."""
-QUALITIES = (88, 80, 70, 60)
-"""Of the JPEG images, tried in turn until the pack is small enough."""
+QUALITY = 75
+"""Of the JPEG images in the pack."""
+ATTEMPTS, SMALLEST_SIDE = 4, 96
+"""How often images are shrunk until the pack is small enough, and to how many pixels of their longer side at most."""
+SHRUNK_MORE = 0.95
+"""A pack shrinks by less than its pixels do: small images hold more detail in each."""
 PROBED = 6
 """Iterations of each patch size that are timed; the first half, in which libraries warm up, does not count."""
 RESERVE = 0.05
@@ -62,36 +66,51 @@ def main(words: list[str]) -> int:
 def packed(config: TrainConfig, path: Path) -> TrainConfig:
     """The configuration reading `path`, which is made of its data sets where it is missing.
 
+    Images are shrunk as far as the pack has to be to travel.
+
     Raises:
-        DatasetError: even at the lowest quality the pack is too large.
+        DatasetError: it would take images that are too small to learn from.
     """
-    for quality in QUALITIES if not path.is_file() else ():
-        _say(pack(config, path, quality).splitlines()[-1])
-        if path.stat().st_size <= LARGEST_PACK:
-            break
-    if path.stat().st_size > LARGEST_PACK:
-        size = path.stat().st_size / 2**20
-        path.unlink()
-        raise DatasetError(f"the pack has {size:.0f} MiB, not {LARGEST_PACK >> 20}; lower the sets' longest_side")
+    if not path.is_file():
+        _pack(config, path)
     return replace(config, pack=str(path))
 
 
-def iterations_that_fit(config: TrainConfig, seconds: float, processes: Processes) -> int:
-    """How many iterations take `seconds`, by timing a few of both patch sizes.
+def _pack(config: TrainConfig, path: Path) -> None:
+    share = 1.0
+    for _ in range(ATTEMPTS):
+        sets = tuple(replace(one, longest_side=int(one.longest_side * share)) for one in config.sets)
+        if min(one.longest_side for one in sets) < SMALLEST_SIDE:
+            break
+        _say(pack(replace(config, sets=sets), path, QUALITY).splitlines()[-1])
+        size = path.stat().st_size
+        if size <= LARGEST_PACK:
+            return
+        share *= (LARGEST_PACK / size) ** 0.5 * SHRUNK_MORE
+    path.unlink(missing_ok=True)
+    raise DatasetError(
+        f"no pack of {LARGEST_PACK >> 20} MiB can be made of images of {SMALLEST_SIDE} pixels or more; "
+        "use fewer data sets"
+    )
+
+
+def iterations_that_fit(config: TrainConfig, seconds: float, early: float, late: float) -> int:
+    """How many iterations take `seconds`, where one takes `early` with the first patch size and `late` with the last.
 
     Raises:
         TrainingError: not even ten fit.
     """
-    run = config.run
-    share = run.final_share if run.final_size != run.size else 0.0
-    early = seconds_of_iteration(config, run.size, processes)
-    late = seconds_of_iteration(config, run.final_size, processes) if share else early
-    count = int(seconds * (1 - RESERVE) / ((1 - share) * early + share * late))
+    share = _late_share(config)
+    count = int(max(seconds, 0) * (1 - RESERVE) / ((1 - share) * early + share * late))
     if count < 10:
         raise TrainingError(
             f"only {count} iterations fit into {seconds:.0f} seconds; give more minutes or smaller patches"
         )
     return count
+
+
+def _late_share(config: TrainConfig) -> float:
+    return config.run.final_share if config.run.final_size != config.run.size else 0.0
 
 
 def seconds_of_iteration(config: TrainConfig, size: int, processes: Processes) -> float:
@@ -113,8 +132,10 @@ def _planned(arguments: argparse.Namespace, processes: Processes, begun: float) 
     if earlier.is_file():
         return load_config(earlier)
     config = packed(load_config(arguments.config, arguments.overrides), arguments.out / "pack.npz")
+    early = seconds_of_iteration(config, config.run.size, processes)
+    late = seconds_of_iteration(config, config.run.final_size, processes) if _late_share(config) else early
     left = 60 * arguments.minutes - (time.monotonic() - begun)
-    return replace(config, run=replace(config.run, iterations=iterations_that_fit(config, left, processes)))
+    return replace(config, run=replace(config.run, iterations=iterations_that_fit(config, left, early, late)))
 
 
 def _judge(weights: Path, sequences: Path, out: Path) -> None:

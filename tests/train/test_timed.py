@@ -14,20 +14,33 @@ from samn_tracker.model.weights import load_weights, read_info
 from samn_tracker.train import timed
 from samn_tracker.train.__main__ import main
 from samn_tracker.train.config import load_config
+from samn_tracker.train.data import open_sources
 from samn_tracker.train.distributed import Processes
 
 MakeConfig = Callable[[str], Path]
 HERE = Processes(0, 1, torch.device("cpu"))
 
 
-def test_as_many_iterations_as_fit_by_hand(small_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_many_iterations_as_fit_by_hand(small_config: MakeConfig) -> None:
     config = load_config(small_config(""))  # 64 pixels, 80 in the last 0.34
-    monkeypatch.setattr(timed, "seconds_of_iteration", lambda _, size, __: {64: 0.5, 80: 1.5}[size])
-    assert timed.iterations_that_fit(config, 100, HERE) == int(95 / (0.66 * 0.5 + 0.34 * 1.5))
+    assert timed.iterations_that_fit(config, 100, 0.5, 1.5) == int(95 / (0.66 * 0.5 + 0.34 * 1.5))
     same = replace(config, run=replace(config.run, final_size=64))
-    assert timed.iterations_that_fit(same, 100, HERE) == 190
+    assert timed.iterations_that_fit(same, 100, 0.5, 0.5) == 190
     with pytest.raises(TrainingError, match="only 5 iterations fit into 5 seconds"):
-        timed.iterations_that_fit(config, 5, HERE)
+        timed.iterations_that_fit(config, 5, 0.5, 1.5)
+    with pytest.raises(TrainingError, match="only 0 iterations fit into -3 seconds"):
+        timed.iterations_that_fit(config, -3, 0.5, 1.5)
+
+
+def test_packing_and_probing_count_among_the_minutes(
+    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 25.0])
+    monkeypatch.setattr(timed.time, "monotonic", lambda: next(clock, 25.0))
+    monkeypatch.setattr(timed, "seconds_of_iteration", lambda *_: 0.5)
+    given = timed._parser().parse_args([str(small_config("")), "--minutes", "1", "--out", str(tmp_path)])
+    begun = timed.time.monotonic()
+    assert timed._planned(given, HERE, begun).run.iterations == int(35 * 0.95 / 0.5)
 
 
 def test_the_command_packs_trains_and_exports_and_goes_on(
@@ -56,9 +69,25 @@ def test_a_pack_too_large_to_travel_is_refused(
     small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timed, "LARGEST_PACK", 1000)
-    with pytest.raises(DatasetError, match="lower the sets' longest_side"):
+    with pytest.raises(DatasetError, match="use fewer data sets"):
         timed.packed(load_config(small_config("")), tmp_path / "pack.npz")
     assert not (tmp_path / "pack.npz").exists()
+
+
+def test_a_pack_of_real_data_was_refused_and_is_shrunk_until_it_fits(
+    small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(small_config(""))
+    config = replace(config, sets=tuple(replace(one, longest_side=120) for one in config.sets))
+    timed.packed(config, tmp_path / "whole.npz")
+    limit = int(0.7 * (tmp_path / "whole.npz").stat().st_size)
+    monkeypatch.setattr(timed, "LARGEST_PACK", limit)
+    monkeypatch.setattr(timed, "SMALLEST_SIDE", 16)
+    timed.packed(config, tmp_path / "small.npz")
+    assert limit / 2 < (tmp_path / "small.npz").stat().st_size <= limit
+    seen = [open_sources(replace(config, pack=str(tmp_path / f"{name}.npz"))) for name in ("whole", "small")]
+    whole, small = ([len(one) for one in sources] for sources in seen)
+    assert whole == small
 
 
 def test_the_table_of_the_protocol_is_left_beside_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
