@@ -21,6 +21,7 @@ from samn_tracker.shapes.regions import rle_decode, rle_encode
 
 UNKNOWN, INITIALISATION, FAILURE = 0, 1, 2
 SUFFIXES = (".bin", ".txt")  # of trajectories
+LARGEST = float(np.finfo(np.float32).max)  # coordinate that the toolkit's 32-bit files hold
 LONGEST_RUN = 255 * 255  # the toolkit splits longer runs, so that one fits 16 bits
 
 
@@ -54,7 +55,7 @@ def parse_region(text: str) -> Region:
         return int(numbers[0])
     if np.isnan(numbers).any() and len(numbers) >= 4:
         return UNKNOWN
-    if not np.isfinite(numbers).all() or len(numbers) < 4 or len(numbers) % 2:
+    if not (np.abs(numbers) <= LARGEST).all() or len(numbers) < 4 or len(numbers) % 2:
         raise ResultError(f"'{text[:60]}' is not a region; use 1 code, 4 box numbers, or 6 and more polygon numbers")
     return numbers if len(numbers) == 4 else numbers.reshape(-1, 2)
 
@@ -90,6 +91,18 @@ def decode_binary(data: bytes, name: str) -> list[Region]:
         raise ResultError(f"{name} is cut off: {len(regions)} of {length} regions; run this part again") from None
     if reader.offset != len(data):
         raise ResultError(f"{name} has {len(data) - reader.offset} bytes after its last region; run this part again")
+    return _absent_where_nan(regions, name)
+
+
+def _absent_where_nan(regions: list[Region], name: str) -> list[Region]:
+    """As in text, coordinates that are NaN mean an absent target; infinite ones nothing."""
+    drawn = [(frame, region) for frame, region in enumerate(regions) if isinstance(region, np.ndarray)]
+    if drawn and not np.isfinite(np.concatenate([region.ravel() for _, region in drawn])).all():
+        for frame, region in drawn:
+            if np.isnan(region).any():
+                regions[frame] = UNKNOWN
+            elif np.isinf(region).any():
+                raise ResultError(f"{name}: the region of frame {frame} is infinite; run this part again")
     return regions
 
 

@@ -13,7 +13,7 @@ def test_every_benchmark_is_scored_and_timed(capsys: pytest.CaptureFixture[str])
     title, *rows = (line.split() for line in capsys.readouterr().out.splitlines())
     assert title[0] == "benchmark"
     assert [row[0] for row in rows] == ["ope", "got10k", "vot2018"]
-    assert all(0 < float(row[1]) and 0 < float(row[2]) for row in rows)
+    assert all(float(row[1]) > 0 and float(row[2]) > 0 for row in rows)
 
 
 def test_a_score_that_fails_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

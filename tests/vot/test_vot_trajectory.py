@@ -88,6 +88,24 @@ def test_absent_targets_are_the_code_0() -> None:
     assert parse_region("0.0") == 0
 
 
+@pytest.mark.parametrize("suffix", [".bin", ".txt"])
+def test_coordinates_beyond_32_bits_ended_scoring_in_a_traceback(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a_001{suffix}"
+    corners = np.array([[1, 2], [1e39, 2], [9, 8], [1, 8]])
+    with np.errstate(over="ignore"):
+        data = encode_binary([1, corners.astype(np.float32)]) if suffix == ".bin" else b"1\n1,2,1e39,2,9,8,1,8\n"
+    path.write_bytes(data)
+    with pytest.raises(ResultError, match="frame 1 is infinite" if suffix == ".bin" else "line 2: .* is not a region"):
+        read_trajectory(path)
+
+
+def test_nan_in_a_binary_is_an_absent_target_as_in_text() -> None:
+    data = encode_binary([1, np.array([1.0, 2, np.nan, 4]), np.array([1.0, 2, 3, 4])])
+    first, absent, seen = decode_binary(data, "a.bin")
+    assert (first, absent) == (1, 0)
+    assert np.array_equal(seen, [1, 2, 3, 4])  # type: ignore[arg-type]
+
+
 def test_faults_in_text_name_the_line(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1\n1,2,3,4\nbroken\n")
     with pytest.raises(ResultError, match=r"a.txt line 3: 'broken' is not a region"):
