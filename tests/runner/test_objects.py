@@ -11,7 +11,6 @@ from benchmark_data import DRIFT, label_map, request
 from toy_trackers import Drift, LabelsOnly
 
 from davis_runner.runner import Davis
-from samn_tracker.core.multi_tracker import MultiTracker
 from samn_tracker.images import read_image
 from samn_tracker.prediction import Prediction
 from samn_tracker.report.runs import read_log
@@ -20,6 +19,7 @@ from samn_tracker.runner.label_png import read_labels
 from samn_tracker.runner.loop import track_labels
 from samn_tracker.runner.objects import (
     MultiObjectTracker,
+    OneOrSeveral,
     SeparateTrackers,
     create_object_tracker,
     mean_confidence,
@@ -114,7 +114,7 @@ def test_ten_objects_in_one_pass() -> None:
     """With the shipped weights; two generated scenes of five objects each, the second one's pasted on the first."""
     scenes = [make_multi_object(seed, 3, (480, 270), 5, "procedural") for seed in (3, 4)]
     tracker = Davis().create_tracker("samn-lite", "cpu", {"runtime.threads": "1"})
-    assert isinstance(tracker, MultiTracker)
+    assert isinstance(tracker, OneOrSeveral)
     for index in range(3):
         below, above = (scene.labels(index) for scene in scenes)
         image = np.where(above[..., None] > 0, scenes[1].frame(index), scenes[0].frame(index))
