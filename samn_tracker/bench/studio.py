@@ -41,7 +41,8 @@ from samn_tracker.runtime.devices import resolve_device
 from samn_tracker.shapes.points import Points
 from samn_tracker.shapes.regions import region_to_mask
 
-_POLL = 0.02
+_POLL, _SELDOM = 0.02, 0.25
+"""Seconds between two looks at the page; seldom while it tracks, for looking takes the processor's time as well."""
 _LONGEST = 600.0
 
 _CLICK = """point => new Promise((done, fail) => {
@@ -91,9 +92,10 @@ def measure(video: Video, arguments: argparse.Namespace, browser: Any) -> Iterat
             used = _processor_ms(process.pid)
             click = float(page.evaluate(_CLICK, [x, y]))
             click_cpu = _processor_ms(process.pid) - used
-            start = time.perf_counter()
             page.evaluate("track(true)")
-            _wait(page, f"!running && project.objects[0].confidences[{len(video.paths) - 1}] !== null")
+            _wait(page, "running && counts.shown > 0")  # the start is not counted on either side
+            start, first = time.perf_counter(), int(page.evaluate("counts.shown"))
+            _wait(page, f"!running && project.objects[0].confidences[{len(video.paths) - 1}] !== null", _SELDOM)
             seconds = time.perf_counter() - start
             shown = int(page.evaluate("counts.shown"))
             page.close()
@@ -101,7 +103,8 @@ def measure(video: Video, arguments: argparse.Namespace, browser: Any) -> Iterat
         mask = tracker.propose(read_image(video.paths[0]), Points(np.array([[x, y]])))
         alone = frames_per_second(tracker, Video(video.name, video.paths, mask))
         count = len(video.paths) - 1
-        yield Round(video.name, click, click_cpu, shown / seconds, shown / count, count / seconds, alone)
+        rates = (shown - first) / seconds, shown / count, (count - first) / seconds
+        yield Round(video.name, click, click_cpu, *rates, alone)
 
 
 COLUMNS = {
@@ -170,12 +173,12 @@ def _browser() -> Iterator[Any]:
             opened.close()
 
 
-def _wait(page: Any, condition: str) -> None:
+def _wait(page: Any, condition: str, seconds: float = _POLL) -> None:
     end = time.monotonic() + _LONGEST
     while not page.evaluate(f"Boolean({condition})"):
         if time.monotonic() > end:
             raise EnvironmentProblemError(f"the page does not get on; it says {page.inner_text('#message')!r}")
-        page.wait_for_timeout(1000 * _POLL)
+        page.wait_for_timeout(1000 * seconds)
 
 
 def _videos(arguments: argparse.Namespace, folder: Path) -> list[Video]:
