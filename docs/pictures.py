@@ -79,7 +79,7 @@ def main() -> None:
     """Make the clip, click on it in the studio, and track it with `samn track`."""
     place = Path(tempfile.mkdtemp())
     write_clip(place / "rocket")
-    words = [sys.executable, "-m", "samn_tracker.cli"]
+    words = [sys.executable, "-m", "samn_tracker"]
     command = [*words, "studio", "rocket", "--no-browser"]
     server = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None

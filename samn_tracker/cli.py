@@ -72,3 +72,7 @@ def _usage() -> str:
         + "\n\n`samn COMMAND --help` explains a command.\n"
         + EXIT_CODES
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -106,6 +106,7 @@ COPIERS = {"copy", "copy2", "copyfile", "copytree"}
 ELSEWHERE = {
     "samn_tracker/app/video.py": "a video beside its place, moved there at its end",
     "samn_tracker/bench/readers.py": "data in a temporary folder",
+    "samn_tracker/bench/scores.py": "data in a temporary folder",
     "samn_tracker/bench/studio.py": "frames in a temporary folder",
     "samn_tracker/report/plots.py": "into a stream of `atomic`",
     "samn_tracker/runtime/compiled_cache.py": "a temporary file that is moved into place",

@@ -18,7 +18,7 @@ pytest.importorskip("uvicorn", reason="the studio's extra is not installed: pip 
 
 def test_the_printed_address_answers_at_once_and_ctrl_c_keeps_the_project(clip: list[Path], tmp_path: Path) -> None:
     """A program on the same project is refused meanwhile."""
-    words = [sys.executable, "-m", "samn_tracker.cli", "studio", str(clip[0].parent), "--no-browser"]
+    words = [sys.executable, "-m", "samn_tracker", "studio", str(clip[0].parent), "--no-browser"]
     command = [*words, "--set", "box_start.patch_size=96", "--set", "mask_start.patch_size=96"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:

@@ -39,6 +39,7 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
             "box_start.patch_size": SIZE,
             "mask_start.patch_size": SIZE,
             "segmentation.follow": "peak",
+            "segmentation.search_factor": 4.0,
             "mask_start.threshold": 0.0,
             "spatial.enabled": False,
             "first_look.enabled": False,
