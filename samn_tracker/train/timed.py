@@ -71,7 +71,7 @@ def packed(config: TrainConfig, path: Path) -> TrainConfig:
     Raises:
         DatasetError: it would take images that are too small to learn from.
     """
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size > LARGEST_PACK:  # of a call that ended before the pack fitted
         _pack(config, path)
     return replace(config, pack=str(path))
 
