@@ -24,7 +24,8 @@ def attention_of(
 ) -> NDArray[np.float32]:
     """Attention (N, h, w) float32 of the first object's reader at one query cell (row, column); it sums to 1.
 
-    Equations 3 and 4 with the frames' weights, as `memory.reader.read_memory` computes them for all cells.
+    Equations 3 and 4 with the weights of frames and cells, as `memory.reader.read_memory` computes them for all of the
+    query's cells; 0 for cells that are not read.
 
     Args:
         bank: as it was when the query was read; use a copy, for reading changes it.
@@ -38,6 +39,6 @@ def attention_of(
     logits = keys @ query
     if similarity == "l2":
         logits = 2 * logits - keys.square().sum(-1)
-    logits = logits / math.sqrt(len(query)) + bank.weights[0].float().log()[:, None]
+    logits = logits / math.sqrt(len(query)) + bank.weights[0].float().log()[:, None] + bank.cell_weights
     attention = torch.softmax(logits.flatten(), dim=0)
     return np.asarray(attention.view(frames, *query_key.shape[-2:]).cpu().numpy())

@@ -5,9 +5,9 @@
 
 `samn studio` runs as a program of its own, and a headless Chromium opens its page (Playwright and Chromium have to be
 installed). Each round clicks on the target as on a new object, tracks it with the page watching, and then tracks the
-same frames from the same mask in this process as fast as it goes, from files to answers, writing nothing. A click is
-timed by the page, from the event to the mask that is drawn; processor time is the studio program's own. On a shared
-machine the ratio and the processor times count.
+same frames from the same mask by `samn track`, which writes its video, and in this process as fast as it goes, from
+files to answers, writing nothing. A click is timed by the page, from the event to the drawn mask; processor time is the
+studio program's own. On a shared machine the ratios and the processor times count.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from samn_tracker.bench.machine import describe_machine
 from samn_tracker.bench.videos import Video, frames_per_second, generated_video, real_videos
@@ -37,6 +38,7 @@ from samn_tracker.files import write_atomic
 from samn_tracker.images import read_image
 from samn_tracker.loading import load_tracker
 from samn_tracker.runner.digits import positive
+from samn_tracker.runner.label_png import encode_labels
 from samn_tracker.runtime.devices import resolve_device
 from samn_tracker.shapes.points import Points
 from samn_tracker.shapes.regions import region_to_mask
@@ -64,7 +66,8 @@ class Round:
     Attributes:
         click_ms, click_cpu_ms: from the click to the drawn mask; of that, processor time of the studio.
         shown: frames a second that the page showed while tracking; share: of all that were tracked.
-        tracked: frames a second that the studio tracked; alone: that the tracker does alone.
+        tracked: frames a second that the studio tracked; command: that `samn track` does, without its start and end;
+        alone: that the tracker does alone.
     """
 
     video: str
@@ -73,11 +76,17 @@ class Round:
     shown: float
     share: float
     tracked: float
+    command: float
     alone: float
 
     @property
-    def ratio(self) -> float:
-        """Frames shown against frames tracked without a page."""
+    def of_command(self) -> float:
+        """Frames shown against frames tracked by `samn track`."""
+        return self.shown / self.command
+
+    @property
+    def of_alone(self) -> float:
+        """The same against the tracker alone."""
         return self.shown / self.alone
 
 
@@ -104,7 +113,7 @@ def measure(video: Video, arguments: argparse.Namespace, browser: Any) -> Iterat
         alone = frames_per_second(tracker, Video(video.name, video.paths, mask))
         count = len(video.paths) - 1
         rates = (shown - first) / seconds, shown / count, (count - first) / seconds
-        yield Round(video.name, click, click_cpu, *rates, alone)
+        yield Round(video.name, click, click_cpu, *rates, _command_rate(video, mask, arguments), alone)
 
 
 COLUMNS = {
@@ -112,8 +121,10 @@ COLUMNS = {
     "of it CPU": ("click_cpu_ms", 0),
     "shown/s": ("shown", 1),
     "tracked/s": ("tracked", 1),
+    "track/s": ("command", 1),
     "alone/s": ("alone", 1),
-    "shown/alone": ("ratio", 2),
+    "shown/alone": ("of_alone", 2),
+    "shown/track": ("of_command", 2),
 }
 
 
@@ -129,16 +140,49 @@ def table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines)
 
 
+def _command_rate(video: Video, mask: NDArray[np.uint8], arguments: argparse.Namespace) -> float:
+    """Frames a second of `samn track` on the video from a mask (H, W), by the time of all frames and of a few.
+
+    Raises:
+        EnvironmentProblemError: it failed, with its last words.
+    """
+    few = max(2, len(video.paths) // 5)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "mask.png").write_bytes(encode_labels(mask))
+
+        def seconds(count: int) -> float:
+            frames = _copied(video.paths[:count], folder / f"frames{count}")
+            output = ["--output", str(folder / f"out{count}")]
+            command = [*_command("track", str(frames), arguments), "--mask", str(folder / "mask.png"), *output]
+            start = time.perf_counter()
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise EnvironmentProblemError(f"samn track failed: {done.stderr.strip()}")
+            return time.perf_counter() - start
+
+        return (len(video.paths) - few) / (seconds(len(video.paths)) - seconds(few))
+
+
+def _command(name: str, frames: str, arguments: argparse.Namespace) -> list[str]:
+    """A command of `samn` on a folder of frames, with the tracker and device that were asked for."""
+    words = [name, frames, "--tracker", arguments.tracker, "--device", arguments.device]
+    return [sys.executable, "-m", "samn_tracker", *words]
+
+
+def _copied(paths: Sequence[Path], folder: Path) -> Path:
+    """A new folder with these frames alone."""
+    folder.mkdir()
+    for path in paths:
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
 @contextmanager
 def _studio(video: Video, folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`samn studio` on the video's frames, and its address; ended at the end."""
-    frames = folder / "frames"
-    frames.mkdir()
-    for path in video.paths:
-        shutil.copy(path, frames / path.name)
-    words = ["studio", str(frames), "--no-browser", "--project", str(folder / "project")]
-    words += ["--tracker", arguments.tracker, "--device", arguments.device]
-    command = [sys.executable, "-m", "samn_tracker", *words]
+    frames = _copied(video.paths, folder / "frames")
+    command = [*_command("studio", str(frames), arguments), "--no-browser", "--project", str(folder / "project")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None and process.stderr is not None

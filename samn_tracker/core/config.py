@@ -28,12 +28,15 @@ class StartConfig:
         size_frames: the size for the next search is the median of so many of the latest masks' boxes; with 1, and in
             the released loop, it is the latest one, but only a step nearer.
         scale_step: largest relative change of the size in a frame, where `size_frames` is 1.
+        thin_background: of what lies away from the target in a memorised frame one of four cells is read, for all four
+            (`samn_tracker.memory.thinning`); False reads them all, as in the paper.
     """
 
     patch_size: int = bounded(384, 32, 4096)
     threshold: float = 0.5
     size_frames: int = bounded(1, 1, 999)
     scale_step: float = 0.05
+    thin_background: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,9 @@ class TrackerConfig:
     spatial: SpatialConfig = field(default_factory=SpatialConfig)
     appearance: AppearanceConfig = field(default_factory=AppearanceConfig)
     dynamic: DynamicConfig = field(default_factory=DynamicConfig)
-    mask_start: StartConfig = field(default_factory=lambda: StartConfig(threshold=0.2, scale_step=0.1))
+    mask_start: StartConfig = field(
+        default_factory=lambda: StartConfig(threshold=0.2, scale_step=0.1, thin_background=True)
+    )
     box_start: StartConfig = field(default_factory=lambda: StartConfig(size_frames=11))
     segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
     first_look: FirstLookConfig = field(default_factory=FirstLookConfig)

@@ -7,29 +7,28 @@ Which rules apply is a matter of configuration (`SegmentationConfig`, `RecoveryC
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from samn_tracker.core.config import SegmentationConfig, TrackerConfig
+from samn_tracker.core.decide_released import decide_released
+from samn_tracker.core.decision import Decision, Mask, Point, Remember, confidence_of, what_to_remember
 from samn_tracker.core.observe import Observation
 from samn_tracker.core.places import no_places, ring_places, search_window
-from samn_tracker.core.released import SCALE_JUMP, Contour, fitted_size, has_jumped, main_contour, next_scale
+from samn_tracker.core.released import SCALE_JUMP
 from samn_tracker.core.state import TrackState
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.box_fit import fit_rotated_box
-from samn_tracker.shapes.regions import box_to_polygon, largest_component, mask_to_box, parts_around
+from samn_tracker.shapes.regions import mask_to_box, parts_around
 
 MINIMUM_SIDE = 2.0
 """Image pixels; a smaller target is searched as if it had this size."""
 
 BORDER = 0.1
 """Target sizes from the image's border at which a box counts as cut by it."""
-WRITTEN_THRESHOLD = 0.5
-"""Probability above which a pixel is in the answered mask of the released loop; boxes and sizes have the start's."""
 ACCEPT_CONFIDENCE, ACCEPT_AREA = 0.4, 5.0
 """A mask found elsewhere is at least so sure, with at most so many times the usual pixels, and at least that part."""
 
@@ -40,60 +39,28 @@ FOUND_CONFIDENCE = 0.5
 LEAST_CONFIDENCE = 0.01
 """Of an answer that was seen in the frame; 0 is for the one before it."""
 
-Point = NDArray[np.float64]
-Mask = NDArray[np.uint8]
-
-
-class FilterSample(NamedTuple):
-    """What the spatial memory is to learn: the target's centre (2,) and size (2,), in pixels of the searched patch."""
-
-    centre_crop: Point
-    size_crop: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Remember:
-    """What each memory is to learn from the frame; None where it is nothing.
-
-    Attributes:
-        appearance: soft mask (S, S) of the target in the segmented patch, for the appearance memory.
-        filter: for the spatial memory.
-    """
-
-    appearance: NDArray[np.float32] | None = None
-    filter: FilterSample | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """The answer for a frame, what is remembered of it, and where the next one is searched.
-
-    Attributes:
-        answer: the frame's answer; the last one, not found, where the target is lost.
-        centre, size, extent, lost_frames: of the next state; see `TrackState`.
-        pixels: of the mask, for the usual pixel count; None where the target is lost.
-        seen_size: (2,) w, h by the mask alone, to be counted among the latest; None where it does not count.
-        elsewhere: (n, 2) further places at which the next frame is searched.
-        remember: what the memories learn.
-    """
-
-    answer: Prediction
-    centre: Point
-    size: NDArray[np.float64]
-    extent: NDArray[np.float64]
-    lost_frames: int
-    pixels: int | None
-    seen_size: NDArray[np.float64] | None
-    elsewhere: NDArray[np.float64]
-    remember: Remember
-
 
 class Seen(NamedTuple):
-    """The target in the frame: its large parts (H, W), around which boxes are drawn, all its parts, and how sure."""
+    """The target in the frame: its large parts, around which boxes are drawn, all its parts, and how sure.
+
+    Both masks (h, w) are of a part of the image, around all that may be target, from column and row `corner` (2,) on.
+    """
 
     large_parts: Mask
     mask: Mask
     confidence: float
+    corner: tuple[int, int] = (0, 0)
+
+    def box(self, mask: Mask) -> NDArray[np.float64]:
+        """The box (4,) around one of its masks, in image pixels."""
+        return mask_to_box(mask) + np.array([*self.corner, 0, 0])
+
+    def in_image(self, shape: tuple[int, int]) -> Mask:
+        """All its parts (H, W)."""
+        (left, top), (height, width) = self.corner, self.mask.shape
+        image = np.zeros(shape, dtype=np.uint8)
+        image[top : top + height, left : left + width] = self.mask
+        return image
 
 
 def decide(state: TrackState, observation: Observation, config: TrackerConfig) -> Decision:
@@ -125,19 +92,19 @@ def decide_lost(state: TrackState, observation: Observation, config: TrackerConf
 
 def decide_found(seen: Seen, state: TrackState, observation: Observation, config: TrackerConfig) -> Decision:
     """The mask and its boxes are answered; centre, size and memories follow them as far as the rules allow."""
-    polygon = state.habit.apply_to_polygon(fit_rotated_box(seen.large_parts))
-    box = state.habit.apply(mask_to_box(seen.large_parts))
+    polygon = state.habit.apply_to_polygon(fit_rotated_box(seen.large_parts) + np.array(seen.corner))
+    box = state.habit.apply(seen.box(seen.large_parts))
     pixels = int(seen.mask.sum())
     leads = mask_leads(box, pixels, state, observation, config.segmentation)
     centre = next_centre(box, leads, state, observation)
-    bounds = mask_to_box(seen.mask)
+    bounds = seen.box(seen.mask)
     cut = is_near_border(box, BORDER * state.mean_side, state.shape)
     seen_size = size_to_count(box, pixels, cut, state, observation, config)
     remember = what_to_remember(centre if leads else None, state, observation, config)
     confidence = answered_confidence(seen, [pixels] if cut else state.areas, observation)
     found = observation.contrast is None or confidence >= FOUND_CONFIDENCE
     return Decision(
-        answer=Prediction(box, polygon, seen.mask, confidence, found),
+        answer=Prediction(box, polygon, seen.in_image(state.shape), confidence, found),
         centre=centre,
         size=state.size if seen_size is None else next_size(seen_size, state),
         extent=np.array([bounds[:2], bounds[:2] + bounds[2:]]) - centre,
@@ -149,81 +116,16 @@ def decide_found(seen: Seen, state: TrackState, observation: Observation, config
     )
 
 
-# --- the released loop: rules in `samn_tracker.core.released` ---------------------------------------------------------
-
-
-def decide_released(state: TrackState, observation: Observation, config: TrackerConfig) -> Decision:
-    """The largest contour around the peak, trusted or not, is the target, unless the spatial memory rules it out."""
-    segmentation, spatial = config.segmentation, config.spatial
-    contour = main_contour(observation.probability, state.start.threshold, segmentation.minimum_pixels)
-    probability = observation.window.paste(observation.probability, state.shape)
-    main = largest_component((probability > state.start.threshold).astype(np.uint8))
-    if contour is None or not main.any() or observation.uncertainty >= spatial.output_uncertainty:
-        return decide_unseen(state, observation)
-    jumped = has_jumped(contour.area, state.areas, segmentation)
-    centre = released_centre(contour, jumped, state, observation)
-    size = fitted_size(state.size, state.shape) if observation.trusted else state.size
-    if not jumped and observation.uncertainty < spatial.scale_uncertainty:
-        present = fitted_size(state.size, state.shape)
-        scale, step = observation.window.scale, state.start.scale_step
-        size = present * next_scale(contour, scale, present, step)
-    box = mask_to_box(main)
-    mask = (probability > WRITTEN_THRESHOLD).astype(np.uint8)
-    confidence = confidence_of(probability, main, observation.uncertainty)
-    return Decision(
-        answer=Prediction(box, fit_rotated_box(main), mask, confidence),
-        centre=centre,
-        size=size,
-        extent=np.array([box[:2], box[:2] + box[2:]]) - centre,
-        lost_frames=0,
-        pixels=round(contour.area),
-        seen_size=None,
-        elsewhere=no_places(),
-        remember=what_to_remember(centre, state, observation, config),
-    )
-
-
-def decide_unseen(state: TrackState, observation: Observation) -> Decision:
-    """The place becomes the peak, and the answered box is the old size there; nothing is learnt."""
-    size = fitted_size(state.size, state.shape)
-    box = np.concatenate([observation.place - size / 2, size])
-    return Decision(
-        answer=replace(state.last, box=box, polygon=box_to_polygon(box), confidence=0.0, found=False),
-        centre=observation.place,
-        size=state.size,
-        extent=state.extent,
-        lost_frames=state.lost_frames + 1,
-        pixels=None,
-        seen_size=None,
-        elsewhere=no_places(),
-        remember=Remember(),
-    )
-
-
-def released_centre(contour: Contour, jumped: bool, state: TrackState, observation: Observation) -> Point:
-    """The middle of the contour's rectangle; where its area has jumped the peak, or the last place if that is unsure.
-
-    The released code takes the patch to be cut exactly around the peak, not around a whole pixel.
-    """
-    if not jumped:
-        return observation.place + (contour.centre - observation.window.size / 2) * observation.window.scale
-    return observation.place if observation.trusted else state.centre
-
-
 # --- is it the target, and how sure ----------------------------------------------------------------------------------
 
 
 def target_seen(state: TrackState, observation: Observation, config: TrackerConfig) -> Seen:
     """The parts of the thresholded probability that belong to the target; empty masks where nothing does."""
-    probability = observation.window.paste(observation.probability, state.shape)
-    above = (probability > state.start.threshold).astype(np.uint8)
-    large_parts, mask = parts_around(above, observation.place, state.mean_side)
-    return Seen(large_parts, mask, confidence_of(probability, mask, observation.uncertainty))
-
-
-def confidence_of(probability: NDArray[np.float32], mask: Mask, uncertainty: float) -> float:
-    """Mean probability (H, W) of the mask's own pixels, less where the spatial memory is unsure; 0 for none."""
-    return float(cv2.mean(probability, mask)[0]) / max(1.0, uncertainty)
+    threshold = state.start.threshold
+    probability, corner = observation.window.paste_above(observation.probability, state.shape, threshold)
+    above = (probability > threshold).astype(np.uint8)
+    large_parts, mask = parts_around(above, observation.place - np.array(corner), state.mean_side)
+    return Seen(large_parts, mask, confidence_of(probability, mask, observation.uncertainty), corner)
 
 
 def answered_confidence(seen: Seen, areas: Sequence[int], observation: Observation) -> float:
@@ -344,22 +246,3 @@ def places_elsewhere(centre: Point, lost_frames: int, state: TrackState, config:
         return no_places()
     side = search_window(centre, state.size, state.start.patch_size, config).side
     return ring_places(centre, side, state.shape, waited, config.recovery.places)
-
-
-# --- what is remembered -----------------------------------------------------------------------------------------------
-
-
-def what_to_remember(
-    taught: Point | None, state: TrackState, observation: Observation, config: TrackerConfig
-) -> Remember:
-    """Both memories learn from a frame that the spatial memory trusts; without filtering the bank always does.
-
-    The spatial memory learns its own peak, or the place `taught` (2,), in image pixels, where the mask leads.
-    """
-    keep = observation.trusted or not config.appearance.sample_filtering
-    appearance = observation.probability if keep else None
-    search = observation.search
-    if search is None or not search.trusted:
-        return Remember(appearance)
-    centre_crop = search.localisation.centre_crop if taught is None else search.window.to_crop(taught)
-    return Remember(appearance, FilterSample(centre_crop, state.size / search.window.scale))

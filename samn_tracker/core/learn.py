@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from samn_tracker.core.config import StartConfig, TrackerConfig
 from samn_tracker.core.correction import window_around
-from samn_tracker.core.decide import MINIMUM_SIDE, Decision, middle_of
+from samn_tracker.core.decide import MINIMUM_SIDE, middle_of
+from samn_tracker.core.decision import Decision
 from samn_tracker.core.observe import Observation, segment_all
 from samn_tracker.core.places import inside_image, no_places, search_window, segmentation_window
 from samn_tracker.core.start import box_habit, first_answer, first_frame_features, first_mask_crop, start_box
@@ -18,6 +19,7 @@ from samn_tracker.core.state import Pending, PreviousMask, TrackState
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.pixels import PixelModel
 from samn_tracker.memory.spatial import SpatialMemory
+from samn_tracker.memory.thinning import read_weights
 from samn_tracker.model.transfer import to_device
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Encoded, Engine
@@ -87,11 +89,8 @@ class Learner:
             sizes=started_sizes(size, start),
             habit=box_habit(target, first.crop, window, shape, config),
         )
-        state.bank.start(*self._engine.memorise(encoded, first.crop[None]))
-        if config.first_look.enabled:
-            state.first_look = PixelModel()
-            state.first_look.start(encoded.query.f16, to_device(first.crop[None, None], encoded.query.f16.device))
-        if self._engine.model_config.pixel_score:
+        state.bank.start(*self._engine.memorise(encoded, first.crop[None]), _read_weights(first.crop, start))
+        if config.first_look.enabled or self._engine.model_config.pixel_score:
             state.pixels = PixelModel()
             state.pixels.start(encoded.query.f16, to_device(first.crop[None, None], encoded.query.f16.device))
         state.previous = PreviousMask(window, first.crop)
@@ -130,13 +129,14 @@ class Learner:
         self._place(state, mask)
         shown = self._look_at(state, image, mask)
         key, value = self._engine.memorise(shown.encoded, shown.crop[None])
+        weights = _read_weights(shown.crop, state.start)
         state.previous = PreviousMask(shown.window, shown.crop)
         self._learn_pixels(state, shown, is_shown=permanent)
         if permanent:
-            state.bank.pin(key, value, state.frame_index)
+            state.bank.pin(key, value, state.frame_index, weights)
         else:
             state.frame_index = max(state.frame_index, max(state.bank.frame_indices) + 1)
-            state.bank.memorise(key, value, state.frame_index)
+            state.bank.memorise(key, value, state.frame_index, weights)
         if state.spatial is not None:
             self._correct_spatial(state, state.spatial, image)
 
@@ -155,7 +155,8 @@ class Learner:
             if mask_iou(above, (shown.crop > 0.5).astype(np.uint8)) < least_overlap:
                 return False
         state.frame_index += max(1, self._config.appearance.interval)  # so that it is due for storing
-        state.bank.memorise(*self._engine.memorise(shown.encoded, shown.crop[None]), state.frame_index)
+        memory = self._engine.memorise(shown.encoded, shown.crop[None])
+        state.bank.memorise(*memory, state.frame_index, _read_weights(shown.crop, state.start))
         self._learn_pixels(state, shown, is_shown=False)
         return True
 
@@ -163,17 +164,18 @@ class Learner:
         """Let the appearance memory learn what is pending: it costs a network pass, so `learn` leaves it for later."""
         if state.pending is not None:
             encoded, masks, frame_index = state.pending
-            state.bank.memorise(*self._engine.memorise(encoded, masks), frame_index)
+            memory = self._engine.memorise(encoded, masks)
+            state.bank.memorise(*memory, frame_index, _read_weights(masks[0], state.start))
             state.pending = None
 
-    @staticmethod
-    def _learn_appearance(state: TrackState, observation: Observation, decision: Decision) -> None:
+    def _learn_appearance(self, state: TrackState, observation: Observation, decision: Decision) -> None:
         assert observation.encoded is not None and observation.read_bias is not None
         state.bank.note_read(observation.read_bias)
         mask = decision.remember.appearance
         if mask is not None:
             state.pending = Pending(observation.encoded, mask[None], observation.frame_index)
-            if state.pixels is not None and observation.frame_index % PIXEL_INTERVAL == 0:
+            if self._engine.model_config.pixel_score and observation.frame_index % PIXEL_INTERVAL == 0:
+                assert state.pixels is not None
                 f16 = observation.encoded.query.f16
                 state.pixels.learn(f16, to_device(mask[None, None], f16.device))
 
@@ -211,13 +213,12 @@ class Learner:
 
     @staticmethod
     def _learn_pixels(state: TrackState, shown: Shown, is_shown: bool) -> None:
-        """Teach the models of cells; that of the first look only where a person showed the target."""
+        """Teach the model of cells; what it says of the first frame only where a person showed the target."""
+        if state.pixels is None:
+            return
         f16 = shown.encoded.query.f16
         crop = to_device(shown.crop[None, None], f16.device)
-        if state.pixels is not None:
-            (state.pixels.learn_shown if is_shown else state.pixels.learn)(f16, crop)
-        if state.first_look is not None and is_shown:
-            state.first_look.learn_shown(f16, crop)
+        (state.pixels.learn_shown if is_shown else state.pixels.learn)(f16, crop)
 
     def _correct_spatial(self, state: TrackState, spatial: SpatialMemory, image: NDArray[np.uint8]) -> None:
         """Teach the correlation filter the shown place; one that sees the target elsewhere begins anew.
@@ -245,3 +246,8 @@ class Learner:
         window = search_window(centre, state.size, state.start.patch_size, self._config)
         features, centres_crop = first_frame_features(self._engine, self._config.spatial, image, window)
         spatial.start(features, centres_crop + (state.centre - centre) / window.scale, state.size / window.scale)
+
+
+def _read_weights(crop: NDArray[np.float32], start: StartConfig) -> NDArray[np.float32] | None:
+    """By which cells a frame with the mask (S, S) is read; None for all alike."""
+    return read_weights(crop) if start.thin_background else None

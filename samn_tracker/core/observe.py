@@ -19,6 +19,7 @@ from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, search_window, segmentation_window
 from samn_tracker.core.released import fitted_size
 from samn_tracker.core.state import PreviousMask, TrackState
+from samn_tracker.memory.pixels import PixelScores, contrast
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.network import cue_maps
 from samn_tracker.model.transfer import to_device
@@ -61,7 +62,7 @@ class Observation:
         window: the segmented patch's place in the image.
         probability: (S, S) float32 of the target in the patch.
         contrast: how well what the first frame showed tells the target from the rest of the patch, -1 to 1
-            (`PixelModel.contrast`); None where it is not asked.
+            (`pixels.contrast`); None where it is not asked.
         encoded: what the network says of the patch, for the memories to learn from.
         read_frames, read_bias: the memory frames that were read, and the logarithm of their weights (1, N), up to a
             constant, on the device.
@@ -119,7 +120,8 @@ class Observer:
             place = search_place(state, search, follows_any_peak=self._released)
             window, encoded = self._patch(state, image, search, place)
         bias = state.bank.weigh(encoded.query.key)
-        probability = self._segment(state, place, window, encoded, bias)
+        scores = pixel_scores(state, encoded)
+        probability = self._segment(state, place, window, encoded, bias, scores)
         frames = tuple(state.bank.frame_indices)
         return Observation(
             frame_index=state.frame_index + 1,
@@ -128,7 +130,7 @@ class Observer:
             window=window,
             probability=probability,
             encoded=encoded,
-            contrast=contrast(state, encoded, probability),
+            contrast=self._contrast(scores, probability),
             read_frames=frames,
             read_bias=bias,
         )
@@ -182,13 +184,25 @@ class Observer:
         window = segmentation_window(place, size, state.start.patch_size, self._config)
         return window, self._engine.encode(window.crop(image)[None])
 
+    def _contrast(self, scores: PixelScores | None, probability: NDArray[np.float32]) -> float | None:
+        """How well the first frame tells what is segmented, (S, S), from the rest of the patch; None if not asked."""
+        if scores is None or not self._config.first_look.enabled:
+            return None
+        return float(contrast(scores.first, to_device(probability[None, None], scores.first.device)))
+
     def _segment(
-        self, state: TrackState, place: NDArray[np.float64], window: Window, encoded: Encoded, bias: Tensor
+        self,
+        state: TrackState,
+        place: NDArray[np.float64],
+        window: Window,
+        encoded: Encoded,
+        bias: Tensor,
+        scores: PixelScores | None,
     ) -> NDArray[np.float32]:
         """Probability (S, S) of the target, decoded where it is expected; everywhere if it is not all inside there."""
         config, key = self._config.segmentation, encoded.query.key
         middle = np.full(2, window.size / 2) if config.cut == "whole" else window.to_crop(place)
-        cues = told_cues(self._engine, state, window, encoded, state.previous)
+        cues = told_cues(self._engine, window, encoded, state.previous, scores)
         if config.decode_margin > 0 and not state.lost_frames:
             extent = grown_extent(state.extent, state.size, config.decode_margin) / window.scale
             region = touched_region(middle + extent, (key.shape[-2], key.shape[-1]))
@@ -200,17 +214,21 @@ class Observer:
         return self._engine.segment(state.bank.attend(key, bias), encoded, middle, cues=cues)[0]
 
 
+def pixel_scores(state: TrackState, encoded: Encoded) -> PixelScores | None:
+    """What the pixel model says of the patch; None where there is none."""
+    return None if state.pixels is None else state.pixels.scores(encoded.query.f16)
+
+
 def told_cues(
-    engine: Engine, state: TrackState, window: Window, encoded: Encoded, previous: PreviousMask | None
+    engine: Engine, window: Window, encoded: Encoded, previous: PreviousMask | None, scores: PixelScores | None
 ) -> Tensor | None:
     """What the decoder is told besides the memory: previous mask and pixel score, where it takes them."""
-    model, f16 = engine.model_config, encoded.query.f16
-    mask = score = None
+    model = engine.model_config
+    mask = None
     if model.previous_mask and previous is not None:
         moved = window.take_over(previous.probability, previous.window)
-        mask = to_device(moved[None, None], f16.device)
-    if state.pixels is not None:
-        score = state.pixels.score(f16)
+        mask = to_device(moved[None, None], encoded.query.f16.device)
+    score = scores.now if scores is not None and model.pixel_score else None
     return None if mask is None and score is None else cue_maps(model, mask, score)
 
 
@@ -218,16 +236,8 @@ def segment_all(
     engine: Engine, state: TrackState, window: Window, encoded: Encoded, previous: PreviousMask | None
 ) -> NDArray[np.float32]:
     """Probability (S, S) of the target by all that is remembered, in the whole patch of any window."""
-    key, cues = encoded.query.key, told_cues(engine, state, window, encoded, previous)
+    key, cues = encoded.query.key, told_cues(engine, window, encoded, previous, pixel_scores(state, encoded))
     return engine.segment(state.bank.attend(key, state.bank.weigh(key)), encoded, cues=cues)[0]
-
-
-def contrast(state: TrackState, encoded: Encoded, probability: NDArray[np.float32]) -> float | None:
-    """How well the first frame tells what is segmented now, (S, S), from the rest of the patch; None if not asked."""
-    if state.first_look is None:
-        return None
-    f16 = encoded.query.f16
-    return float(state.first_look.contrast(f16, to_device(probability[None, None], f16.device)))
 
 
 def search_place(state: TrackState, search: Search | None, follows_any_peak: bool = False) -> NDArray[np.float64]:

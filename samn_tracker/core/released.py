@@ -1,4 +1,4 @@
-"""The rules of the authors' released loop (docs/numbers.md), as a branch of `samn_tracker.core.decide`.
+"""The rules of the authors' released loop (docs/numbers.md), by which `samn_tracker.core.decide_released` decides.
 
 The target is the largest contour in the patch. Its rectangle of least area gives the next centre and, with the aspect
 frozen, the size; both only where the contour's area has not jumped. Everything is counted in patch pixels.

@@ -58,11 +58,11 @@ class TrackState:
         size: (2,) w, h of the target, in image pixels; its mean side decides the search area.
         extent: (2, 2) corners of the last mask relative to `centre`, top left and bottom right, in image pixels.
         bank, spatial: the two memories; `spatial` is None where it is switched off.
-        first_look: what tells the target of the first frame from the rest of it; None where it is not asked.
         last: the last trusted answer.
         areas: pixel counts, in image pixels, of the most recent trusted masks.
         sizes: (2,) w, h of the latest steady masks' boxes, of which the size is the median.
-        pixels: the pixel model whose score the decoder is told; None for a network that is not.
+        pixels: what tells the target from the rest of the patch, for the first look and the decoder; None where neither
+            asks.
         previous: the mask of the frame before, for a decoder that is told it; None where that frame had none.
         habit: how the user's box or polygon lies around the mask, where the start was one.
         elsewhere: (n, 2) further places, x, y in image pixels, at which the next frame is searched for a lost target.
@@ -81,7 +81,6 @@ class TrackState:
     last: Prediction
     areas: deque[int]
     values: Values = ALL_VALUES
-    first_look: PixelModel | None = None
     sizes: deque[NDArray[np.float64]] = field(default_factory=deque)
     pixels: PixelModel | None = None
     previous: PreviousMask | None = field(default=None, repr=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.errors import ConfigError, TrackerStateError
@@ -22,6 +23,19 @@ _FIRST_CAPACITY = 16
 """Frames that a bank without limit has room for at first."""
 
 
+CellWeights = NDArray[np.float32] | None
+"""Logarithms (P,) of the weights of a frame's cells; None where all count alike."""
+
+
+class _Thinned(NamedTuple):
+    """The cells that are read: which frame they are of (K,), their weights' logarithms (K,), keys and values."""
+
+    frames: Tensor
+    weights: Tensor
+    keys: Tensor  # (O, 1, K, Ck)
+    values: Tensor  # (O, 1, K, Cv)
+
+
 class AppearanceBank:
     """Keys and values of a fixed number of frames, in buffers allocated once per start.
 
@@ -33,6 +47,8 @@ class AppearanceBank:
     none. When all slots are taken, the stored frame of least relevance goes, the oldest of equals: relevance is the
     exponential mean, over the reads since the frame came, of its weight relative to a uniform one, averaged over
     objects.
+
+    Frames that come with weights of their cells (`thinning.read_weights`) are read by those cells alone.
     """
 
     _keys: Tensor  # (O, capacity, P, Ck), at least float32, as they are read
@@ -60,14 +76,16 @@ class AppearanceBank:
         if appearance.interval == 0:
             self._capacity = self._first_stored
         self._slot_frames: list[int] = []
+        self._slot_weights: list[CellWeights] = []
+        self._thinned: _Thinned | None = None
         self._first_frames: list[int] = []
         self._bias: Tensor | None = None
 
     @torch.no_grad()
-    def start(self, key: Tensor, value: Tensor) -> None:
+    def start(self, key: Tensor, value: Tensor, weights: CellWeights = None) -> None:
         """Forget everything and hold frame 0: key (O, Ck, h, w) and value (O, Cv, h, w), from the given masks."""
         self._allocate(key, value)
-        self._slot_frames = [0]
+        self._slot_frames, self._slot_weights = [0], [weights]
         self._first_frames = [0] * len(key)
         self._last_due = 0
         self._last_is_due = False
@@ -77,7 +95,7 @@ class AppearanceBank:
         self._refresh()
 
     @torch.no_grad()
-    def memorise(self, key: Tensor, value: Tensor, frame_index: int) -> None:
+    def memorise(self, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights = None) -> None:
         """Offer a later frame, key (O, Ck, h, w) and value (O, Cv, h, w); the class says what becomes of it.
 
         Raises:
@@ -91,14 +109,14 @@ class AppearanceBank:
         if self._config.last_frame:
             if self._last_is_due:
                 self._promote_last()
-            self._place(1, key, value, frame_index)
+            self._place(1, key, value, frame_index, weights)
             self._last_is_due = due
         elif due:
-            self._place(self._free_slot(), key, value, frame_index)
+            self._place(self._free_slot(), key, value, frame_index, weights)
         self._refresh()
 
     @torch.no_grad()
-    def pin(self, key: Tensor, value: Tensor, frame_index: int) -> None:
+    def pin(self, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights = None) -> None:
         """Hold a frame for good, key (O, Ck, h, w) and value (O, Cv, h, w): one that a person has corrected.
 
         It has a slot of its own beside the capacity, so the buffers grow by one frame. Where the newest frame is the
@@ -110,7 +128,7 @@ class AppearanceBank:
         self._check_frame(key, value, len(self._first_frames))
         newest = self._config.last_frame and (len(self) == 1 or self._slot_frames[1] == frame_index)
         if newest:
-            self._place(1, key, value, frame_index)
+            self._place(1, key, value, frame_index, weights)
             self._last_is_due = False
         slot = self._first_stored
         with torch.inference_mode(False):
@@ -122,6 +140,7 @@ class AppearanceBank:
         self._first_stored += 1
         self._capacity += 1
         self._slot_frames.insert(slot, frame_index)
+        self._slot_weights.insert(slot, weights)
         self._write(slot, key, value)
         self._refresh()
 
@@ -145,6 +164,7 @@ class AppearanceBank:
             )
         self._shares_keys = False
         self._first_frames += [frame_index] * len(key)
+        self._slot_weights[0] = None
         self._write(0, key, value, slice(present, None))
         self._refresh()
 
@@ -188,13 +208,32 @@ class AppearanceBank:
     def attend(self, query_key: Tensor, bias: Tensor) -> Tensor:
         """Retrieve (O, Cv, h, w) for a query key, or for any part of it, with the `bias` that `weigh` gave it."""
         used, rows = len(self), self._rows(query_key)
-        return read_memory(query_key, self._keys[:rows, :used], self._values[:, :used], bias[:rows], self._similarity)
+        if all(weights is None for weights in self._slot_weights):
+            keys, values = self._keys[:rows, :used], self._values[:, :used]
+            return read_memory(query_key, keys, values, bias[:rows], self._similarity)
+        if self._thinned is None:
+            self._thinned = self._thin()
+        frames, weights, keys, values = self._thinned
+        cells = bias[:rows, None, frames] + weights
+        return read_memory(query_key, keys[:rows], values, cells, self._similarity)
 
     @torch.no_grad()
     def note_read(self, bias: Tensor) -> None:
         """Count a read with the `bias` (O, N) that `weigh` gave: the last one, and a part of the frames' relevance."""
         self._bias = bias
         self._update_relevance(bias.exp())
+
+    def _thin(self) -> _Thinned:
+        """The cells that are read, gathered from the buffers."""
+        weights, device = np.concatenate(self._all_cell_weights()), self._keys.device
+        read = np.flatnonzero(weights > -np.inf)
+        index = to_device(read, device)
+        keys, values = (b.flatten(1, 2).index_select(1, index).unsqueeze(1) for b in (self._keys, self._values))
+        return _Thinned(to_device(read // self._keys.shape[2], device), to_device(weights[read], device), keys, values)
+
+    def _all_cell_weights(self) -> list[NDArray[np.float32]]:
+        whole = np.zeros(self._keys.shape[2], dtype=np.float32)
+        return [whole if weights is None else weights for weights in self._slot_weights]
 
     def _rows(self, query_key: Tensor) -> int:
         """1 where all objects read alike, else how many there are."""
@@ -219,6 +258,11 @@ class AppearanceBank:
         """(O, N, P, Ck) keys of the frames held, as they are stored; a view, to look at only."""
         self._check_started()
         return self._keys[:, : len(self)]
+
+    @property
+    def cell_weights(self) -> Tensor:
+        """(N, P) float32 logarithms of the weights of the cells of the frames held; -inf is not read."""
+        return to_device(np.stack(self._all_cell_weights()), self._keys.device)
 
     @property
     def weights(self) -> Tensor:
@@ -254,9 +298,10 @@ class AppearanceBank:
         self._pooled[objects, slot] = pool_key(key, self._dynamic.grid)
         self._relevance[slot] = torch.nan
 
-    def _place(self, slot: int, key: Tensor, value: Tensor, frame_index: int) -> None:
+    def _place(self, slot: int, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights) -> None:
         self._write(slot, key, value)
         self._slot_frames[slot : slot + 1] = [frame_index]
+        self._slot_weights[slot : slot + 1] = [weights]
 
     def _promote_last(self) -> None:
         """Copy the last frame, with the relevance it has gained, into a stored slot."""
@@ -265,6 +310,7 @@ class AppearanceBank:
             buffer[:, slot] = buffer[:, 1]
         self._relevance[slot] = self._relevance[1]
         self._slot_frames[slot : slot + 1] = [self._slot_frames[1]]
+        self._slot_weights[slot : slot + 1] = [self._slot_weights[1]]
 
     def _free_slot(self) -> int:
         """The next unused slot, or else that of the stored frame of least relevance; one never read counts as 1."""
@@ -295,6 +341,7 @@ class AppearanceBank:
 
     def _refresh(self) -> None:
         """Derive which slots are present for which object, and the ages of their frames, both (O, N)."""
+        self._thinned = None
         frames = np.array(self._slot_frames)
         first = np.array(self._first_frames)[:, None]
         present = frames > first

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -49,6 +49,18 @@ class _Sums:
         return _Sums(torch.lerp(self.matrix, other.matrix, share), torch.lerp(self.right, other.right, share))
 
 
+class PixelScores(NamedTuple):
+    """Twice the share of each cell that is target, minus 1: (B, 1, h, w) in -1..1.
+
+    Attributes:
+        now: by all that was learnt.
+        first: by what was shown alone: the first frame, and those that a person corrected.
+    """
+
+    now: Tensor
+    first: Tensor
+
+
 def _precisely(method: Method) -> Method:
     """Without gradient and in float32, whatever the caller's autocast says: normal equations need the digits."""
 
@@ -61,14 +73,14 @@ def _precisely(method: Method) -> Method:
 
 
 class PixelModel:
-    """The filter of one target, or of one in each of B independent samples."""
+    """The filters of one target, or of one in each of B independent samples: of all frames, and of those shown."""
 
     def __init__(self) -> None:
         self._projection: Tensor | None = None
         self._first: _Sums | None = None
         self._shown = 0  # frames in the first sums
         self._later: _Sums | None = None
-        self._filter: Tensor | None = None
+        self._filters: tuple[Tensor, Tensor] | None = None  # of all and of the first sums, (B, n, 1) each
 
     @_precisely
     def start(self, f16: Tensor, mask: Tensor) -> None:
@@ -82,15 +94,15 @@ class PixelModel:
         self._projection = torch.stack([principal_components(one[None], CHANNELS) for one in samples])
         self._later = None
         self._first, self._shown = self._sums(f16, mask), 1
-        self._solve()
+        self._solve_first()
 
     @_precisely
-    def learn(self, f16: Tensor, mask: Tensor, solve: bool = True) -> None:
-        """Add a later frame, as in `start`; without `solve` the filter stays until the next frame that has it."""
+    def learn(self, f16: Tensor, mask: Tensor) -> None:
+        """Add a later frame, as in `start`."""
+        assert self._filters is not None, "start comes first"
         sums = self._sums(f16, mask)
         self._later = sums if self._later is None else self._later.mixed(sums, LATER_RATE)
-        if solve:
-            self._solve()
+        self._filters = self._solve_all(), self._filters[1]
 
     @_precisely
     def learn_shown(self, f16: Tensor, mask: Tensor) -> None:
@@ -98,27 +110,18 @@ class PixelModel:
         assert self._first is not None, "start comes first"
         self._shown += 1
         self._first = self._first.mixed(self._sums(f16, mask), 1 / self._shown)
-        self._solve()
+        self._solve_first()
 
     @_precisely
-    def score(self, f16: Tensor) -> Tensor:
-        """(B, 1, h, w) in -1..1 for features (B, C, h, w): twice the share of each cell that is target, minus 1."""
-        assert self._filter is not None, "start comes first"
-        weights, constant = self._filter[:, :-1, 0].view(len(f16), -1, 3, 3), self._filter[:, -1, 0]
+    def scores(self, f16: Tensor) -> PixelScores:
+        """How much of each cell is the target, for features (B, C, h, w)."""
+        assert self._filters is not None, "start comes first"
+        filters = torch.cat(self._filters, dim=2).transpose(1, 2)  # (B, 2, n)
+        weights, constants = filters[..., :-1].reshape(2 * len(f16), -1, 3, 3), filters[..., -1].flatten()
         projected = self._projected(f16).flatten(0, 1)[None]
-        share = functional.conv2d(projected, weights, constant, padding=1, groups=len(f16))  # a filter for each sample
-        return share.transpose(0, 1).clamp(0, 1) * 2 - 1
-
-    def contrast(self, f16: Tensor, mask: Tensor) -> Tensor:
-        """(B,) in -1..1: the mean share that is called target inside a mask (B, 1, 16 h, 16 w), less that outside it.
-
-        Near 0 where the mask lies on something that the target cannot be told from; 0 for an empty mask.
-        """
-        share = (self.score(f16) + 1) / 2
-        covered = functional.avg_pool2d(mask.float(), 16)
-        inside = (share * covered).sum((1, 2, 3)) / covered.sum((1, 2, 3)).clamp_min(1e-6)
-        outside = (share * (1 - covered)).sum((1, 2, 3)) / (1 - covered).sum((1, 2, 3)).clamp_min(1e-6)
-        return (inside - outside) * (covered.sum((1, 2, 3)) > 0)
+        share = functional.conv2d(projected, weights, constants, padding=1, groups=len(f16))  # its own for each sample
+        score = share.view(len(f16), 2, *share.shape[-2:]).clamp(0, 1) * 2 - 1
+        return PixelScores(score[:, :1], score[:, 1:])
 
     def _design(self, f16: Tensor) -> Tensor:
         """(B, h*w, 9 CHANNELS + 1): the projected features of each cell and its neighbours, and a constant."""
@@ -136,11 +139,33 @@ class PixelModel:
         weighted = design * cell_weights(share)[..., None]
         return _Sums(weighted.transpose(1, 2) @ design, weighted.transpose(1, 2) @ share[..., None])
 
-    def _solve(self) -> None:
+    def _solve_first(self) -> None:
         assert self._first is not None
-        sums = self._first if self._later is None else self._later.mixed(self._first, FIRST_SHARE)
-        ridge = REGULARISATION * torch.eye(sums.matrix.shape[-1], device=sums.matrix.device)
-        self._filter = torch.cholesky_solve(sums.right, torch.linalg.cholesky(sums.matrix + ridge))
+        first = _solved(self._first)
+        self._filters = first if self._later is None else self._solve_all(), first
+
+    def _solve_all(self) -> Tensor:
+        assert self._first is not None and self._later is not None
+        return _solved(self._later.mixed(self._first, FIRST_SHARE))
+
+
+def _solved(sums: _Sums) -> Tensor:
+    """The filter (B, n, 1) of the normal equations."""
+    ridge = REGULARISATION * torch.eye(sums.matrix.shape[-1], device=sums.matrix.device)
+    return torch.cholesky_solve(sums.right, torch.linalg.cholesky(sums.matrix + ridge))
+
+
+def contrast(score: Tensor, mask: Tensor) -> Tensor:
+    """(B,) in -1..1: the mean share that is called target inside a mask (B, 1, 16 h, 16 w), less that outside it.
+
+    `score` (B, 1, h, w) is one of `PixelScores`. Near 0 where the mask lies on something that the target cannot be told
+    from; 0 for an empty mask.
+    """
+    share = (score + 1) / 2
+    covered = functional.avg_pool2d(mask.float(), 16)
+    inside = (share * covered).sum((1, 2, 3)) / covered.sum((1, 2, 3)).clamp_min(1e-6)
+    outside = (share * (1 - covered)).sum((1, 2, 3)) / (1 - covered).sum((1, 2, 3)).clamp_min(1e-6)
+    return (inside - outside) * (covered.sum((1, 2, 3)) > 0)
 
 
 def cell_weights(share: Tensor) -> Tensor:

@@ -31,8 +31,8 @@ def read_memory(
         keys: (O, N, P, Ck) of N frames with P positions each, or (1, N, P, Ck) shared by all objects: with a shared
             query key too, all objects read with the same weights, which are then computed once.
         values: (O, N, P, Cv).
-        frame_bias: (O, N) added to the logits of each frame's positions, with as many rows as the keys; -inf hides a
-            frame.
+        frame_bias: (O, N) added to the logits of each frame's positions, or (O, N, P) to each position's, with as many
+            rows as the keys; -inf hides a frame.
         similarity: which logits.
 
     Returns:
@@ -68,7 +68,8 @@ def _position_bias(keys: Tensor, frame_bias: Tensor | None, similarity: str) -> 
     """What is added to the logits of each stored position, (O, 1, N*P); None where that is nothing."""
     bias = None
     if frame_bias is not None:
-        bias = frame_bias.to(keys.dtype).unsqueeze(-1).expand(keys.shape[:3])
+        bias = frame_bias.to(keys.dtype)
+        bias = bias if bias.dim() == 3 else bias.unsqueeze(-1).expand(keys.shape[:3])
     if similarity == "l2":
         norms = keys.square().sum(-1) / -math.sqrt(keys.shape[-1])
         bias = norms if bias is None else norms + bias

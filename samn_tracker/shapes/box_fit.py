@@ -55,7 +55,8 @@ def fit_rotated_box(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _minimum_area_rectangle(outline: NDArray[np.int32]) -> cv2.typing.RotatedRect:
     """OpenCV's (centre, size, degrees) of the smallest rectangle around the pixels' squares, not just their centres."""
-    corners = (outline[:, None] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]])).reshape(-1, 2)
+    hull = cv2.convexHull(outline)  # its points are few, each of which has four corners
+    corners = (hull + np.array([[0, 0], [1, 0], [0, 1], [1, 1]])).reshape(-1, 2)
     return cv2.minAreaRect(cv2.convexHull(corners.astype(np.float32)))
 
 

@@ -75,20 +75,45 @@ class Window:
         A pixel belongs to the window when its centre does.
         """
         result = np.zeros(shape, dtype=np.float32)
+        part, (left, top) = self._pasted(map_crop, self._visible_bounds(shape, margin=0))
+        result[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return result
+
+    def paste_above(
+        self, map_crop: NDArray[np.float32], shape: tuple[int, int], threshold: float
+    ) -> tuple[NDArray[np.float32], tuple[int, int]]:
+        """The part (h, w) of what `paste` makes that holds all values above `threshold`, and its left and top.
+
+        It has no pixels where the map has no such value inside the image. Much of an image is not the target.
+        """
+        x, y, width, height = cv2.boundingRect((map_crop > threshold).view(np.uint8))
+        if width == 0:
+            return np.zeros((0, 0), dtype=np.float32), (0, 0)
+        # Between two pixels' centres lies what is interpolated of both; a pixel more is for rounding.
+        low = np.floor(self.to_image(np.array([x - 0.5, y - 0.5]))).astype(int) - 1
+        high = np.ceil(self.to_image(np.array([x + width + 0.5, y + height + 0.5]))).astype(int) + 1
         left, top, right, bottom = self._visible_bounds(shape, margin=0)
+        bounds = (max(left, int(low[0])), max(top, int(low[1])), min(right, int(high[0])), min(bottom, int(high[1])))
+        return self._pasted(map_crop, bounds)
+
+    def _pasted(
+        self, map_crop: NDArray[np.float32], bounds: tuple[int, int, int, int]
+    ) -> tuple[NDArray[np.float32], tuple[int, int]]:
+        """The map over the image pixels left, top, right, bottom, which lie in both, and the left and top of that."""
+        left, top, right, bottom = bounds
         if right <= left or bottom <= top:
-            return result
+            return np.zeros((0, 0), dtype=np.float32), (0, 0)
         matrix = _pixel_matrix(
             1 / self.scale, 1 / self.scale, (left - self.origin[0]) / self.scale, (top - self.origin[1]) / self.scale
         )
-        result[top:bottom, left:right] = cv2.warpAffine(
+        part = cv2.warpAffine(
             np.ascontiguousarray(map_crop, dtype=np.float32),
             matrix,
             (right - left, bottom - top),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return result
+        return part, (left, top)  # type: ignore[return-value]
 
     def take_over(self, map_crop: NDArray[np.float32], earlier: Window) -> NDArray[np.float32]:
         """A map (size, size) of the patch of another window, seen in this one's; 0 where that one did not reach."""

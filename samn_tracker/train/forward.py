@@ -105,7 +105,7 @@ class _Cues:
         if self._config.previous_mask:
             previous = moved_mask(self._previous, self._batch.moves[:, time])
         if self._config.pixel_score:
-            score = self._pixels.score(self._queries[time].f16.detach())
+            score = self._pixels.scores(self._queries[time].f16.detach()).now
         maps = cue_maps(self._config, previous, score)
         hidden = ~self._batch.shown[:, time, None, None, None]
         told = PREVIOUS_CHANNELS * self._config.previous_mask

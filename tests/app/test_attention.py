@@ -14,13 +14,15 @@ from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 
 
 @pytest.mark.parametrize("similarity", ["dot", "l2"])
-def test_attention_times_values_is_what_the_reader_retrieves(similarity: Literal["dot", "l2"]) -> None:
+@pytest.mark.parametrize("thinned", [False, True])
+def test_attention_times_values_is_what_the_reader_retrieves(similarity: Literal["dot", "l2"], thinned: bool) -> None:
     generator = torch.Generator().manual_seed(1)
     keys, values = torch.randn(4, 1, 8, 6, 6, generator=generator), torch.randn(4, 1, 5, 6, 6, generator=generator)
     bank = AppearanceBank(AppearanceConfig(interval=1), DynamicConfig(temperature=0.2), similarity)
     bank.start(keys[0], values[0])
     for index in range(1, 4):
-        bank.memorise(keys[index], values[index], index)
+        weights = np.where(np.arange(36) % (index + 1) == 0, np.float32(0.5), -np.inf) if thinned else None
+        bank.memorise(keys[index], values[index], index, weights)
     order = bank.frame_indices
     query = keys[3] + 0.3 * torch.randn(1, 8, 6, 6, generator=generator)
     attention = attention_of(copy_bank(bank), query, (2, 4), similarity)

@@ -118,6 +118,12 @@ def test_a_switch_changes_what_it_says_and_the_default_does_not(
     assert settings.get("segmentation.follow") == "peak" or not changed(_run(engine, without))
 
 
+@pytest.mark.parametrize("thinned", [True, False])
+def test_the_first_frame_is_read_by_part_of_its_background_or_whole(engine: Engine, thinned: bool) -> None:
+    run = _run(engine, {"box_start.patch_size": 192, "box_start.thin_background": thinned})
+    assert bool((run.state.bank.cell_weights[0] == 0).all()) is not thinned
+
+
 def test_linear_weights_fall_with_age_alone(engine: Engine) -> None:
     weights = _weights(_run(engine, {"dynamic.weighting": "linear"}))
     assert (np.diff(weights) > 0).all()

@@ -17,13 +17,14 @@ from samn_tracker.core.decide import (
     HALF_SURE,
     Seen,
     answered_confidence,
-    confidence_of,
     decide,
     is_believable,
     is_large_enough,
+    is_near_border,
     is_steady,
     middle_of,
 )
+from samn_tracker.core.decision import confidence_of
 from samn_tracker.core.state import BoxHabit
 
 CONFIG = TrackerConfig().with_overrides({"segmentation.area_jump": "2"})
@@ -368,6 +369,7 @@ MEDIAN = StartConfig(patch_size=128, threshold=0.5, size_frames=5)
         ([[20, 20], [30, 10], [22, 22], [40, 40]], 5, [24, 22]),  # widths 20 22 24 30 40, heights 10 20 22 24 40
         ([[90, 90], [24, 24], [24, 24], [10, 10], [10, 10]], 5, [24, 24]),  # the oldest is out
         ([[90, 90], [90, 90], [10, 10]], 3, [24, 24]),
+        ([[20, 20]], 2, [22, 22]),
     ],
 )
 def test_the_size_is_the_median_of_the_latest(sizes: list[list[float]], frames: int, expected: list[float]) -> None:
@@ -384,6 +386,8 @@ def test_the_size_is_the_median_of_the_latest(sizes: list[list[float]], frames: 
         ((50, 1, 20, 14), False),  # the border, at less than a tenth of 20 pixels, cuts it
         ((109, 50, 18, 18), False),
         ((50, 1, 22, 22), True),  # larger than it was
+        ((50, 1, 20, 20), True),  # or as large
+        ((50, 1, 14, 20), False),
         ((50, 3, 20, 14), True),
     ],
 )
@@ -393,6 +397,25 @@ def test_a_target_that_the_border_cuts_keeps_its_size(box: tuple[int, int, int, 
     decision = decide(state, some_observation(blobs((box, 0.9)), place=middle), CONFIG)
     assert (decision.seen_size is not None) is counts
     assert counts or decision.size.tolist() == [20, 20]
+
+
+@pytest.mark.parametrize(
+    ("box", "near"),
+    [
+        ((2, 50, 20, 20), False),
+        ((1.9, 50, 20, 20), True),
+        ((50, 2, 20, 20), False),
+        ((50, 1.9, 20, 20), True),
+        ((98, 50, 20, 20), False),  # it ends at 118 of 120
+        ((98.1, 50, 20, 20), True),
+        ((50, 78, 20, 20), False),
+        ((50, 78.1, 20, 20), True),
+        ((50, 50, 1, 20), False),
+        ((100, 50, 10, 30), False),
+    ],
+)
+def test_a_box_is_near_the_border_of_an_image_of_120_by_100(box: tuple[float, ...], near: bool) -> None:
+    assert is_near_border(np.array(box), 2.0, (100, 120)) is near
 
 
 @pytest.mark.parametrize(("top", "share"), [(0, 1.0), (40, 0.5)])

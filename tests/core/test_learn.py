@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from samn_tracker.core.config import SAMN_LITE, TrackerConfig
-from samn_tracker.core.decide import Decision, FilterSample, Remember
+from samn_tracker.core.decision import Decision, FilterSample, Remember
 from samn_tracker.core.learn import AREA_WINDOW, Learner
 from samn_tracker.core.observe import Observation, Observer
 from samn_tracker.core.state import TrackState

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.errors import ConfigError, TrackerStateError
@@ -295,6 +297,48 @@ def test_modes_of_autograd_may_change_between_calls() -> None:
         bank.add_objects(*frame(9), 3)
     bank.memorise(*frame(4, objects=2), 4)
     assert not bank.read(frame(5)[0]).requires_grad
+
+
+def some_cells(seed: int) -> NDArray[np.float32]:
+    """Logarithms of the weights of a frame's cells, of which about half are read."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(SIDE**2) < 0.5, rng.normal(size=SIDE**2), -np.inf).astype(np.float32)
+
+
+@pytest.mark.parametrize("objects", [1, 2])
+@pytest.mark.parametrize("dynamic", [UNWEIGHTED, COSINE])
+def test_cells_with_weights_are_read_by_them_and_others_are_not_read(objects: int, dynamic: DynamicConfig) -> None:
+    bank = make_bank(capacity=5, interval=2, dynamic=dynamic)
+    bank.start(*frame(0, objects), some_cells(0))
+    for index in range(1, 30):
+        bank.read(frame(index, objects)[0])
+        bank.memorise(*frame(index, objects), index, some_cells(index) if index % 3 else None)
+    query, held = noise(1, KEY, SIDE, SIDE, seed=99), bank.frame_indices
+    weights = np.stack([some_cells(one) if one % 3 or not one else np.zeros(SIDE**2, np.float32) for one in held])
+    np.testing.assert_array_equal(bank.cell_weights, weights)
+    keys, values = (
+        torch.stack([t.flatten(2).transpose(1, 2) for t in column], dim=1)
+        for column in zip(*(frame(one, objects) for one in held), strict=True)
+    )
+    bias = bank.weigh(query)[:, :, None] + torch.from_numpy(weights)
+    torch.testing.assert_close(bank.read(query), read_memory(query, keys, values, bias))
+
+
+def test_a_pinned_frame_is_read_by_the_cells_that_it_came_with() -> None:
+    bank = started(interval=1)
+    bank.memorise(*frame(1), 1, some_cells(1))
+    bank.memorise(*frame(2), 2, some_cells(2))
+    bank.pin(*frame(3), 3, some_cells(3))
+    assert bank.frame_indices == [0, 2, 3, 1]
+    expected = [np.zeros(SIDE**2, np.float32), *map(some_cells, (2, 3, 1))]
+    np.testing.assert_array_equal(bank.cell_weights, np.stack(expected))
+
+
+def test_the_first_frame_of_an_added_object_is_read_whole() -> None:
+    bank = make_bank()
+    bank.start(*frame(0), some_cells(0))
+    bank.add_objects(*frame(2), 0)
+    assert not bank.cell_weights.any()
 
 
 def test_calls_out_of_order_say_what_to_do() -> None:

@@ -29,7 +29,9 @@ from known_faults import FAULTS  # noqa: E402
 from mutants import mutants  # noqa: E402
 
 _TESTS = {
-    "core/decide": ("core/test_decide.py", "core/test_decide_released.py"),
+    "core/decide": ("core/test_decide.py",),
+    "core/decide_released": ("core/test_decide_released.py",),
+    "core/decision": ("core/test_decide.py", "core/test_decide_released.py"),
     "core/learn": ("core/test_learn.py",),
     "core/observe": ("core/test_observe.py",),
     "core/places": ("core/test_places.py",),
@@ -38,10 +40,11 @@ _TESTS = {
     "memory/reader": ("memory/test_reader.py",),
     "memory/spatial_peaks": ("memory/test_spatial_peaks.py",),
     "memory/spatial_samples": ("memory/test_spatial_samples.py",),
+    "memory/thinning": ("memory/test_thinning.py",),
 }
 _UNUSED = ("cacheprovider", "terminal", "xdist", "timeout")
 """Plugins that the runs do without."""
-_LEAST = {"core/decide": 0.9}
+_LEAST = {"core/decide": 0.9, "core/decide_released": 0.9, "core/decision": 0.9}
 _LEAST_ELSEWHERE = 0.7
 _SECONDS = 60
 """Of the processor, not of the clock: on a busy machine a fault that nobody noticed counted as caught."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-DECIDE, LEARN, OBSERVE = ("samn_tracker.core.decide", "samn_tracker.core.learn", "samn_tracker.core.observe")
+DECIDE, DECISION = "samn_tracker.core.decide", "samn_tracker.core.decision"
+LEARN, OBSERVE = "samn_tracker.core.learn", "samn_tracker.core.observe"
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ FAULTS = (
         "state.centre, state.size = decision.centre, decision.size",
     ),
     Fault("areas are never appended", LEARN, "state.areas.append(decision.pixels)", "pass"),
-    Fault("confidence ignores the uncertainty", DECIDE, " / max(1.0, uncertainty)", ""),
+    Fault("confidence ignores the uncertainty", DECISION, " / max(1.0, uncertainty)", ""),
     Fault(
         "untrusted frames are memorised",
-        DECIDE,
+        DECISION,
         "keep = observation.trusted or not config.appearance.sample_filtering",
         "keep = True",
     ),
@@ -47,8 +48,8 @@ FAULTS = (
     Fault(
         "parts far away belong to the target",
         DECIDE,
-        "parts_around(above, observation.place, state.mean_side)",
-        "parts_around(above, observation.place, 1e9)",
+        "parts_around(above, observation.place - np.array(corner), state.mean_side)",
+        "parts_around(above, observation.place - np.array(corner), 1e9)",
     ),
     Fault(
         "output_uncertainty is ignored",
@@ -59,7 +60,7 @@ FAULTS = (
     Fault("an untrusted peak is followed", OBSERVE, "not (search.trusted or follows_any_peak)", "False"),
     Fault(
         "a slipped filter is taught its own peak",
-        DECIDE,
+        DECISION,
         "search.localisation.centre_crop if taught is None else search.window.to_crop(taught)",
         "search.localisation.centre_crop",
     ),
@@ -69,7 +70,7 @@ FAULTS = (
         "(not observation.elsewhere or is_believable(seen, state.areas))",
         "True",
     ),
-    Fault("boxes do not follow the habit of the start", DECIDE, "state.habit.apply(mask_to_box(", "(mask_to_box("),
+    Fault("boxes do not follow the habit of the start", DECIDE, "state.habit.apply(seen.box(", "(seen.box("),
     Fault("a lost target is never looked for elsewhere", LEARN, "state.elsewhere = decision.elsewhere", "pass"),
     Fault("reads do not count for the relevance", LEARN, "state.bank.note_read(observation.read_bias)", "pass"),
     Fault("the frame count of the filter stands still", LEARN, "state.spatial.count_frame()", "pass"),

@@ -97,6 +97,32 @@ def test_a_window_outside_the_image_pastes_nothing() -> None:
     np.testing.assert_array_equal(window.crop(np.full(SHAPE, 7, dtype=np.uint8)), 7)
 
 
+@given(window=windows, seed=st.integers(0, 99), threshold=st.sampled_from([0.0, 0.4, 0.9]))
+def test_a_part_of_a_paste_holds_all_values_above_a_threshold(window: Window, seed: int, threshold: float) -> None:
+    noise = np.random.default_rng(seed).random((window.size, window.size)).astype(np.float32)
+    noise[: window.size // 3] = 0
+    whole = window.paste(noise, SHAPE)
+    part, (left, top) = window.paste_above(noise, SHAPE, threshold)
+    again = np.zeros_like(whole)
+    again[top : top + part.shape[0], left : left + part.shape[1]] = part
+    missed = (whole > threshold + 0.05) & ~(again > threshold)  # places are rounded to 1/32 of a patch pixel
+    assert not missed.any()
+
+
+def test_a_part_of_a_paste_is_small_where_little_is_above_the_threshold() -> None:
+    spot = np.zeros((64, 64), np.float32)
+    spot[20:24, 30:40] = 1
+    part, (left, top) = Window((150.0, 110.0), 64.0, 64).paste_above(spot, SHAPE, 0.5)
+    assert part.shape[0] < 10 and part.shape[1] < 16 and part.sum() == pytest.approx(40)
+    rows, columns = np.nonzero(part > 0.5)
+    assert (rows.min() + top, columns.min() + left) == (98, 148)  # the window begins at column 118 and row 78
+
+
+def test_nothing_above_the_threshold_is_a_part_without_pixels() -> None:
+    part, _ = Window((150.0, 110.0), 64.0, 64).paste_above(np.full((64, 64), 0.3, np.float32), SHAPE, 0.5)
+    assert part.size == 0
+
+
 def test_paste_brings_each_value_back_to_its_place() -> None:
     window = Window((150.5, 110.25), 120.0, 240)
     pasted = window.paste(window.crop(ramp()).astype(np.float32), SHAPE)

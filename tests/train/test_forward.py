@@ -33,7 +33,7 @@ def scene(seed: int, frames: int = 3) -> tuple[list[NDArray[np.uint8]], NDArray[
 
 
 def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
-    """A tracker that neither moves nor rescales its window, and takes every pixel for the target."""
+    """A tracker that neither moves nor rescales its window, takes every pixel for the target and reads every cell."""
     return base.with_overrides(
         {
             "box_start.patch_size": SIZE,
@@ -41,6 +41,7 @@ def settings(base: TrackerConfig, weighting: str) -> TrackerConfig:
             "segmentation.follow": "peak",
             "segmentation.search_factor": 4.0,
             "mask_start.threshold": 0.0,
+            "mask_start.thin_background": False,
             "spatial.enabled": False,
             "first_look.enabled": False,
             "appearance.interval": 1,
