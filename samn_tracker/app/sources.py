@@ -54,6 +54,14 @@ class ImageFiles(FrameSource):
             yield Frame(index, image)
 
 
+def _silence_opencv() -> None:
+    """It has a dozen lines for each missing camera; OpenCV 5 takes the order elsewhere than 4."""
+    if hasattr(cv2, "setLogLevel"):
+        cv2.setLogLevel(0)
+    else:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
 class Camera(FrameSource):
     """A camera by its number, as OpenCV counts them; it ends after `end` frames or when the person stops it."""
 
@@ -62,7 +70,7 @@ class Camera(FrameSource):
     def __init__(self, index: int, end: int | None) -> None:
         self.name = f"camera {index}"
         self.total = end
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a dozen lines about each missing camera
+        _silence_opencv()
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
             raise ImageError(f"{self.name} cannot be opened; check that it is connected and no other program uses it")

@@ -139,7 +139,7 @@ class VideoWriter:
             if self._container is None:
                 self._start(even.shape[1], even.shape[0])
             picture = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-            picture = picture.reformat(format="yuv420p", dst_colorspace=self._av.video.reformatter.Colorspace.ITU709)
+            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
             picture.pts, picture.time_base = self._tick(seconds), Fraction(1, _TICKS)
             self._container.mux(self._stream.encode(picture))
         except (self._av.error.FFmpegError, OSError) as error:

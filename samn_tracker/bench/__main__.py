@@ -2,7 +2,7 @@
 
     samn bench --json speed.json
     samn bench --quick
-    samn bench accuracy|agreement|backends|cuda|readers|recovery|scores|speed|studio --help      other protocols
+    samn bench accuracy|agreement|backends|cuda|readers|recovery|scores|speed|studio|versions --help   others
 
 The table goes to stdout, progress to stderr. Absolute times drift on a shared machine; what counts are the ratios, for
 every two things that are compared were measured in turn.
@@ -45,6 +45,7 @@ COMMANDS = {
     "recovery": "how often and how soon a target is found again",
     "scores": "seconds to score 100 sequences of 1,000 frames",
     "studio": "from a click to its mask, and frames shown while the page tracks",
+    "versions": "milliseconds a frame, here and in another checkout",
     "speed": "milliseconds a frame on one thread and on two, of trackers, starts, backends and the authors' schedule",
 }
 

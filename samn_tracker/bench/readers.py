@@ -9,9 +9,7 @@ state of this repository, as `git worktree add` makes it.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,43 +20,12 @@ import cv2
 import numpy as np
 
 from samn_tracker.bench import reader_times
-from samn_tracker.errors import DatasetError, EnvironmentProblemError, SamnError
+from samn_tracker.bench.checkouts import HERE, Worker, require_checkout
+from samn_tracker.errors import SamnError
 from samn_tracker.runner.digits import positive
 from samn_tracker.runner.label_png import encode_labels
 
 _SIZE = (48, 64)
-_HERE = Path(__file__).resolve().parents[2]
-
-
-class Worker:
-    """A process that reads with one checkout."""
-
-    def __init__(self, checkout: Path, data: Path) -> None:
-        line = [sys.executable, reader_times.__file__, str(data)]
-        environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(line, env=environment, text=True, **pipes)  # type: ignore[call-overload]
-        self._checkout = checkout
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def seconds(self, reader: str) -> float:
-        """Of the processor, for reading once.
-
-        Raises:
-            EnvironmentProblemError: the process has ended; what it said is on standard error.
-        """
-        self._process.stdin.write(f"{reader}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise EnvironmentProblemError(f"{self._checkout} has no reader {reader!r}, or it failed")
-        return float(answer)
 
 
 def make_data(root: Path, frames: int) -> None:
@@ -107,11 +74,11 @@ def measure(checkouts: Sequence[Path], data: Path, rounds: int) -> dict[str, lis
     """
     found: dict[str, list[list[float]]] = {}
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(one, data)) for one in checkouts]
+        workers = [stack.enter_context(Worker(one, reader_times.__file__, str(data))) for one in checkouts]
         for reader in reader_times.READERS:
             for worker in workers:
-                worker.seconds(reader)  # the first one imports
-            turns = [[worker.seconds(reader) for worker in workers] for _ in range(rounds)]
+                worker.ask(reader)  # the first one imports
+            turns = [[worker.ask(reader)[0] for worker in workers] for _ in range(rounds)]
             found[reader] = [list(column) for column in zip(*turns, strict=True)]
             print(f"samn bench readers: {reader}", file=sys.stderr, flush=True)
     return found
@@ -137,12 +104,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=positive, default=7, help="default: 7")
     given = parser.parse_args(argv)
     try:
-        if given.against and not (given.against / "samn_tracker").is_dir():
-            raise DatasetError(f"{given.against} is not a checkout of this repository; it has no samn_tracker")
+        others = [require_checkout(given.against)] if given.against else []
         with tempfile.TemporaryDirectory() as place:
             make_data(Path(place), given.frames)
-            checkouts = [_HERE, *([given.against.resolve()] if given.against else [])]
-            print(table(measure(checkouts, Path(place), given.rounds)))
+            print(table(measure([HERE, *others], Path(place), given.rounds)))
     except SamnError as error:
         print(f"samn bench readers: {error}", file=sys.stderr)
         return 1

@@ -30,4 +30,4 @@ def test_the_ratio_is_the_median_of_the_rounds() -> None:
 
 def test_a_folder_that_is_no_checkout_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--against", str(tmp_path)]) == 1
-    assert "is not a checkout of this repository" in capsys.readouterr().err
+    assert "is no checkout of this repository" in capsys.readouterr().err
