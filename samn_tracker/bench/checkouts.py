@@ -29,7 +29,7 @@ def require_checkout(folder: Path) -> Path:
 
 
 class Worker:
-    """A program `script`, run with one checkout on its path; each line that it is asked it answers by one of numbers."""
+    """A program `script`, run with one checkout on its path: it answers each line by a line of numbers."""
 
     def __init__(self, checkout: Path, script: str, *words: str, threads: int = 1) -> None:
         environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": str(threads)}

@@ -149,3 +149,11 @@ def test_without_pyav_the_message_says_what_to_do(workplace: Path, monkeypatch: 
     with pytest.raises(EnvironmentProblemError, match=r"pip install av"):
         open_source("a.mp4")
     assert open_source("frames").total == FRAMES, "images need no PyAV"
+
+
+def test_opencv_4_is_told_to_be_silent_about_a_missing_camera_where_it_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels: list[int] = []
+    monkeypatch.setattr(cv2, "setLogLevel", levels.append, raising=False)
+    with pytest.raises(ImageError, match="camera 99 cannot be opened"):
+        open_source("99")
+    assert levels == [0]
