@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-STRIDE = 16
-"""Patch pixels of a cell."""
+from samn_tracker.memory.spatial_peaks import STRIDE
+
 REACH = 2
 """Cells around the target that are all read."""
 TARGET = 0.3
