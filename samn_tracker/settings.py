@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import tomli_w
 
@@ -31,9 +31,25 @@ Config = TypeVar("Config", bound="DataclassInstance")
 _BOUNDS = "bounds"
 
 
-def bounded(default: int, low: int, high: int) -> Any:
-    """A field of a configuration whose values outside of low..high are refused by `merge`."""
-    return field(default=default, metadata={_BOUNDS: (low, high)})
+class _Bounds(NamedTuple):
+    """Of the whole numbers that a setting may be."""
+
+    low: int
+    high: int
+    step: int
+
+    def check(self, value: int) -> None:
+        """Raise ValueError that says which numbers are allowed, if `value` is not one of them."""
+        if not self.low <= value <= self.high:
+            raise ValueError(f"must be {self.low} to {self.high}")
+        if value % self.step:
+            below = value - value % self.step
+            raise ValueError(f"must be a multiple of {self.step}, for instance {max(below, self.low)}")
+
+
+def bounded(default: int, low: int, high: int, step: int = 1) -> Any:
+    """A field of a configuration; `merge` refuses values outside of low..high, and those not a multiple of `step`."""
+    return field(default=default, metadata={_BOUNDS: _Bounds(low, high, step)})
 
 
 def merge(config: Config, values: Mapping[str, Any], prefix: str = "") -> Config:
@@ -52,7 +68,7 @@ def merge(config: Config, values: Mapping[str, Any], prefix: str = "") -> Config
 def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], prefix: str = "") -> Config:
     """As `merge`, with what does not fit left out and added to `faults`."""
     hints = typing.get_type_hints(type(config))
-    known = {f.name: f.metadata.get(_BOUNDS) for f in fields(config)}
+    known: dict[str, _Bounds | None] = {f.name: f.metadata.get(_BOUNDS) for f in fields(config)}
     changes: dict[str, Any] = {}
     for key, value in values.items():
         if key not in known:
@@ -65,16 +81,14 @@ def merge_noting(config: Config, values: Mapping[str, Any], faults: list[str], p
                 faults.append(f"'{prefix}{key}' is a section, not a value; set its keys")
             continue
         try:
-            changes[key] = _bounded(_convert(value, hints[key]), known[key])
+            converted = _convert(value, hints[key])
+            bounds = known[key]
+            if bounds is not None and converted is not None:
+                bounds.check(converted)
+            changes[key] = converted
         except (TypeError, ValueError) as error:
             faults.append(f"'{prefix}{key}' = {value!r}: {error}")
     return replace(config, **changes)
-
-
-def _bounded(value: Any, bounds: tuple[int, int] | None) -> Any:
-    if bounds and value is not None and not bounds[0] <= value <= bounds[1]:
-        raise ValueError(f"must be {bounds[0]} to {bounds[1]}")
-    return value
 
 
 def _convert(value: Any, hint: Any) -> Any:

@@ -150,7 +150,8 @@ def test_a_polygon_of_60000_corners_is_refused_at_once() -> None:
 @pytest.mark.parametrize(
     "setting",
     ["runtime.threads=-4", "runtime.threads=100000", "box_start.patch_size=100000", "spatial.patch_size=0",
-     "segmentation.multi_patch_size=-480", "appearance.capacity=0"],
+     "segmentation.multi_patch_size=-480", "appearance.capacity=0", "mask_start.patch_size=250",
+     "spatial.patch_size=4095", "segmentation.multi_patch_size=40"],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(setting: str) -> None:
     key, _, value = setting.partition("=")
@@ -171,3 +172,8 @@ def test_a_polygon_of_60000_numbers_on_the_command_line_is_not_echoed_whole(
     polygon = ",".join(["1"] * 30_000)
     assert main(["track", str(tmp_path), "--polygon", polygon, "--output", str(tmp_path / "out")]) == 1
     assert len(capsys.readouterr().err) < 2000
+
+
+def test_a_patch_that_is_no_whole_number_of_cells_is_refused_with_the_next_one_below() -> None:
+    with pytest.raises(ConfigError, match=r"'box_start\.patch_size' = 250: must be a multiple of 16, for instance 240"):
+        TrackerConfig().with_overrides({"box_start.patch_size": 250})

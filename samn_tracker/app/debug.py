@@ -22,11 +22,11 @@ from samn_tracker.errors import ConfigError
 from samn_tracker.files import open_text, write_new
 from samn_tracker.images import encode_image
 from samn_tracker.memory.appearance import AppearanceBank
+from samn_tracker.memory.config import STRIDE
 from samn_tracker.output_folder import OutputFolder
 from samn_tracker.prediction import Prediction
 from samn_tracker.shapes.geometry import Window
 
-_STRIDE = 16
 _THUMBNAIL = 176
 
 
@@ -92,8 +92,8 @@ class DebugOutput:
     ) -> list[Memory]:
         """Each frame that was read, in order of time, with the attention of the point, if it lies in the patch."""
         maps: list[NDArray[np.float32] | None] = [None] * len(seen.read_frames)
-        column, row = (window.to_crop(point) // _STRIDE).astype(int)
-        cells = window.size // _STRIDE
+        column, row = (window.to_crop(point) // STRIDE).astype(int)
+        cells = window.size // STRIDE
         if self._bank is not None and 0 <= column < cells and 0 <= row < cells:
             key = self._tracker.engine.encode(window.crop(image)[None]).query.key
             maps = list(attention_of(self._bank, key, (row, column), self._tracker.config.model.similarity))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from samn_tracker.bench.scenario import Still, Variant, make_variants
 from samn_tracker.errors import SamnError
+from samn_tracker.memory.config import STRIDE
 from samn_tracker.runner.digits import positive, within
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.runtime.engine import Encoded
@@ -143,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="samn bench backends", description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--patch", type=within(32, 4096), action="append", help="pixels a side; repeatable, default 288"
+        "--patch", type=within(32, 4096, STRIDE), action="append", help="pixels a side; repeatable, default 288"
     )
     parser.add_argument("--network", action="append", choices=("lite", "r50"), help="repeatable, default lite")
     parser.add_argument("--repeats", type=positive, default=30)

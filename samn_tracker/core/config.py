@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from samn_tracker.errors import ConfigError
-from samn_tracker.memory.config import AppearanceConfig, DynamicConfig, SpatialConfig
+from samn_tracker.memory.config import STRIDE, AppearanceConfig, DynamicConfig, SpatialConfig
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.runtime.config import RuntimeConfig
 from samn_tracker.settings import bounded, merge, merge_noting, read_toml
@@ -32,7 +32,7 @@ class StartConfig:
             (`samn_tracker.memory.thinning`); False reads them all, as in the paper.
     """
 
-    patch_size: int = bounded(384, 32, 4096)
+    patch_size: int = bounded(384, 32, 4096, STRIDE)
     threshold: float = 0.5
     size_frames: int = bounded(1, 1, 999)
     scale_step: float = 0.05
@@ -74,7 +74,7 @@ class SegmentationConfig:
 
     loop: Literal["own", "released"] = "own"
     cut: Literal["smooth", "whole"] = "smooth"
-    multi_patch_size: int = bounded(480, 32, 4096)
+    multi_patch_size: int = bounded(480, 32, 4096, STRIDE)
     search_factor: float = 3.5
     minimum_pixels: int = 50
     area_jump: float = 2.0

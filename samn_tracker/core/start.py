@@ -27,8 +27,7 @@ from samn_tracker.memory.augmentation import (
     wide_patch,
     with_middle,
 )
-from samn_tracker.memory.config import SpatialConfig
-from samn_tracker.memory.spatial_peaks import STRIDE
+from samn_tracker.memory.config import STRIDE, SpatialConfig
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.shapes.box_fit import fit_rotated_box

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samn_tracker.memory.spatial_peaks import STRIDE
+from samn_tracker.memory.config import STRIDE
 from samn_tracker.shapes.geometry import Window
 
 # Shifts are relative to half the patch, as released: 0.75 puts the target centre at 1/8 or 7/8 of the patch. They are

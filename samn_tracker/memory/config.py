@@ -7,6 +7,9 @@ from typing import Literal
 
 from samn_tracker.settings import bounded
 
+STRIDE = 16
+"""Patch pixels per feature cell; a patch is a whole number of cells wide."""
+
 
 @dataclass(frozen=True)
 class SpatialConfig:
@@ -46,7 +49,7 @@ class SpatialConfig:
     enabled: bool = True
     localisation_pass: Literal["own", "shared"] = "shared"
     cut: Literal["smooth", "thinned"] = "smooth"
-    patch_size: int = bounded(256, 32, 4096)
+    patch_size: int = bounded(256, 32, 4096, STRIDE)
     search_factor: float = 4.5
     projection_channels: int = 64
     first_subspace: int = 2

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from samn_tracker.errors import TrackerStateError, WeightsError
-from samn_tracker.memory.config import SpatialConfig
-from samn_tracker.memory.spatial_peaks import STRIDE, find_peak
+from samn_tracker.memory.config import STRIDE, SpatialConfig
+from samn_tracker.memory.spatial_peaks import find_peak
 from samn_tracker.memory.spatial_samples import SampleMemory, normalised, principal_components, strongest_directions
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, ScoreGrid, gauss_newton, gaussian_labels
 from samn_tracker.model.transfer import to_device

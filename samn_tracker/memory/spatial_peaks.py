@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.memory.config import SpatialConfig
+from samn_tracker.memory.config import STRIDE, SpatialConfig
 from samn_tracker.memory.spatial_solver import ScoreGrid
 
-STRIDE = 16
-"""Patch pixels per feature cell."""
 HARD_NEGATIVE = 0.3
 """Height of a second peak, relative to the first, from which it is a hard negative."""
 NEIGHBOURHOOD = 2.2

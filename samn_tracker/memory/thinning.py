@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samn_tracker.memory.spatial_peaks import STRIDE
+from samn_tracker.memory.config import STRIDE
 
 REACH = 2
 """Cells around the target that are all read."""

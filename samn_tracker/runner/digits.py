@@ -26,13 +26,14 @@ def positive(text: str) -> int:
     return number
 
 
-def within(lowest: int, highest: int) -> Callable[[str], int]:
-    """For a number of a command line from `lowest`, 0 or more, to `highest`; anything else makes it a wrong one."""
+def within(lowest: int, highest: int, step: int = 1) -> Callable[[str], int]:
+    """For a number of a command line from `lowest`, 0 or more, to `highest`, a multiple of `step`; else a wrong one."""
+    kind = "number" if step == 1 else f"multiple of {step}"
 
     def number(text: str) -> int:
         found = ascii_number(text)
-        if found is None or not lowest <= found <= highest:
-            raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a number from {lowest} to {highest}")
+        if found is None or not lowest <= found <= highest or found % step:
+            raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a {kind} from {lowest} to {highest}")
         return found
 
     return number

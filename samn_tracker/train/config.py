@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from samn_tracker.core.config import VARIANTS
 from samn_tracker.errors import ConfigError
+from samn_tracker.memory.config import STRIDE
 from samn_tracker.model.config import ModelConfig
 from samn_tracker.settings import merge, read_toml, save_toml
 from samn_tracker.train.sample import SamplingConfig
@@ -238,8 +239,8 @@ def _check(config: TrainConfig) -> None:
     if min(run.iterations, run.batch, run.accumulate, run.log_every, run.checkpoint_every) < 1:
         faults.append("run.iterations, batch, accumulate, log_every and checkpoint_every must be at least 1")
     for key in ("size", "final_size"):
-        if getattr(run, key) % 16 or getattr(run, key) < 64:
-            faults.append(f"run.{key} must be a multiple of 16, at least 64")
+        if getattr(run, key) % STRIDE or getattr(run, key) < 64:
+            faults.append(f"run.{key} must be a multiple of {STRIDE}, at least 64")
     if config.sampling.frames < 3:
         faults.append("sampling.frames must be at least 3: a start from a box repeats the first frame")
     if config.start.trunk and config.start.weights:
