@@ -27,6 +27,7 @@ from samn_tracker.cli import main
         "bench recovery --seeds 0",
         "bench cuda --frames x",
         "bench backends --patch 0",
+        "bench backends --patch 250",
         "bench backends --repeats 0",
         "bench backends --threads 99999999999999999999",
         "vot run w --attempts -1",

@@ -108,6 +108,8 @@ class Still:
 class ProductFrame:
     """The tracker with `stored` frames offered to its memory; every `run` tracks the same frame.
 
+    The newest frame is read back, as the reference does it: otherwise some frames would spare the memory encoder.
+
     `samples` has the milliseconds of its parts, by `clock` (`Stopwatch`).
     """
 
@@ -119,7 +121,7 @@ class ProductFrame:
         stored: int,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self.tracker = Tracker(engine, config)
+        self.tracker = Tracker(engine, config.with_overrides({"appearance.last_frame": True}))
         self.tracker.keep_observation = True
         self.samples: list[dict[str, float]] = []
         self._still = still

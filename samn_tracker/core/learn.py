@@ -173,7 +173,8 @@ class Learner:
         state.bank.note_read(observation.read_bias)
         mask = decision.remember.appearance
         if mask is not None:
-            state.pending = Pending(observation.encoded, mask[None], observation.frame_index)
+            if state.bank.takes(observation.frame_index):
+                state.pending = Pending(observation.encoded, mask[None], observation.frame_index)
             if self._engine.model_config.pixel_score and observation.frame_index % PIXEL_INTERVAL == 0:
                 assert state.pixels is not None
                 f16 = observation.encoded.query.f16

@@ -117,7 +117,8 @@ class MultiTracker:
         probability = self.engine.segment_together(retrieved, encoded)
         labels = _labels(window, probability, state)
         state.confidences = object_confidences(probability)
-        state.bank.memorise(*self.engine.memorise(encoded, probability[1:]), state.frame_index)
+        if state.bank.takes(state.frame_index):
+            state.bank.memorise(*self.engine.memorise(encoded, probability[1:]), state.frame_index)
         if added is not None:
             labels = np.where(added > 0, added, labels)
             self._add(state, image, added)

@@ -28,6 +28,7 @@ from samn_tracker.memory.augmentation import (
     with_middle,
 )
 from samn_tracker.memory.config import STRIDE, SpatialConfig
+from samn_tracker.memory.shared_features import SharedFeatures
 from samn_tracker.prediction import Prediction
 from samn_tracker.runtime.engine import Encoded, Engine
 from samn_tracker.shapes.box_fit import fit_rotated_box
@@ -170,22 +171,24 @@ def first_mask_crop(
 
 def first_frame_features(
     engine: Engine, config: SpatialConfig, image: NDArray[np.uint8], window: Window
-) -> tuple[Tensor, NDArray[np.float64]]:
-    """What the spatial memory starts from: features (27, C, h, w) and target centres (27, 2) of the first samples.
+) -> tuple[SharedFeatures, NDArray[np.float64]]:
+    """What the spatial memory starts from: features of the 27 first samples, and their target centres (27, 2).
 
     What `config.cut_shifts` and `config.varied_middle` spare is not encoded, if the patch is an even number of cells.
     """
     size = window.size
     if not is_cut_evenly(size):
         patches, centres = first_frame_samples(image, window)
-        return _features(engine, patches), centres
+        return SharedFeatures.of(_features(engine, patches)), centres
     wide, centres = wide_patch(image, window), sample_centres(size)
-    if config.cut_shifts:
-        moved = moved_features(engine.features(shifted_patch(wide, size)[None]), centres, size // STRIDE)
-    else:
-        moved = _features(engine, moved_patches(wide, size))
-    middles = _features(engine, varied_patches(wide, middle_side(size, config.varied_middle)))
-    return torch.cat([moved, with_middle(moved[:1], middles)]), centres
+    shifted = shifted_patch(wide, size)[None] if config.cut_shifts else moved_patches(wide, size)
+    middles = varied_patches(wide, middle_side(size, config.varied_middle))
+
+    def arrangement(shifted: Tensor, middles: Tensor) -> Tensor:
+        moved = moved_features(shifted, centres, size // STRIDE) if config.cut_shifts else shifted
+        return torch.cat([moved, with_middle(moved[:1], middles)])
+
+    return SharedFeatures.arranged([_features(engine, shifted), _features(engine, middles)], arrangement), centres
 
 
 def _features(engine: Engine, patches: NDArray[np.uint8]) -> Tensor:

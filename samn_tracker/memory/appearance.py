@@ -12,6 +12,7 @@ from torch import Tensor
 from samn_tracker.errors import ConfigError, TrackerStateError
 from samn_tracker.memory.config import AppearanceConfig, DynamicConfig
 from samn_tracker.memory.dynamic import check_dynamic_config, frame_bias, frame_similarities, pool_key
+from samn_tracker.memory.frame_buffers import FrameBuffers
 from samn_tracker.memory.reader import read_memory
 from samn_tracker.model.transfer import to_device
 
@@ -51,13 +52,9 @@ class AppearanceBank:
     Frames that come with weights of their cells (`thinning.read_weights`) are read by those cells alone.
     """
 
-    _keys: Tensor  # (O, capacity, P, Ck), at least float32, as they are read
-    _values: Tensor  # (O, capacity, P, Cv)
-    _pooled: Tensor  # (O, capacity, G, Ck) float32
-    _relevance: Tensor  # (capacity,) float32, NaN until the first read
+    _buffers: FrameBuffers
     _present: Tensor  # (O, N) bool: the frame holds something for the object
     _ages: Tensor  # (O, N) in frames before the newest
-    _shares_keys: bool  # every frame came with one key for all objects (expanded), so they all read alike
 
     def __init__(self, appearance: AppearanceConfig, dynamic: DynamicConfig, similarity: Literal["dot", "l2"]) -> None:
         """An empty bank; `start` fills it.
@@ -70,11 +67,10 @@ class AppearanceBank:
         self._config = appearance
         self._dynamic = dynamic
         self._similarity: Literal["dot", "l2"] = similarity
-        self._first_stored = 2 if appearance.last_frame else 1
         self._grows = appearance.capacity is None and appearance.interval > 0
-        self._capacity = appearance.capacity or _FIRST_CAPACITY
+        self._first_capacity = appearance.capacity or _FIRST_CAPACITY
         if appearance.interval == 0:
-            self._capacity = self._first_stored
+            self._first_capacity = self._unstored
         self._slot_frames: list[int] = []
         self._slot_weights: list[CellWeights] = []
         self._thinned: _Thinned | None = None
@@ -84,14 +80,14 @@ class AppearanceBank:
     @torch.no_grad()
     def start(self, key: Tensor, value: Tensor, weights: CellWeights = None) -> None:
         """Forget everything and hold frame 0: key (O, Ck, h, w) and value (O, Cv, h, w), from the given masks."""
-        self._allocate(key, value)
+        self._buffers = FrameBuffers.allocate(key, value, self._first_capacity, self._dynamic.grid)
+        self._first_stored = self._unstored
         self._slot_frames, self._slot_weights = [0], [weights]
         self._first_frames = [0] * len(key)
         self._last_due = 0
         self._last_is_due = False
         self._bias = None
-        self._shares_keys = True
-        self._write(0, key, value)
+        self._buffers.write(0, key, value)
         self._refresh()
 
     @torch.no_grad()
@@ -103,7 +99,7 @@ class AppearanceBank:
         """
         self._check_frame(key, value, len(self._first_frames))
         self._check_order(frame_index, max(max(self._slot_frames) + 1, *self._first_frames))
-        due = 0 < self._config.interval <= frame_index - self._last_due
+        due = self._is_due(frame_index)
         if due:
             self._last_due = frame_index
         if self._config.last_frame:
@@ -114,6 +110,10 @@ class AppearanceBank:
         elif due:
             self._place(self._free_slot(), key, value, frame_index, weights)
         self._refresh()
+
+    def takes(self, frame_index: int) -> bool:
+        """Whether `memorise` would hold a frame; one that it would not hold need not be encoded."""
+        return self._config.last_frame or self._is_due(frame_index)
 
     @torch.no_grad()
     def pin(self, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights = None) -> None:
@@ -131,17 +131,11 @@ class AppearanceBank:
             self._place(1, key, value, frame_index, weights)
             self._last_is_due = False
         slot = self._first_stored
-        with torch.inference_mode(False):
-            self._keys, self._values, self._pooled = (
-                torch.cat([buffer[:, :slot], buffer[:, :1], buffer[:, slot:]], dim=1)
-                for buffer in (self._keys, self._values, self._pooled)
-            )
-            self._relevance = torch.cat([self._relevance[:slot], self._relevance[:1], self._relevance[slot:]])
+        self._buffers.insert(slot)
         self._first_stored += 1
-        self._capacity += 1
         self._slot_frames.insert(slot, frame_index)
         self._slot_weights.insert(slot, weights)
-        self._write(slot, key, value)
+        self._buffers.write(slot, key, value)
         self._refresh()
 
     @torch.no_grad()
@@ -157,26 +151,17 @@ class AppearanceBank:
         self._check_frame(key, value, len(key))
         self._check_order(frame_index, max(self._slot_frames))
         present = len(self._first_frames)
-        with torch.inference_mode(False):
-            self._keys, self._values, self._pooled = (
-                torch.cat([buffer, buffer.new_zeros(len(key), *buffer.shape[1:])])
-                for buffer in (self._keys, self._values, self._pooled)
-            )
-        self._shares_keys = False
+        self._buffers.add_objects(len(key))
         self._first_frames += [frame_index] * len(key)
         self._slot_weights[0] = None
-        self._write(0, key, value, slice(present, None))
+        self._buffers.write(0, key, value, slice(present, None))
         self._refresh()
 
     @torch.no_grad()
     def remove_object(self, place: int) -> None:
         """Forget the object at `place`; those after it move up by one, and the buffers shrink by its share."""
         self._check_started()
-        rest = [row for row in range(len(self._first_frames)) if row != place]
-        with torch.inference_mode(False):
-            self._keys, self._values, self._pooled = (
-                buffer[rest].clone() for buffer in (self._keys, self._values, self._pooled)
-            )
+        self._buffers.remove_object(place)
         del self._first_frames[place]
         self._bias = None
         self._refresh()
@@ -200,16 +185,16 @@ class AppearanceBank:
         self._check_started()
         used, rows = len(self), self._rows(query_key)
         pooled = pool_key(query_key, self._dynamic.grid)
-        similarities = frame_similarities(pooled, self._pooled[:rows, :used], self._dynamic, self._ages[:rows])
+        similarities = frame_similarities(pooled, self._buffers.pooled[:rows, :used], self._dynamic, self._ages[:rows])
         bias = frame_bias(similarities, self._dynamic.temperature, self._present[:rows])
-        return bias.expand(len(self._keys), -1)
+        return bias.expand(len(self._first_frames), -1)
 
     @torch.no_grad()
     def attend(self, query_key: Tensor, bias: Tensor) -> Tensor:
         """Retrieve (O, Cv, h, w) for a query key, or for any part of it, with the `bias` that `weigh` gave it."""
         used, rows = len(self), self._rows(query_key)
         if all(weights is None for weights in self._slot_weights):
-            keys, values = self._keys[:rows, :used], self._values[:, :used]
+            keys, values = self._buffers.keys[:rows, :used], self._buffers.values[:, :used]
             return read_memory(query_key, keys, values, bias[:rows], self._similarity)
         if self._thinned is None:
             self._thinned = self._thin()
@@ -225,19 +210,28 @@ class AppearanceBank:
 
     def _thin(self) -> _Thinned:
         """The cells that are read, gathered from the buffers."""
-        weights, device = np.concatenate(self._all_cell_weights()), self._keys.device
+        weights, buffers = np.concatenate(self._all_cell_weights()), self._buffers
+        device, cells = buffers.keys.device, buffers.keys.shape[2]
         read = np.flatnonzero(weights > -np.inf)
         index = to_device(read, device)
-        keys, values = (b.flatten(1, 2).index_select(1, index).unsqueeze(1) for b in (self._keys, self._values))
-        return _Thinned(to_device(read // self._keys.shape[2], device), to_device(weights[read], device), keys, values)
+        keys, values = (b.flatten(1, 2).index_select(1, index).unsqueeze(1) for b in (buffers.keys, buffers.values))
+        return _Thinned(to_device(read // cells, device), to_device(weights[read], device), keys, values)
 
     def _all_cell_weights(self) -> list[NDArray[np.float32]]:
-        whole = np.zeros(self._keys.shape[2], dtype=np.float32)
+        whole = np.zeros(self._buffers.keys.shape[2], dtype=np.float32)
         return [whole if weights is None else weights for weights in self._slot_weights]
+
+    @property
+    def _unstored(self) -> int:
+        """Slots of the first and the newest frame, before those of what is stored."""
+        return 2 if self._config.last_frame else 1
+
+    def _is_due(self, frame_index: int) -> bool:
+        return 0 < self._config.interval <= frame_index - self._last_due
 
     def _rows(self, query_key: Tensor) -> int:
         """1 where all objects read alike, else how many there are."""
-        return 1 if self._shares_keys and len(query_key) == 1 else len(self._keys)
+        return 1 if self._buffers.shares_keys and len(query_key) == 1 else len(self._first_frames)
 
     def _weighed(self) -> Tensor:
         if self._bias is None:
@@ -257,12 +251,12 @@ class AppearanceBank:
     def keys(self) -> Tensor:
         """(O, N, P, Ck) keys of the frames held, as they are stored; a view, to look at only."""
         self._check_started()
-        return self._keys[:, : len(self)]
+        return self._buffers.keys[:, : len(self)]
 
     @property
     def cell_weights(self) -> Tensor:
         """(N, P) float32 logarithms of the weights of the cells of the frames held; -inf is not read."""
-        return to_device(np.stack(self._all_cell_weights()), self._keys.device)
+        return to_device(np.stack(self._all_cell_weights()), self._buffers.keys.device)
 
     @property
     def weights(self) -> Tensor:
@@ -277,65 +271,32 @@ class AppearanceBank:
     def nbytes(self) -> int:
         """Bytes of the buffers; the same from `start` on unless objects are added."""
         self._check_started()
-        return sum(b.numel() * b.element_size() for b in (self._keys, self._values, self._pooled, self._relevance))
-
-    def _allocate(self, key: Tensor, value: Tensor) -> None:
-        objects, key_channels, height, width = key.shape
-        cells = self._dynamic.grid**2
-        shape = (objects, self._capacity, height * width)
-        with torch.inference_mode(False):
-            precise = torch.promote_types(key.dtype, torch.float32)
-            self._keys = key.new_zeros(*shape, key_channels, dtype=precise)
-            self._values = value.new_zeros(*shape, value.shape[1])
-            self._pooled = key.new_zeros(objects, self._capacity, cells, key_channels, dtype=torch.float32)
-            self._relevance = key.new_zeros(self._capacity, dtype=torch.float32)
-
-    def _write(self, slot: int, key: Tensor, value: Tensor, objects: slice = slice(None)) -> None:
-        """Copy a frame into a slot; nothing is known of its relevance yet."""
-        self._shares_keys = self._shares_keys and (len(key) == 1 or key.stride(0) == 0)
-        self._keys[objects, slot] = key.flatten(2).transpose(1, 2)
-        self._values[objects, slot] = value.flatten(2).transpose(1, 2)
-        self._pooled[objects, slot] = pool_key(key, self._dynamic.grid)
-        self._relevance[slot] = torch.nan
+        return self._buffers.nbytes
 
     def _place(self, slot: int, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights) -> None:
-        self._write(slot, key, value)
+        self._buffers.write(slot, key, value)
         self._slot_frames[slot : slot + 1] = [frame_index]
         self._slot_weights[slot : slot + 1] = [weights]
 
     def _promote_last(self) -> None:
         """Copy the last frame, with the relevance it has gained, into a stored slot."""
         slot = self._free_slot()
-        for buffer in (self._keys, self._values, self._pooled):
-            buffer[:, slot] = buffer[:, 1]
-        self._relevance[slot] = self._relevance[1]
+        self._buffers.copy(1, slot)
         self._slot_frames[slot : slot + 1] = [self._slot_frames[1]]
         self._slot_weights[slot : slot + 1] = [self._slot_weights[1]]
 
     def _free_slot(self) -> int:
         """The next unused slot, or else that of the stored frame of least relevance; one never read counts as 1."""
-        if len(self) == self._capacity and self._grows:
-            self._double()
-        if len(self) < self._capacity:
+        if len(self) == self._buffers.capacity and self._grows:
+            self._buffers.double()
+        if len(self) < self._buffers.capacity:
             return len(self)
-        relevance = self._relevance.nan_to_num(nan=1.0).tolist()
-        return min(
-            range(self._first_stored, self._capacity), key=lambda slot: (relevance[slot], self._slot_frames[slot])
-        )
-
-    def _double(self) -> None:
-        """Make room for as many frames as are held."""
-        with torch.inference_mode(False):
-            self._keys, self._values, self._pooled = (
-                torch.cat([buffer, torch.zeros_like(buffer)], dim=1)
-                for buffer in (self._keys, self._values, self._pooled)
-            )
-            self._relevance = torch.cat([self._relevance, torch.zeros_like(self._relevance)])
-        self._capacity *= 2
+        relevance = self._buffers.relevance.nan_to_num(nan=1.0).tolist()
+        return min(range(self._first_stored, len(self)), key=lambda slot: (relevance[slot], self._slot_frames[slot]))
 
     def _update_relevance(self, relative_weights: Tensor) -> None:
         """Fold in the weights (O, N) of one read, relative to uniform ones."""
-        used = self._relevance[: len(self)]
+        used = self._buffers.relevance[: len(self)]
         current = relative_weights.sum(0) / self._present.sum(0)
         used.copy_(torch.where(used.isnan(), current, current.lerp(used, RELEVANCE_DECAY)))
 
@@ -347,8 +308,9 @@ class AppearanceBank:
         present = frames > first
         present[:, 0] = True if self._config.keep_first else ~present[:, 1:].any(axis=1)
         indices = np.maximum(frames, first)
-        self._present = to_device(present, self._keys.device)
-        self._ages = to_device(indices.max() - indices, self._keys.device)
+        device = self._buffers.keys.device
+        self._present = to_device(present, device)
+        self._ages = to_device(indices.max() - indices, device)
 
     def _check_started(self) -> None:
         if not self._slot_frames:
@@ -362,10 +324,10 @@ class AppearanceBank:
 
     def _check_frame(self, key: Tensor, value: Tensor, objects: int) -> None:
         self._check_started()
-        _, _, positions, key_channels = self._keys.shape
+        _, _, positions, key_channels = self._buffers.keys.shape
         faults = [
             f"{name} is {tuple(tensor.flatten(2).shape)}, expected {(objects, channels, positions)}"
-            for name, tensor, channels in (("key", key, key_channels), ("value", value, self._values.shape[-1]))
+            for name, tensor, channels in (("key", key, key_channels), ("value", value, self._buffers.values.shape[-1]))
             if tensor.flatten(2).shape != (objects, channels, positions)
         ]
         if faults:

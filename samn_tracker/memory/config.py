@@ -74,14 +74,15 @@ class AppearanceConfig:
         capacity: most frames held, the first and the last one counted; constant cost on a video of any length. None
             holds all, as released: time and memory for a frame grow with the video.
         interval: every how many frames one is stored for good; 0 keeps the first frame only.
-        last_frame: the previous frame is always available as a temporary memory.
+        last_frame: the previous frame is always available as a temporary memory, as in the paper; False reads only what
+            is stored, so a frame that is not due costs no pass of the memory encoder.
         sample_filtering: a frame is memorised only when the spatial memory trusts it.
         keep_first: False drops the first frame when the second one is memorised, as released.
     """
 
     capacity: int | None = bounded(16, 1, 100_000)
     interval: int = 5
-    last_frame: bool = True
+    last_frame: bool = False
     sample_filtering: bool = True
     keep_first: bool = True
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from samn_tracker.memory.spatial import require_finite
-from samn_tracker.memory.spatial_samples import normalised, principal_components
+from samn_tracker.memory.spatial_samples import covariance, normalised, principal_components
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -91,7 +91,7 @@ class PixelModel:
         """
         require_finite(f16)
         samples = normalised(f16)
-        self._projection = torch.stack([principal_components(one[None], CHANNELS) for one in samples])
+        self._projection = torch.stack([principal_components(covariance(one[None]), CHANNELS) for one in samples])
         self._later = None
         self._first, self._shown = self._sums(f16, mask), 1
         self._solve_first()

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from samn_tracker.errors import TrackerStateError, WeightsError
 from samn_tracker.memory.config import STRIDE, SpatialConfig
+from samn_tracker.memory.shared_features import SharedFeatures
 from samn_tracker.memory.spatial_peaks import find_peak
 from samn_tracker.memory.spatial_samples import SampleMemory, normalised, principal_components, strongest_directions
 from samn_tracker.memory.spatial_solver import FilterProblem, JointProblem, ScoreGrid, gauss_newton, gaussian_labels
@@ -92,11 +93,11 @@ class SpatialMemory:
         return self._state is not None
 
     @torch.inference_mode()
-    def start(self, features: Tensor, centres_crop: ArrayLike, target_size_crop: ArrayLike) -> None:
+    def start(self, features: SharedFeatures, centres_crop: ArrayLike, target_size_crop: ArrayLike) -> None:
         """Learn filter and projection from the first frame; everything earlier is forgotten.
 
         Args:
-            features: (n, C, h, w) of the first frame's samples (`augmentation.first_frame_samples`).
+            features: of the first frame's n samples (`augmentation.first_frame_samples`), maps of h by w cells.
             centres_crop: (n, 2) target centre x, y in each sample, in patch pixels.
             target_size_crop: (2,) w, h in patch pixels.
 
@@ -104,19 +105,19 @@ class SpatialMemory:
             WeightsError: the features are not finite.
             ConfigError: the sample memory is too small.
         """
-        require_finite(features)
+        require_finite(features.cells)
         config = self._config
-        count, channels, height, width = features.shape
+        count, height, width = features.index.shape
         grid = ScoreGrid(height, width, FILTER_SIZE, closed=config.peak == "plain")
-        samples = normalised(features)
-        labels = self._labels(grid, centres_crop, target_size_crop, samples)
-        weights = samples.new_full((count,), 1 / count)
-        directions = strongest_directions(samples, config.first_subspace * config.projection_channels)
-        inside = samples if directions is None else directions @ samples
-        projection = principal_components(inside, config.projection_channels)
-        empty_filter = samples.new_zeros(len(projection), FILTER_SIZE**2)
+        cells, sharing = features.normalised()
+        labels = self._labels(grid, centres_crop, target_size_crop, cells)
+        weights = cells.new_full((count,), 1 / count)
+        directions = strongest_directions(cells, sharing, config.first_subspace * config.projection_channels)
+        inside = cells if directions is None else directions @ cells
+        projection = principal_components(sharing.covariance(inside), config.projection_channels)
+        empty_filter = cells.new_zeros(len(projection), FILTER_SIZE**2)
         penalties = (FILTER_PENALTY, PROJECTION_PENALTY)
-        problem = JointProblem(inside, labels, weights, grid, ACTIVATION_LEAK, penalties)
+        problem = JointProblem(inside[None], labels, weights, grid, ACTIVATION_LEAK, penalties, sharing)
         correlation_filter, projection = gauss_newton(
             problem,
             (empty_filter, projection),
@@ -124,11 +125,11 @@ class SpatialMemory:
             FIRST_CG_ITERATIONS,
             config.learning == "own",
         )
-        projected = projection @ inside
+        projected = sharing.spread((projection @ inside)[None]) * sharing.factors
         if directions is not None:
             projection = projection @ directions
         self._state = _State(
-            shape=(channels, height, width),
+            shape=(len(cells), height, width),
             grid=grid,
             projection=projection,
             correlation_filter=correlation_filter,

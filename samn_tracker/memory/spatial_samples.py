@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samn_tracker.errors import ConfigError
+from samn_tracker.memory.shared_features import Sharing, inverse_root
 from samn_tracker.model.transfer import to_device
 
 
@@ -95,30 +96,31 @@ class SampleMemory:
             self._weights[: self._initial] = least / self._initial
 
 
-def principal_components(samples: Tensor, count: int) -> Tensor:
-    """The `count` orthonormal directions (count, C) of largest variance of (n, C, L) samples; at most C of them."""
+def covariance(samples: Tensor) -> Tensor:
+    """(C, C), the sum over all columns of (n, C, L) samples of the products of their differences from the mean."""
     columns = samples.transpose(0, 1).flatten(1)
     columns = columns - columns.mean(dim=1, keepdim=True)
-    _, vectors = torch.linalg.eigh(columns @ columns.T)
+    return columns @ columns.T
+
+
+def principal_components(covariances: Tensor, count: int) -> Tensor:
+    """The `count` orthonormal directions (count, C) of largest variance, by (C, C) covariances; at most C of them."""
+    _, vectors = torch.linalg.eigh(covariances)
     return vectors[:, -count:].flip(1).T.contiguous()
 
 
-def strongest_directions(samples: Tensor, count: int) -> Tensor | None:
-    """`count` orthonormal directions (count, C) that hold nearly all of the (n, C, L) samples; None for all channels.
+def strongest_directions(cells: Tensor, sharing: Sharing, count: int) -> Tensor | None:
+    """`count` orthonormal directions (count, C) that hold nearly all of the samples; None for all channels.
 
     One step of subspace iteration from evenly spread columns of the samples themselves. A projection that combines
     orthonormal directions has the same penalty as its coefficients, so only what the directions leave out is lost.
     """
-    channels = samples.shape[1]
-    if not 0 < count < channels:
+    if not 0 < count < len(cells):
         return None
-    columns = samples.transpose(0, 1).flatten(1)
-    chosen = torch.linspace(0, columns.shape[1] - 1, count, device=columns.device).long()
-    return torch.linalg.qr(columns @ (columns.T @ columns[:, chosen]))[0].T
+    return torch.linalg.qr(sharing.second_moment(cells) @ sharing.evenly(cells, count))[0].T
 
 
 def normalised(features: Tensor) -> Tensor:
     """(n, C, h, w) of any float type to (n, C, h*w) float32 with mean square 1 for each sample; all-zero stays zero."""
     samples = features.float().flatten(2)
-    mean_square = samples.square().mean(dim=(1, 2), keepdim=True)
-    return samples * torch.rsqrt(mean_square.clamp(min=torch.finfo(torch.float32).tiny))
+    return samples * inverse_root(samples.square().mean(dim=(1, 2), keepdim=True))

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from samn_tracker.memory.shared_features import Sharing
+
 Parameters = tuple[Tensor, ...]
 
 _CPU_NUMBERS_AT_A_TIME = 1 << 21
@@ -87,7 +89,7 @@ class ScoreGrid:
         """The transpose of `fold`: (n, H, W) to (n, k*k, h*w)."""
         before, after = self._padding, self._padding + (0 if self.closed else self._corners)
         padded = F.pad(scores, (before, after, before, after))
-        return torch.stack([padded[place] for place in self._shifts], dim=1).flatten(2)
+        return torch.stack([padded[place] for place in self._shifts]).flatten(2).transpose(0, 1)
 
 
 def gaussian_labels(grid: ScoreGrid, centres_cells: Tensor, sigma_cells: float) -> Tensor:
@@ -116,7 +118,8 @@ def activation_slope(scores: Tensor, leak: float) -> Tensor:
 class LeastSquares(ABC):
     """The objective over samples (n, C, h*w), labels (n, H, W) and sample weights (n,), for some choice of parameters.
 
-    `penalties` are the regularisation weights, one for each parameter tensor.
+    `penalties` are the regularisation weights, one for each parameter tensor. With a `sharing`, the samples are its
+    cells (1, C, U), which it lays out.
     """
 
     samples: Tensor
@@ -125,6 +128,7 @@ class LeastSquares(ABC):
     grid: ScoreGrid
     leak: float
     penalties: tuple[float, ...]
+    sharing: Sharing | None = None
 
     @abstractmethod
     def kernel(self, parameters: Parameters) -> Tensor:
@@ -140,7 +144,7 @@ class LeastSquares(ABC):
 
     def scores(self, kernel: Tensor) -> Tensor:
         """(n, H, W) scores of all samples."""
-        return self.grid.fold(torch.matmul(kernel, self.samples))
+        return self._scored(kernel, self.samples)
 
     def loss(self, parameters: Parameters) -> Tensor:
         """The objective, a scalar."""
@@ -158,7 +162,7 @@ class LeastSquares(ABC):
         def product(step: Parameters) -> Parameters:
             kernel = self.kernel_step(parameters, step)
             pulls = [
-                self._pulled(samples, curved * self.grid.fold(torch.matmul(kernel, samples)))
+                self._pulled(samples, curved * self._scored(kernel, samples))
                 for samples, curved in self._batches(curvature)
             ]
             return self._pull(parameters, pulls, step)
@@ -168,16 +172,28 @@ class LeastSquares(ABC):
 
     def _batches(self, of_scores: Tensor) -> Iterable[tuple[Tensor, Tensor]]:
         """Samples and what belongs to their scores, so few at a time that a CPU's cache holds them for two products."""
+        if self.sharing is not None:
+            return [(self.samples, of_scores)]
         fits = max(1, _CPU_NUMBERS_AT_A_TIME // self.samples[0].numel())
         count = len(self.samples) if self.samples.is_cuda else fits
         return zip(self.samples.split(count), of_scores.split(count), strict=True)
 
+    def _scored(self, kernel: Tensor, samples: Tensor) -> Tensor:
+        rows = torch.matmul(kernel, samples)
+        if self.sharing is None:
+            return self.grid.fold(rows)
+        return self.grid.fold(self.sharing.spread(rows)) * self.sharing.factors
+
     def _pulled(self, samples: Tensor, score_gradient: Tensor) -> Tensor:
-        """(n, k*k, C): a gradient (n, H, W) of the scores of samples, carried to the kernel by each of them."""
-        return torch.bmm(self.grid.unfold(score_gradient), samples.transpose(1, 2))
+        """(n, C, k*k): a gradient (n, H, W) of the scores of samples, carried to the kernel by each of them."""
+        if self.sharing is None:
+            rows = self.grid.unfold(score_gradient)
+        else:
+            rows = self.sharing.gathered(self.grid.unfold(score_gradient * self.sharing.factors))
+        return torch.bmm(samples, rows.transpose(1, 2))  # the other way round takes half as long again
 
     def _pull(self, parameters: Parameters, pulls: list[Tensor], penalised: Parameters) -> Parameters:
-        gradient = self.kernel_pull(parameters, torch.cat(pulls).sum(dim=0))
+        gradient = self.kernel_pull(parameters, torch.cat(pulls).sum(dim=0).T)
         return tuple(g + weight * p for g, weight, p in zip(gradient, self.penalties, penalised, strict=True))
 
 
@@ -217,53 +233,55 @@ def gauss_newton(
     `orthogonal` as of `conjugate_gradient`.
     """
     parameters = start
+    diagonal = _joined(tuple(torch.full_like(p, one) for p, one in zip(start, problem.penalties, strict=True)))
     for _ in range(steps):
         gradient, product = problem.linearise(parameters)
-        step = conjugate_gradient(product, tuple(-g for g in gradient), problem.penalties, iterations, orthogonal)
-        parameters = tuple(p + s for p, s in zip(parameters, step, strict=True))
+        image = _of_vectors(product, parameters)
+        step = conjugate_gradient(image, -_joined(gradient), diagonal, iterations, orthogonal)
+        parameters = tuple(p + s for p, s in zip(parameters, _parted(step, parameters), strict=True))
     return parameters
 
 
+def _of_vectors(product: Callable[[Parameters], Parameters], like: Parameters) -> Callable[[Tensor], Tensor]:
+    return lambda vector: _joined(product(_parted(vector, like)))
+
+
+def _joined(parameters: Parameters) -> Tensor:
+    return torch.cat([tensor.flatten() for tensor in parameters])
+
+
+def _parted(vector: Tensor, like: Parameters) -> Parameters:
+    parts = vector.split([tensor.numel() for tensor in like])
+    return tuple(part.view(tensor.shape) for part, tensor in zip(parts, like, strict=True))
+
+
 def conjugate_gradient(
-    product: Callable[[Parameters], Parameters],
-    right: Parameters,
-    diagonal: tuple[float, ...],
-    iterations: int,
-    orthogonal: bool = True,
-) -> Parameters:
-    """Approximate solution x of product(x) = right, from zero, preconditioned by `diagonal` (one value a tensor).
+    product: Callable[[Tensor], Tensor], right: Tensor, diagonal: Tensor, iterations: int, orthogonal: bool = True
+) -> Tensor:
+    """Approximate solution (N,) of product(x) = right, from zero, preconditioned by `diagonal` (N,).
 
     Each residual is made orthogonal to all earlier ones again: in float32 that property is lost within a few
     iterations, and progress with it. Not `orthogonal`, the direction turns by the formula of Polak and Ribiere, as in
     ATOM's code, and stays as good as rounding lets it. A vanished residual or direction leaves x as it is, never NaN,
     and is decided on the device, so that nothing waits for it.
     """
-    solution = direction = tuple(torch.zeros_like(r) for r in right)
+    solution = direction = torch.zeros_like(right)
     residual = right
-    earlier: list[tuple[Parameters, Parameters, Tensor]] = []
-    for _ in range(iterations):
-        for past, past_scaled, past_energy in earlier if orthogonal else ():
-            overlap = _ratio(_inner(residual, past_scaled), past_energy)
-            residual = _plus(residual, -overlap, past)
-        scaled = tuple(r / d for r, d in zip(residual, diagonal, strict=True))
-        energy = _inner(residual, scaled)
-        common = torch.zeros_like(energy) if orthogonal or not earlier else _inner(earlier[-1][0], scaled)
-        turn = _ratio(energy - common, earlier[-1][-1]).clamp(min=0) if earlier else torch.zeros_like(energy)
-        direction = _plus(scaled, turn, direction)
+    energy = torch.zeros_like(right[0])
+    residuals, relative = (right.new_zeros(iterations, len(right)) for _ in range(2))  # and scaled / energy
+    for done in range(iterations):
+        if orthogonal and done:
+            residual = residual - residuals[:done].T @ (relative[:done] @ residual)
+        scaled = residual / diagonal
+        before, energy = energy, torch.dot(residual, scaled)
+        common = torch.dot(residuals[done - 1], scaled) if done and not orthogonal else torch.zeros_like(energy)
+        direction = scaled + _ratio(energy - common, before).clamp(min=0) * direction
         image = product(direction)
-        length = _ratio(energy, _inner(direction, image))
-        solution = _plus(solution, length, direction)
-        earlier.append((residual, scaled, energy))
-        residual = _plus(residual, -length, image)
+        length = _ratio(energy, torch.dot(direction, image))
+        solution = solution + length * direction
+        residuals[done], relative[done] = residual, scaled * _ratio(torch.ones_like(energy), energy)
+        residual = residual - length * image
     return solution
-
-
-def _plus(left: Parameters, factor: Tensor, right: Parameters) -> Parameters:
-    return tuple(a + factor * b for a, b in zip(left, right, strict=True))
-
-
-def _inner(left: Parameters, right: Parameters) -> Tensor:
-    return torch.stack([torch.dot(a.flatten(), b.flatten()) for a, b in zip(left, right, strict=True)]).sum()
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -28,12 +28,12 @@ def positive(text: str) -> int:
 
 def within(lowest: int, highest: int, step: int = 1) -> Callable[[str], int]:
     """For a number of a command line from `lowest`, 0 or more, to `highest`, a multiple of `step`; else a wrong one."""
-    kind = "number" if step == 1 else f"multiple of {step}"
+    steps = f", a multiple of {step}" if step > 1 else ""
 
     def number(text: str) -> int:
         found = ascii_number(text)
         if found is None or not lowest <= found <= highest or found % step:
-            raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a {kind} from {lowest} to {highest}")
+            raise argparse.ArgumentTypeError(f"'{text[:_LONGEST]}' is not a number from {lowest} to {highest}{steps}")
         return found
 
     return number

@@ -34,7 +34,7 @@ def test_attention_times_values_is_what_the_reader_retrieves(similarity: Literal
 
 def test_a_copied_bank_does_not_change_with_the_original() -> None:
     key, value = torch.ones(1, 8, 6, 6), torch.ones(1, 5, 6, 6)
-    bank = AppearanceBank(AppearanceConfig(), DynamicConfig(), "dot")
+    bank = AppearanceBank(AppearanceConfig(interval=1), DynamicConfig(), "dot")
     bank.start(key, value)
     copied = copy_bank(bank)
     bank.memorise(2 * key, 2 * value, 1)

@@ -29,7 +29,7 @@ from samn_tracker.core.config import SAMN_LITE, SAMN_R50, TrackerConfig
 from samn_tracker.memory import spatial
 from samn_tracker.memory.appearance import AppearanceBank
 from samn_tracker.memory.config import SpatialConfig
-from samn_tracker.memory.spatial_samples import principal_components
+from samn_tracker.memory.spatial_samples import covariance, principal_components
 from samn_tracker.memory.spatial_solver import JointProblem, ScoreGrid, gauss_newton, gaussian_labels
 from samn_tracker.model.network import Network
 from samn_tracker.prediction import Prediction
@@ -97,7 +97,10 @@ def test_the_references_filter_reaches_the_products_optimum() -> None:
     flipped = theirs.filter.flip(2, 3)[0].flatten(1)
     parameters = (flipped, theirs.projection[:, :, 0, 0])
     np.testing.assert_allclose(problem.scores(problem.kernel(parameters))[0], scores[0, 0], atol=1e-4)
-    start = (torch.zeros_like(flipped), principal_components(features.flatten(2), config.projection_channels))
+    start = (
+        torch.zeros_like(flipped),
+        principal_components(covariance(features.flatten(2)), config.projection_channels),
+    )
     ours = gauss_newton(problem, start, spatial.FIRST_NEWTON_STEPS, spatial.FIRST_CG_ITERATIONS)
     assert float(problem.loss(parameters)) == pytest.approx(float(problem.loss(ours)), rel=0.05)
     assert problem.loss(ours) < 0.7 * problem.loss(start)

@@ -62,7 +62,7 @@ def test_a_correction_of_the_present_frame_drops_what_it_was_taken_for(tracker: 
     tracker.correct(truth(44))
     assert tracker.state.frame_index == index
     assert tracker.state.pending is None
-    assert tracker.state.bank.frame_indices.count(index) == 2, "pinned, and the newest frame"
+    assert tracker.state.bank.frame_indices == [0, index]
 
 
 def test_a_click_on_a_known_target_finds_it_where_it_was_not_followed(tracker: Tracker) -> None:

@@ -172,7 +172,7 @@ def test_the_pixel_model_learns_every_third_frame_where_the_decoder_asks_it(
 
 
 def test_the_bank_learns_the_decided_mask_later_and_once(engine: Engine) -> None:
-    learner, state, seen = _seen(engine)
+    learner, state, seen = _seen(engine, CONFIG.with_overrides({"appearance.interval": 1}))
     mask = np.zeros((96, 96), np.float32)
     mask[40:60, 40:60] = 1
     learner.learn(state, seen, _decision(Remember(appearance=mask)))
@@ -182,9 +182,17 @@ def test_the_bank_learns_the_decided_mask_later_and_once(engine: Engine) -> None
     assert (state.bank.frame_indices, state.pending) == ([0, 1], None)
     assert seen.encoded is not None
     expected = engine.memorise(seen.encoded, mask[None])
-    torch.testing.assert_close(state.bank._values[0, 1], expected.value[0].flatten(1).T)
+    torch.testing.assert_close(state.bank._buffers.values[0, 1], expected.value[0].flatten(1).T)
     learner.finish(state)
     assert state.bank.frame_indices == [0, 1]
+
+
+def test_a_frame_that_the_bank_would_not_hold_costs_no_pass_of_the_network(engine: Engine) -> None:
+    learner, state, seen = _seen(engine, CONFIG.with_overrides({"appearance.interval": 2}))
+    learner.learn(state, seen, _decision(Remember(appearance=np.ones((96, 96), np.float32))))
+    assert state.pending is None
+    learner.learn(state, replace(seen, frame_index=2), _decision(Remember(appearance=np.ones((96, 96), np.float32))))
+    assert state.pending is not None and state.pending.frame_index == 2
 
 
 def test_the_bank_learns_nothing_that_is_not_to_be_remembered(engine: Engine) -> None:
@@ -197,9 +205,9 @@ def test_the_bank_learns_nothing_that_is_not_to_be_remembered(engine: Engine) ->
 
 def test_every_read_counts_for_the_relevance_of_frames(engine: Engine) -> None:
     learner, state, seen = _seen(engine)
-    assert state.bank._relevance[0].isnan()
+    assert state.bank._buffers.relevance[0].isnan()
     learner.learn(state, seen, _decision())
-    assert state.bank._relevance[0] == 1
+    assert state.bank._buffers.relevance[0] == 1
     assert state.bank.weights.tolist() == [[1.0]]
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from samn_tracker.core.config import SAMN_LITE, TrackerConfig
 from samn_tracker.core.learn import Learner
 from samn_tracker.core.state import Pending, TrackState
+from samn_tracker.memory.shared_features import SharedFeatures
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
 from samn_tracker.model.network import Network
 from samn_tracker.runtime.config import RuntimeConfig
@@ -31,6 +32,7 @@ CONFIG: TrackerConfig = replace(
         "spatial.search_factor": 4.8,
         "spatial.patch_size": 96,
         "mask_start.threshold": 0.5,
+        "appearance.last_frame": True,
     }
 )
 
@@ -85,8 +87,10 @@ class _Told:
         assert found.peak == self._peak
         self.taught.append((size.tolist(), centre_crop.tolist()))
 
-    def start(self, features: Tensor, centres_crop: NDArray[np.float64], size_crop: NDArray[np.float64]) -> None:
-        assert len(features) == len(centres_crop)
+    def start(
+        self, features: SharedFeatures, centres_crop: NDArray[np.float64], size_crop: NDArray[np.float64]
+    ) -> None:
+        assert len(features.index) == len(centres_crop)
         self.began.append((centres_crop[0].tolist(), size_crop.tolist()))
 
 

@@ -77,13 +77,13 @@ def _told(state: TrackState, away: tuple[float, float], uncertainty: float) -> N
 def test_looking_changes_nothing_and_sees_the_same_again(engine: Engine) -> None:
     observer, state = _started(engine)
     kept = {name: np.copy(getattr(state, name)) for name in ("centre", "size", "extent", "elsewhere", "areas")}
-    relevance, frames = state.bank._relevance.clone(), state.bank.frame_indices
+    relevance, frames = state.bank._buffers.relevance.clone(), state.bank.frame_indices
     first, second = _look(observer, state), _look(observer, state)
     assert np.array_equal(first.probability, second.probability)
     assert first.search is not None and second.search is not None
     assert np.array_equal(first.search.localisation.scores, second.search.localisation.scores)
     assert all(np.array_equal(value, getattr(state, name)) for name, value in kept.items())
-    assert torch.equal(relevance.nan_to_num(-1), state.bank._relevance.nan_to_num(-1))
+    assert torch.equal(relevance.nan_to_num(-1), state.bank._buffers.relevance.nan_to_num(-1))
     assert state.bank.frame_indices == frames == [0]
     assert (state.frame_index, state.lost_frames, state.pending) == (0, 0, None)
     assert state.spatial is not None and state.spatial._started().frames == 1
@@ -99,7 +99,7 @@ def test_what_is_seen_is_of_the_next_frame_with_all_that_was_read(engine: Engine
 
 
 def test_the_memory_of_the_frame_before_is_finished_before_it_is_read(engine: Engine) -> None:
-    observer, state = _started(engine)
+    observer, state = _started(engine, appearance__interval=1)
     encoded = engine.encode(SEQUENCE.frame(0)[None, :96, :96])
 
     def finish(given: TrackState) -> None:

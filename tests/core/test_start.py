@@ -92,14 +92,15 @@ def test_without_shortcuts_every_first_sample_is_encoded(engine: Engine, size: i
     window = Window((60.0, 45.0), 50.0, size)
     patches, centres = first_frame_samples(IMAGE, window)
     features, stated = first_frame_features(engine, config, IMAGE, window)
-    torch.testing.assert_close(features, engine.features(patches))
+    torch.testing.assert_close(features.dense(), engine.features(patches))
     np.testing.assert_array_equal(stated, centres)
 
 
 def test_of_varied_samples_only_the_middle_is_encoded_if_asked_for(engine: Engine) -> None:
     window = Window((60.0, 45.0), 50.0, 128)
-    whole, centres = first_frame_features(engine, SpatialConfig(varied_middle=1), IMAGE, window)
-    middle, stated = first_frame_features(engine, SpatialConfig(varied_middle=0.75), IMAGE, window)
+    shared, centres = first_frame_features(engine, SpatialConfig(varied_middle=1), IMAGE, window)
+    of_middles, stated = first_frame_features(engine, SpatialConfig(varied_middle=0.75), IMAGE, window)
+    whole, middle = shared.dense(), of_middles.dense()
     np.testing.assert_array_equal(stated, centres)
     assert torch.equal(middle[:MOVED], whole[:MOVED])
     own = torch.zeros(8, 8, dtype=torch.bool)

@@ -71,6 +71,19 @@ def test_what_is_held_after_some_frames(interval: int, last_frame: bool, memoris
     assert len(bank) == len(expected)
 
 
+@pytest.mark.parametrize(("interval", "last_frame"), [(3, True), (3, False), (1, False), (0, True), (0, False)])
+def test_what_is_taken_is_held_and_what_is_not_taken_need_not_come(interval: int, last_frame: bool) -> None:
+    given, spared = (started(interval=interval, last_frame=last_frame) for _ in range(2))
+    for index in range(1, 9):
+        held = last_frame or (interval > 0 and index % interval == 0)
+        assert given.takes(index) is held
+        if held:
+            run(spared, range(index, index + 1))
+        run(given, range(index, index + 1))
+        assert (index in given.frame_indices) is held
+    assert given.frame_indices == spared.frame_indices
+
+
 @pytest.mark.parametrize("dynamic", [UNWEIGHTED, COSINE, DynamicConfig(grid=2), DynamicConfig(weighting="linear")])
 @pytest.mark.parametrize("last_frame", [True, False])
 @pytest.mark.parametrize("interval", [1, 2])
@@ -271,7 +284,8 @@ def test_a_second_start_may_have_another_shape_and_dtype() -> None:
 def test_memory_is_allocated_at_the_start_and_never_after() -> None:
     def buffers(bank: AppearanceBank) -> dict[str, tuple[int, int]]:
         """Address and bytes of whatever the bank holds, the few numbers per slot excepted."""
-        tensors = {name: tensor for name, tensor in vars(bank).items() if isinstance(tensor, Tensor)}
+        held = {**vars(bank), **vars(bank._buffers)}
+        tensors = {name: tensor for name, tensor in held.items() if isinstance(tensor, Tensor)}
         return {name: (t.data_ptr(), t.untyped_storage().nbytes()) for name, t in tensors.items() if t.numel() > 10}
 
     bank = started(capacity=5, interval=1, dynamic=COSINE)
@@ -372,11 +386,22 @@ def test_shapes_that_do_not_fit_are_all_named() -> None:
         bank.add_objects(*frame(1, channels=(KEY, 5)), 1)
 
 
+def test_a_second_start_forgets_what_was_pinned() -> None:
+    bank, fresh = (started(capacity=3, interval=1, last_frame=False) for _ in range(2))
+    for index in range(1, 4):
+        bank.pin(*frame(index), index)
+    bank.start(*frame(0))
+    assert bank.nbytes == fresh.nbytes
+    for one in (bank, fresh):
+        run(one, range(1, 6))
+    assert bank.frame_indices == fresh.frame_indices
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (AppearanceConfig(capacity=2), "capacity is 2; these settings need at least 3"),
-        (AppearanceConfig(capacity=1, last_frame=False), "capacity is 1; these settings need at least 2"),
+        (AppearanceConfig(capacity=2, last_frame=True), "capacity is 2; these settings need at least 3"),
+        (AppearanceConfig(capacity=1), "capacity is 1; these settings need at least 2"),
         (AppearanceConfig(capacity=0, interval=-1), r"interval is -1.*capacity is 0"),
     ],
 )

@@ -13,8 +13,9 @@ from torch import Tensor
 from samn_tracker.errors import ConfigError, TrackerStateError, WeightsError
 from samn_tracker.memory import spatial
 from samn_tracker.memory.config import SpatialConfig
+from samn_tracker.memory.shared_features import SharedFeatures
 from samn_tracker.memory.spatial import Localisation, SpatialMemory
-from samn_tracker.memory.spatial_samples import principal_components, strongest_directions
+from samn_tracker.memory.spatial_samples import covariance, principal_components, strongest_directions
 
 CELLS, CHANNELS, STRIDE = 16, 24, 16
 MIDDLE = np.full(2, CELLS * STRIDE / 2)
@@ -49,7 +50,7 @@ def start_features() -> Tensor:
 
 def started(config: SpatialConfig = CONFIG) -> SpatialMemory:
     memory = SpatialMemory(config)
-    memory.start(start_features(), START_CENTRES, SIZE)
+    memory.start(SharedFeatures.of(start_features()), START_CENTRES, SIZE)
     return memory
 
 
@@ -126,11 +127,11 @@ def test_uncertainty_is_the_mean_of_the_trusted_peaks_over_this_peak(monkeypatch
 
 def test_a_second_start_leaves_nothing_of_the_first() -> None:
     reused, fresh = SpatialMemory(CONFIG), started()
-    reused.start(start_features().flip(1), START_CENTRES[::-1].copy(), SIZE * 0.5)
+    reused.start(SharedFeatures.of(start_features().flip(1)), START_CENTRES[::-1].copy(), SIZE * 0.5)
     for seed in range(15):
         features = features_of((100, 140, 1.0), seed=seed)
         reused.memorise(next_answer(reused, features), SIZE)
-    reused.start(start_features(), START_CENTRES, SIZE)
+    reused.start(SharedFeatures.of(start_features()), START_CENTRES, SIZE)
     for seed in range(15):
         features = features_of((128 + seed, 128, 1.0), seed=seed)
         first, second = next_answer(fresh, features), next_answer(reused, features)
@@ -208,7 +209,7 @@ def test_a_better_known_centre_is_what_is_learnt(monkeypatch: pytest.MonkeyPatch
 def test_constant_features_give_no_nan(fill: float) -> None:
     memory = SpatialMemory(CONFIG)
     constant = torch.full((8, CHANNELS, CELLS, CELLS), fill)
-    memory.start(constant, START_CENTRES, SIZE)
+    memory.start(SharedFeatures.of(constant), START_CENTRES, SIZE)
     for _ in range(12):
         found = next_answer(memory, constant[:1])
         memory.memorise(found, SIZE)
@@ -221,7 +222,7 @@ def test_constant_features_give_no_nan(fill: float) -> None:
 @pytest.mark.parametrize("size", [(1.0, 1.0), (256.0, 1.0), (256.0, 256.0), (3000.0, 2000.0)])
 def test_tiny_and_huge_targets_give_no_nan(size: tuple[float, float]) -> None:
     memory = SpatialMemory(CONFIG)
-    memory.start(start_features(), START_CENTRES, size)
+    memory.start(SharedFeatures.of(start_features()), START_CENTRES, size)
     for seed in range(12):
         features = features_of((128, 128, 1.0), seed=seed)
         found = next_answer(memory, features, size)
@@ -233,7 +234,7 @@ def test_tiny_and_huge_targets_give_no_nan(size: tuple[float, float]) -> None:
 def test_a_tiny_target_between_the_scores_is_still_found() -> None:
     memory = SpatialMemory(CONFIG)
     centres = START_CENTRES + STRIDE / 2
-    memory.start(torch.cat([features_of((x, y, 1.0)) for x, y in centres]), centres, (1.0, 1.0))
+    memory.start(SharedFeatures.of(torch.cat([features_of((x, y, 1.0)) for x, y in centres])), centres, (1.0, 1.0))
     found = memory.localise(features_of((150, 110, 1.0)), (1.0, 1.0))
     np.testing.assert_allclose(found.centre_crop, [150, 110], atol=4)
     assert found.peak > 0.2
@@ -247,7 +248,7 @@ def test_nothing_found_is_infinitely_uncertain_even_in_the_warm_up() -> None:
 
 def test_half_precision_features_are_taken() -> None:
     memory, reference = SpatialMemory(CONFIG), started()
-    memory.start(start_features().bfloat16(), START_CENTRES, SIZE)
+    memory.start(SharedFeatures.of(start_features().bfloat16()), START_CENTRES, SIZE)
     features = features_of((140, 120, 1.0))
     found, expected = memory.localise(features.bfloat16(), SIZE), reference.localise(features, SIZE)
     np.testing.assert_allclose(found.scores, expected.scores, atol=0.05)
@@ -255,7 +256,7 @@ def test_half_precision_features_are_taken() -> None:
 
 def test_the_scale_of_the_features_does_not_matter() -> None:
     memory, reference = SpatialMemory(CONFIG), started()
-    memory.start(1000 * start_features(), START_CENTRES, SIZE)
+    memory.start(SharedFeatures.of(1000 * start_features()), START_CENTRES, SIZE)
     features = features_of((140, 120, 1.0))
     found, expected = memory.localise(0.01 * features, SIZE), reference.localise(features, SIZE)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-2)
@@ -266,10 +267,10 @@ def test_projection_is_orthonormal_and_holds_the_variance() -> None:
     hidden = torch.randn(4, 2, 100, generator=random)
     mixing = torch.linalg.qr(torch.randn(6, 2, generator=random))[0]
     samples = mixing @ hidden + 5  # a mean that must not count as variance
-    projection = principal_components(samples, 2)
+    projection = principal_components(covariance(samples), 2)
     torch.testing.assert_close(projection @ projection.T, torch.eye(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(projection.T @ projection, mixing @ mixing.T, atol=1e-4, rtol=0)
-    assert principal_components(samples, 64).shape == (6, 6)
+    assert principal_components(covariance(samples), 64).shape == (6, 6)
 
 
 def test_no_autograd_at_run_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,7 +281,7 @@ def test_no_autograd_at_run_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "backward", forbidden)
     memory = SpatialMemory(replace(CONFIG, update_interval=1))
     features = start_features().requires_grad_()
-    memory.start(features, START_CENTRES, SIZE)
+    memory.start(SharedFeatures.of(features), START_CENTRES, SIZE)
     for _ in range(2):  # numpy() would refuse scores that still carry a graph
         memory.memorise(next_answer(memory, features[:1]), SIZE)
 
@@ -288,7 +289,7 @@ def test_no_autograd_at_run_time(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.gpu
 def test_the_gpu_gives_the_answers_of_the_cpu() -> None:
     memory, reference = SpatialMemory(CONFIG), started()
-    memory.start(start_features().cuda(), START_CENTRES, SIZE)
+    memory.start(SharedFeatures.of(start_features().cuda()), START_CENTRES, SIZE)
     for seed in range(15):
         features = features_of((128 + 2 * seed, 128, 1.0), seed=seed)
         found, expected = next_answer(memory, features.cuda()), next_answer(reference, features)
@@ -315,7 +316,7 @@ def test_features_that_are_not_finite_are_refused() -> None:
     features = start_features()
     features[3, 2, 1, 0] = torch.nan
     with pytest.raises(WeightsError, match="not finite"):
-        SpatialMemory(CONFIG).start(features, START_CENTRES, SIZE)
+        SpatialMemory(CONFIG).start(SharedFeatures.of(features), START_CENTRES, SIZE)
 
 
 def test_a_capacity_below_the_first_frame_is_refused() -> None:
@@ -327,9 +328,10 @@ def test_the_strongest_directions_are_orthonormal_and_hold_samples_of_low_rank_w
     generator = torch.Generator().manual_seed(5)
     mixture = torch.randn(20, 6, generator=generator)
     samples = mixture @ torch.randn(4, 6, 30, generator=generator)
-    directions = strongest_directions(samples, 6)
+    cells, sharing = SharedFeatures.of(samples[..., None]).normalised()
+    directions = strongest_directions(cells, sharing, 6)
     assert directions is not None
     torch.testing.assert_close(directions @ directions.T, torch.eye(6), atol=1e-5, rtol=0)
     torch.testing.assert_close(directions.T @ (directions @ samples), samples, atol=1e-4, rtol=1e-4)
-    assert strongest_directions(samples, 0) is None
-    assert strongest_directions(samples, 20) is None
+    assert strongest_directions(cells, sharing, 0) is None
+    assert strongest_directions(cells, sharing, 20) is None

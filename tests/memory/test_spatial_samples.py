@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from samn_tracker.errors import ConfigError
+from samn_tracker.memory.shared_features import SharedFeatures
 from samn_tracker.memory.spatial_samples import (
     SampleMemory,
+    covariance,
     normalised,
     principal_components,
     strongest_directions,
@@ -100,13 +102,18 @@ def test_principal_components_are_the_channels_that_vary_most_over_all_samples(c
     """Two samples of four cells; the channels vary independently by 2, 1 and 3, around means that do not count."""
     signs = torch.tensor([[1.0, -1] * 4, [1.0, 1, -1, -1] * 2, [1.0] * 4 + [-1.0] * 4])
     values = signs * torch.tensor([[2.0], [1], [3]]) + torch.tensor([[0.0], [50], [5]])
-    found = principal_components(values.view(3, 2, 4).transpose(0, 1), count)
+    found = principal_components(covariance(values.view(3, 2, 4).transpose(0, 1)), count)
     torch.testing.assert_close(found.abs(), torch.eye(3)[channels])
+
+
+def directions_of(samples: torch.Tensor, count: int) -> torch.Tensor | None:
+    """Of (n, C, L) samples that share no cells."""
+    return strongest_directions(*SharedFeatures.of(samples[:, :, None]).normalised(), count)
 
 
 @pytest.mark.parametrize("count", [0, 4, 5])
 def test_no_direction_is_left_out_where_none_or_as_many_as_channels_are_wanted(count: int) -> None:
-    assert strongest_directions(torch.ones(2, 4, 3), count) is None
+    assert directions_of(torch.ones(2, 4, 3), count) is None
 
 
 @pytest.mark.parametrize("lone", [0, 5])
@@ -115,13 +122,13 @@ def test_the_strongest_directions_hold_the_samples_from_the_first_cell_to_the_la
     columns = torch.tensor([[1.0, 2, 0, 0]] * 6)
     columns[lone] = torch.tensor([0.0, 0, 3, 1])
     samples = columns.view(2, 3, 4).transpose(1, 2)
-    directions = strongest_directions(samples, 2)
+    directions = directions_of(samples, 2)
     assert directions is not None
     torch.testing.assert_close(directions @ directions.T, torch.eye(2))
     torch.testing.assert_close(directions.T @ (directions @ samples), samples)
 
 
 def test_a_single_direction_is_that_of_the_samples() -> None:
-    directions = strongest_directions(torch.tensor([[[1.0, -2.0], [0.0, 0.0], [0.0, 0.0]]]), 1)
+    directions = directions_of(torch.tensor([[[1.0, -2.0], [0.0, 0.0], [0.0, 0.0]]]), 1)
     assert directions is not None
     torch.testing.assert_close(directions.abs(), torch.tensor([[1.0, 0, 0]]))

@@ -200,17 +200,17 @@ def test_losses_equal_those_of_double_back_propagation(joint: bool) -> None:
 
 def test_conjugate_gradient_solves_a_small_system_exactly() -> None:
     matrix = torch.tensor([[4.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 2.0]], dtype=torch.float64)
-    right = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64)
-    (solution,) = conjugate_gradient(lambda x: (matrix @ x[0],), (right,), (1.0,), 3)
+    right = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    solution = conjugate_gradient(lambda x: matrix @ x, right, torch.ones_like(right), 3)
     torch.testing.assert_close(solution, torch.linalg.solve(matrix, right))
 
 
 def test_conjugate_gradient_goes_on_after_the_solution_without_nan() -> None:
-    right = torch.tensor([[2.0, 4.0]])
-    (solution,) = conjugate_gradient(lambda x: (2 * x[0],), (right,), (0.1,), 20)
-    torch.testing.assert_close(solution, torch.tensor([[1.0, 2.0]]))
-    (nothing,) = conjugate_gradient(lambda x: (2 * x[0],), (torch.zeros(1, 2),), (0.1,), 20)
-    assert torch.equal(nothing, torch.zeros(1, 2))
+    right, diagonal = torch.tensor([2.0, 4.0]), torch.full((2,), 0.1)
+    solution = conjugate_gradient(lambda x: 2 * x, right, diagonal, 20)
+    torch.testing.assert_close(solution, torch.tensor([1.0, 2.0]))
+    nothing = conjugate_gradient(lambda x: 2 * x, torch.zeros(2), diagonal, 20)
+    assert torch.equal(nothing, torch.zeros(2))
 
 
 def test_single_precision_gives_the_answer_of_double_precision() -> None:

@@ -151,7 +151,7 @@ def test_memorising_sends_the_places_and_ages_of_the_frames(
 
 
 def _bank(network: Network, dynamic: DynamicConfig, objects: int) -> AppearanceBank:
-    bank = AppearanceBank(AppearanceConfig(capacity=6, interval=5), dynamic, network.config.similarity)
+    bank = AppearanceBank(AppearanceConfig(capacity=6, interval=5, last_frame=True), dynamic, network.config.similarity)
     bank.start(*_memory(network, objects))
     for index in range(1, 12):
         bank.memorise(*_memory(network, objects), index)

@@ -97,7 +97,8 @@ def test_what_is_learned_beside_the_next_search_is_the_same() -> None:
 
 
 def test_a_frame_is_learned_once_and_at_the_latest_with_the_next_one() -> None:
-    tracker = _followed(random_network(SAMN_LITE.with_patch_size(128)), SAMN_LITE.with_patch_size(128))
+    config = SAMN_LITE.with_patch_size(128).with_overrides({"appearance.interval": 1})
+    tracker = _followed(random_network(config), config)
     assert tracker.state is not None
     held = tracker.state.bank.frame_indices
     tracker.finish_frame()
