@@ -10,9 +10,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from samn_tracker.core.config import SAMN_LITE, TrackerConfig
+from samn_tracker.core.config import SAMN_LITE, StartConfig, TrackerConfig
 from samn_tracker.core.decision import Decision, FilterSample, Remember
-from samn_tracker.core.learn import AREA_WINDOW, Learner
+from samn_tracker.core.learn import AREA_WINDOW, Learner, started_sizes
 from samn_tracker.core.observe import Observation, Observer
 from samn_tracker.core.state import TrackState
 from samn_tracker.memory.spatial import Localisation
@@ -23,14 +23,20 @@ from samn_tracker.runtime.engine import Engine
 from samn_tracker.synthetic import make_sequence
 
 CONFIG: TrackerConfig = replace(SAMN_LITE.with_patch_size(96), runtime=RuntimeConfig(precision="float32"))
+NO_PLACE = {"spatial.enabled": False}
+"""Most of the time of a start goes into the first samples of the spatial memory."""
 SEQUENCE = make_sequence("moving", 1, 2, textures="procedural")
 ANSWER = Prediction(np.array([1.0, 2, 3, 4]), np.zeros((4, 2)), np.zeros((240, 320), np.uint8), 0.5)
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
+    return _engine(CONFIG)
+
+
+def _engine(config: TrackerConfig) -> Engine:
     torch.manual_seed(5)
-    return Engine(Network(CONFIG.model), "cpu", CONFIG.runtime)
+    return Engine(Network(config.model), "cpu", config.runtime)
 
 
 def _seen(engine: Engine, config: TrackerConfig = CONFIG) -> tuple[Learner, TrackState, Observation]:
@@ -62,8 +68,47 @@ def test_a_start_from_a_mask(engine: Engine) -> None:
     assert (state.centre.tolist(), state.size.tolist()) == ([70, 110], [40, 20])
     assert state.extent.tolist() == [[-20, -10], [20, 10]]
     assert list(state.areas) == [pytest.approx(800, rel=0.02)] and state.areas.maxlen == AREA_WINDOW
-    assert (state.frame_index, state.lost_frames, len(state.elsewhere)) == (0, 0, 0)
+    assert (state.shape, state.frame_index, state.lost_frames, len(state.elsewhere)) == ((240, 320), 0, 0, 0)
     assert state.bank.frame_indices == [0] and state.spatial is not None and state.spatial.started
+
+
+@pytest.mark.parametrize(("frames", "given"), [(1, 1), (2, 1), (3, 1), (4, 2), (11, 5)])
+def test_the_given_size_is_half_of_those_that_the_next_are_weighed_against(frames: int, given: int) -> None:
+    sizes = started_sizes(np.array([40.0, 20.0]), StartConfig(size_frames=frames))
+    assert [size.tolist() for size in sizes] == [[40, 20]] * given
+    assert sizes.maxlen == frames
+
+
+# Each pixel of the patch is two of the image wide: the target has 400 there and 1600 in the image.
+@pytest.mark.parametrize(("loop", "pixels"), [("own", 1600), ("released", 400)])
+def test_the_first_mask_is_counted_in_the_image_or_as_released_in_the_patch(
+    engine: Engine, loop: str, pixels: int
+) -> None:
+    config = CONFIG.with_overrides(
+        {"segmentation.loop": loop, "segmentation.search_factor": 4.8, "mask_start.threshold": 0, **NO_PLACE}
+    )
+    mask = np.zeros((240, 320), np.uint8)
+    mask[100:140, 100:140] = 1
+    assert list(Learner(engine, config).start(SEQUENCE.frame(0), mask).areas) == [pixels]
+
+
+@pytest.mark.parametrize(
+    ("first_look", "pixel_score", "is_made"),
+    [(True, False, True), (False, True, True), (True, True, True), (False, False, False)],
+)
+def test_a_pixel_model_is_made_where_the_first_look_or_the_decoder_asks_it(
+    first_look: bool, pixel_score: bool, is_made: bool
+) -> None:
+    config = CONFIG.with_overrides({"first_look.enabled": first_look, "model.pixel_score": pixel_score, **NO_PLACE})
+    state = Learner(_engine(config), config).start(SEQUENCE.frame(0), SEQUENCE.mask(0))
+    assert (state.pixels is not None) is is_made
+
+
+@pytest.mark.parametrize("thinned", [True, False])
+def test_of_the_first_frame_part_of_the_background_is_read_or_all(engine: Engine, thinned: bool) -> None:
+    config = CONFIG.with_overrides({"mask_start.thin_background": thinned, "mask_start.patch_size": 192, **NO_PLACE})
+    state = Learner(engine, config).start(SEQUENCE.frame(0), SEQUENCE.mask(0))
+    assert bool(state.bank.cell_weights.isneginf().any()) is thinned
 
 
 def test_a_start_from_a_box_has_settings_of_its_own_and_stays_in_the_image(engine: Engine) -> None:
@@ -97,6 +142,33 @@ def test_a_lost_target_has_no_usual_pixels(engine: Engine) -> None:
     usual = list(state.areas)
     learner.learn(state, seen, _decision(pixels=None))
     assert list(state.areas) == usual
+
+
+@pytest.mark.parametrize(("lost_frames", "is_told"), [(0, True), (1, False), (5, False)])
+def test_the_next_frame_is_told_what_was_segmented_unless_that_was_no_target(
+    engine: Engine, lost_frames: int, is_told: bool
+) -> None:
+    learner, state, seen = _seen(engine, CONFIG.with_overrides(NO_PLACE))
+    learner.learn(state, seen, _decision(lost_frames=lost_frames))
+    assert (state.previous is not None) is is_told
+    if state.previous is not None:
+        assert state.previous.window is seen.window and state.previous.probability is seen.probability
+
+
+@pytest.mark.parametrize(("pixel_score", "learnt"), [(True, [3, 6]), (False, [])])
+def test_the_pixel_model_learns_every_third_frame_where_the_decoder_asks_it(
+    pixel_score: bool, learnt: list[int]
+) -> None:
+    config = CONFIG.with_overrides({"model.pixel_score": pixel_score, **NO_PLACE})
+    learner, state, seen = _seen(_engine(config), config)
+    assert state.pixels is not None
+    changed = []
+    for index in range(1, 8):
+        before = state.pixels._later
+        decision = _decision(Remember(appearance=np.ones((96, 96), np.float32)))
+        learner.learn(state, replace(seen, frame_index=index), decision)
+        changed += [index] * (state.pixels._later is not before)
+    assert changed == learnt
 
 
 def test_the_bank_learns_the_decided_mask_later_and_once(engine: Engine) -> None:

@@ -8,6 +8,8 @@ import pytest
 from samn_tracker.core import places as module
 from samn_tracker.core.config import TrackerConfig
 from samn_tracker.core.places import inside_image, no_places, ring_places, search_window, segmentation_window
+from samn_tracker.shapes.geometry import Window
+from samn_tracker.shapes.released_windows import ThinnedWindow, WholeWindow
 
 CENTRE = np.array([500.0, 400.0])
 
@@ -86,6 +88,24 @@ def test_the_spatial_memory_looks_into_the_same_patch_or_one_of_its_own(
     config = TRACKER.with_overrides({"spatial.localisation_pass": localisation_pass})
     window = search_window(np.array([50.0, 60.0]), SIZE, 288, config)
     assert (window.side, window.size) == (side, size)
+
+
+def test_a_window_of_its_own_is_cut_around_the_same_place() -> None:
+    config = TRACKER.with_overrides({"spatial.localisation_pass": "own"})
+    assert search_window(np.array([50.0, 60.0]), SIZE, 288, config).centre == (50.0, 60.0)
+
+
+# As released, corners are whole.
+@pytest.mark.parametrize(("cut", "kind", "x"), [("smooth", Window, 50.25), ("whole", WholeWindow, 50)])
+def test_the_segmented_patch_is_cut_as_it_is_set(cut: str, kind: type[Window], x: float) -> None:
+    window = segmentation_window(np.array([50.25, 60.0]), SIZE, 288, TRACKER.with_overrides({"segmentation.cut": cut}))
+    assert (type(window), window.centre, window.side) == (kind, (x, 60.0), 70)
+
+
+@pytest.mark.parametrize(("cut", "kind"), [("smooth", Window), ("thinned", ThinnedWindow)])
+def test_the_patch_of_the_spatial_memory_is_cut_as_it_is_set(cut: str, kind: type[Window]) -> None:
+    config = TRACKER.with_overrides({"spatial.localisation_pass": "own", "spatial.cut": cut})
+    assert type(search_window(np.array([50.0, 60.0]), SIZE, 288, config)) is kind
 
 
 def test_a_place_outside_of_the_image_is_brought_to_its_border() -> None:

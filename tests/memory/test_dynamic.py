@@ -184,3 +184,30 @@ def test_every_impossible_setting_is_listed() -> None:
     config = DynamicConfig(grid=0, temperature=math.nan)
     with pytest.raises(ConfigError, match=r"grid is 0.*temperature is nan"):
         check_dynamic_config(config)
+
+
+@pytest.mark.parametrize(("grid", "temperature"), [(1, 1.0), (6, 1e-3)])
+def test_a_grid_of_one_cell_and_a_small_temperature_are_possible(grid: int, temperature: float) -> None:
+    check_dynamic_config(DynamicConfig(grid=grid, temperature=temperature))
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0])
+def test_a_temperature_has_to_be_positive(temperature: float) -> None:
+    with pytest.raises(ConfigError, match=f"temperature is {temperature}; give a positive number"):
+        check_dynamic_config(DynamicConfig(temperature=temperature))
+
+
+def test_the_bias_of_large_similarities_is_finite() -> None:
+    similarities = torch.tensor([[900.0, 899.0]])
+    expected = torch.log(2 * torch.softmax(torch.tensor([[1.0, 0.0]]), -1))
+    torch.testing.assert_close(frame_bias(similarities, 1.0), expected)
+
+
+def test_on_a_processor_the_solver_is_exact_unless_the_entropic_one_is_asked_for() -> None:
+    pooled = pool_key(drifting_scene(4), 4)
+    auto, exact, entropic = (
+        frame_similarities(pooled[-1:], pooled[None, :-1], config, torch.tensor([2, 1, 0]))
+        for config in (DynamicConfig(solver="auto"), EXACT, ENTROPIC)
+    )
+    assert torch.equal(auto, exact)
+    assert not torch.equal(entropic, exact)

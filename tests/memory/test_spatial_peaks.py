@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -43,6 +46,37 @@ def test_upsampling_reproduces_the_waves_that_the_grid_can_hold(count: int) -> N
     np.testing.assert_allclose(upsample(scores, grid), np.tile(wave(position), (16 * (count - 1), 1)), atol=1e-5)
 
 
+@pytest.mark.parametrize(("offset", "factor"), [(0.5, 1), (0.0, 2)])
+def test_the_highest_wave_counts_twice_where_pixels_are_read_at_their_corners_as_released(
+    offset: float, factor: float
+) -> None:
+    grid = ScoreGrid(3, 3, 4)
+    scores = np.tile(np.array([1, -1, 1, -1], dtype=np.float32), (4, 1))
+    position = (np.arange(48) + offset) / 16 - grid.first
+    expected = np.tile(factor * np.cos(np.pi * position), (48, 1))
+    np.testing.assert_allclose(upsample(scores, grid, offset), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("peak", "window"), [("plain", np.hanning(513)[1::2]), ("windowed", np.hanning(259)[1:-2])])
+def test_the_window_is_0_at_the_border_or_as_released_a_pixel_further(
+    peak: Literal["plain", "windowed"], window: NDArray[np.float64]
+) -> None:
+    config = replace(CONFIG, peak=peak)
+    grid = ScoreGrid(16, 16, 4, closed=peak == "plain")
+    found = find_peak(np.ones(grid.shape, np.float32), grid, TARGET, config)
+    np.testing.assert_allclose(found.scores, np.outer(window, window), atol=1e-5)
+    unknown = find_peak(np.ones(grid.shape, np.float32), grid, TARGET, config, windowed=False)
+    np.testing.assert_allclose(unknown.scores, 1, atol=1e-5)
+
+
+def test_as_released_the_peak_is_the_highest_corner_of_a_pixel_and_the_window_pulls_it_to_the_middle() -> None:
+    grid = ScoreGrid(16, 16, 4, closed=False)
+    config = replace(CONFIG, peak="windowed")
+    assert find_peak(bumps(grid, (128, 128, 1.0)), grid, TARGET, config).centre_crop.tolist() == [128, 128]
+    x, y = find_peak(bumps(grid, (70, 128, 1.0)), grid, TARGET, config).centre_crop
+    assert 71 < x < 80 and y == 128
+
+
 def test_a_lone_peak() -> None:
     peak = find_peak(bumps(GRID, (140.5, 120.5, 0.8)), GRID, TARGET, CONFIG)
     np.testing.assert_array_equal(peak.centre_crop, [140.5, 120.5])
@@ -66,6 +100,19 @@ def test_a_second_peak_is_a_hard_negative_from_three_tenths_of_the_first(height:
     peak = find_peak(scores, GRID, TARGET, CONFIG)
     assert peak.hard_negative is expected
     np.testing.assert_allclose(peak.centre_crop, [128.5, 128.5], atol=2)
+
+
+def test_a_second_peak_is_a_hard_negative_beside_a_low_first_one_too() -> None:
+    scores = bumps(GRID, (128.5, 128.5, 0.5), (178.5, 128.5, 0.3))
+    assert find_peak(scores, GRID, TARGET, CONFIG).hard_negative
+
+
+# The neighbourhood of a target of 40 reaches 44 pixels to each side, that of one of 80 reaches 88.
+@pytest.mark.parametrize(("side", "expected"), [(40.0, True), (80.0, False)])
+@pytest.mark.parametrize(("x", "y"), [(60, 0), (-60, 0), (0, 60), (0, -60)])
+def test_the_neighbourhood_reaches_as_far_on_every_side(x: float, y: float, side: float, expected: bool) -> None:
+    scores = bumps(GRID, (128.5, 128.5, 1.0), (128.5 + x, 128.5 + y, 0.8))
+    assert find_peak(scores, GRID, np.full(2, side), CONFIG).hard_negative is expected
 
 
 def test_a_second_peak_in_the_neighbourhood_of_a_larger_target_is_the_target() -> None:
