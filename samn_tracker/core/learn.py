@@ -136,7 +136,7 @@ class Learner:
             state.bank.pin(key, value, state.frame_index, weights)
         else:
             state.frame_index = max(state.frame_index, max(state.bank.frame_indices) + 1)
-            state.bank.memorise(key, value, state.frame_index, weights)
+            state.bank.memorise(key, value, state.frame_index, weights, shown=True)
         if state.spatial is not None:
             self._correct_spatial(state, state.spatial, image)
 
@@ -154,9 +154,9 @@ class Learner:
             above = (seen > state.start.threshold).astype(np.uint8)
             if mask_iou(above, (shown.crop > 0.5).astype(np.uint8)) < least_overlap:
                 return False
-        state.frame_index += max(1, self._config.appearance.interval)  # so that it is due for storing
+        state.frame_index += 1
         memory = self._engine.memorise(shown.encoded, shown.crop[None])
-        state.bank.memorise(*memory, state.frame_index, _read_weights(shown.crop, state.start))
+        state.bank.memorise(*memory, state.frame_index, _read_weights(shown.crop, state.start), shown=True)
         self._learn_pixels(state, shown, is_shown=False)
         return True
 

@@ -91,15 +91,19 @@ class AppearanceBank:
         self._refresh()
 
     @torch.no_grad()
-    def memorise(self, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights = None) -> None:
+    def memorise(
+        self, key: Tensor, value: Tensor, frame_index: int, weights: CellWeights = None, *, shown: bool = False
+    ) -> None:
         """Offer a later frame, key (O, Ck, h, w) and value (O, Cv, h, w); the class says what becomes of it.
+
+        One whose mask was `shown`, and not predicted, is due whenever it comes, if any is ever stored.
 
         Raises:
             TrackerStateError: before `start`, out of order, or with other shapes than at the start.
         """
         self._check_frame(key, value, len(self._first_frames))
         self._check_order(frame_index, max(max(self._slot_frames) + 1, *self._first_frames))
-        due = self._is_due(frame_index)
+        due = self._is_due(frame_index) or (shown and self._config.interval > 0)
         if due:
             self._last_due = frame_index
         if self._config.last_frame:

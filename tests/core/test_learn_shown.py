@@ -156,6 +156,13 @@ def test_a_passing_correction_is_of_a_frame_that_the_memory_does_not_hold_yet(
     assert state.frame_index == max(state.bank.frame_indices) == becomes
 
 
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_correction_between_two_frames_that_are_due_is_not_forgotten(engine: Engine, permanent: bool) -> None:
+    learner, state = _started(engine, spatial__enabled=False, appearance__interval=3, appearance__last_frame=False)
+    _correct(learner, state, permanent=permanent)
+    assert state.bank.frame_indices == [0, 1]
+
+
 @pytest.mark.parametrize(("permanent", "shown", "later"), [(True, 2, False), (False, 1, True)])
 def test_only_a_permanent_correction_counts_as_much_as_the_first_frame(
     engine: Engine, permanent: bool, shown: int, later: bool
@@ -213,12 +220,15 @@ def test_the_filter_begins_at_the_middle_of_the_target_also_where_the_patch_is_c
     np.testing.assert_allclose(size, [41 / scale, 40 / scale])
 
 
-@pytest.mark.parametrize(("interval", "steps"), [(0, 1), (1, 1), (3, 3)])
-def test_a_remembered_frame_is_due_for_storing(engine: Engine, interval: int, steps: int) -> None:
-    learner, state = _started(engine, spatial__enabled=False, appearance__interval=interval)
+@pytest.mark.parametrize("last_frame", [True, False])
+@pytest.mark.parametrize("interval", [1, 3, 50])
+def test_a_remembered_frame_is_due_for_storing(engine: Engine, interval: int, last_frame: bool) -> None:
+    learner, state = _started(
+        engine, spatial__enabled=False, appearance__interval=interval, appearance__last_frame=last_frame
+    )
     state.frame_index = 2
     assert learner.remember(state, IMAGE, FIRST)
-    assert (state.frame_index, state.bank.frame_indices) == (2 + steps, [0, 2 + steps])
+    assert (state.frame_index, state.bank.frame_indices) == (3, [0, 3])
     assert state.pixels is not None
     assert (state.pixels._shown, state.pixels._later is not None) == (1, True)
 
