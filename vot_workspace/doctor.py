@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import PackageNotFoundError, files, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,12 +52,16 @@ def misplaced(module: str, package: str) -> str | None:
     None if nothing is wrong, or the package is not installed.
     """
     try:
-        own = next((path.locate() for path in files(package) or () if path.as_posix() == f"{module}/__init__.py"), None)
+        installed = distribution(package)
     except PackageNotFoundError:
+        return None
+    own = f"{module}/__init__.py"
+    # Not by `files`, which leaves out what is gone since Python 3.12.
+    if not any(line.startswith(f"{own},") for line in (installed.read_text("RECORD") or "").splitlines()):
         return None
     spec = found_outside(module)
     found = (spec and spec.origin) or ""
-    return None if own is None or (found and Path(found).resolve() == Path(own).resolve()) else found
+    return None if found and Path(found).resolve() == Path(str(installed.locate_file(own))).resolve() else found
 
 
 def diagnose(

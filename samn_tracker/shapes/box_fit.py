@@ -61,11 +61,14 @@ def _minimum_area_rectangle(outline: NDArray[np.int32]) -> cv2.typing.RotatedRec
 
 
 def _ellipse_angle(outline: NDArray[np.int32], default: float) -> float:
-    """Degrees of the ellipse through the outline; `default` where an ellipse is not determined."""
+    """Degrees of the ellipse through the outline; `default` where an ellipse is not determined.
+
+    OpenCV moves the points at random where they do not determine one, and answers another one each time.
+    """
     if len(outline) < 5:
         return default
-    angle = cv2.fitEllipse(outline)[2]
-    return _folded(angle) if math.isfinite(angle) else default
+    ellipse, again = (cv2.fitEllipse(outline) for _ in range(2))
+    return _folded(ellipse[2]) if ellipse == again and math.isfinite(ellipse[2]) else default
 
 
 def _folded(degrees: float) -> float:

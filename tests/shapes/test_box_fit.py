@@ -116,3 +116,10 @@ def test_no_single_side_can_be_moved_to_a_better_fit(width: int, height: int, de
 def test_an_empty_mask_is_an_error() -> None:
     with pytest.raises(RegionError, match="empty"):
         fit_rotated_box(np.zeros(IMAGE, dtype=np.uint8))
+
+
+def test_five_pixels_that_determine_no_ellipse_have_the_same_box_every_time() -> None:
+    mask = np.zeros((24, 30), np.uint8)
+    for row, column in ((3, 3), (8, 28), (9, 4), (10, 9), (14, 29)):
+        mask[row, column] = 1
+    assert len({fit_rotated_box(mask).tobytes() for _ in range(20)}) == 1
