@@ -23,19 +23,28 @@ from samn_tracker.studio.project import Project
 from samn_tracker.studio.session import Session
 
 
+def paint(session: Session, mask: np.ndarray) -> None:
+    """Paint the mask on the first frame, in strokes along every second row."""
+    for row in range(0, len(mask), 2):
+        ends = np.flatnonzero(np.diff(np.pad(mask[row], 1).astype(int)))
+        for first, last in zip(ends[::2], ends[1::2], strict=True):
+            session.stroke(1, 0, [[first + 0.5, row + 0.5], [last - 0.5, row + 0.5]], 1.0, True)
+
+
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "lost_at", "clicked"),
+    ("name", "start", "lost_at", "clicked"),
     [
         # The tree hides most of the dog from frame 34 on; in 38 most of it stands between tree and post.
-        pytest.param("libby", 34, 38, id="libby_after_the_tree"),
-        pytest.param("dog", 26, 30, id="dog_in_the_middle"),
-        pytest.param("car-shadow", 16, 20, id="car-shadow_in_the_middle"),
+        pytest.param("libby", "box", 34, 38, id="libby_after_the_tree"),
+        pytest.param("libby", "painted", 34, 38, id="painted_libby_after_the_tree"),
+        pytest.param("dog", "box", 26, 30, id="dog_in_the_middle"),
+        pytest.param("car-shadow", "box", 16, 20, id="car-shadow_in_the_middle"),
     ],
 )
 def test_one_click_puts_a_lost_target_right(
-    shared_data: Path, tmp_path: Path, name: str, lost_at: int, clicked: int
+    shared_data: Path, tmp_path: Path, name: str, start: str, lost_at: int, clicked: int
 ) -> None:
     """The answers from `lost_at` on are put on something else, as sure as ever, as a tracker that has slipped does.
 
@@ -48,7 +57,10 @@ def test_one_click_puts_a_lost_target_right(
     project = Project(tmp_path, store)
     session = Session(store, project, lambda: load_tracker("samn-lite", "cpu"), tmp_path / "results", lambda _: None)
     session.add_object("target")
-    session.box(1, 0, [float(value) for value in cv2.boundingRect(truths[0])])
+    if start == "painted":
+        paint(session, truths[0])
+    else:
+        session.box(1, 0, [float(value) for value in cv2.boundingRect(truths[0])])
     session.track(0, forwards=True)
     session.wait()
 
@@ -73,7 +85,9 @@ def test_one_click_puts_a_lost_target_right(
     session.wait()
     after = mean_overlap()
     session.close()
-    print(f"{name}: J after frame {clicked}: {followed:.3f} followed, {lost:.3f} lost, {after:.3f} after one click")
+    print(f"{name}, {start}: J after frame {clicked}: {followed:.3f} followed, {lost:.3f} lost, {after:.3f} corrected")
     print(f"{name}: the mask that the click proposes: {proposed:.3f}")
     assert lost < 0.2
     assert after > 0.9 * followed
+    if start == "painted":
+        assert after > 0.83  # 0.853 on a Xeon with AMX; rounding moves what is seen between tree and post
