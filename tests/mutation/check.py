@@ -35,7 +35,7 @@ _TESTS = {
     "core/learn": ("core/test_learn.py", "core/test_learn_shown.py"),
     "core/observe": ("core/test_observe.py", "core/test_observe_decoded.py"),
     "core/places": ("core/test_places.py",),
-    "memory/appearance": ("memory/test_appearance.py",),
+    "memory/appearance": ("memory/test_appearance.py", "memory/test_appearance_slots.py"),
     "memory/dynamic": ("memory/test_dynamic.py",),
     "memory/reader": ("memory/test_reader.py",),
     "memory/spatial_peaks": ("memory/test_spatial_peaks.py",),
